@@ -1,0 +1,257 @@
+/** Log-probabilities of sampled completions, a row a sequence, and what each sequence is worth. */
+export interface PolicyLossInputs {
+  /** Of the policy that is being trained: [sequence, token], nats. */
+  logprobs: ArrayLike<number>[];
+  /** Of the policy that sampled: [sequence, token]. Without them the ratio is 1 (one iteration a batch: REINFORCE). */
+  oldLogprobs?: ArrayLike<number>[];
+  /** Of the reference policy: [sequence, token]; needed when `beta` is not 0. */
+  referenceLogprobs?: ArrayLike<number>[];
+  /** One a sequence. */
+  advantages: ArrayLike<number>;
+  /** Completion tokens of each sequence; the rest of its row is padding. Default: the whole row. */
+  lengths?: ArrayLike<number>;
+  /** Which sequences hit the token limit. */
+  truncated?: ArrayLike<boolean>;
+  /** Entropy of every predicted distribution, nats: [sequence, token]; needed when `topEntropyQuantile` is under 1. */
+  entropy?: ArrayLike<number>[];
+}
+
+/** The options of the GRPO family. TRL's spelling is snake case unless said. */
+export interface PolicyLossOptions {
+  /**
+   * Over what the per-token losses are averaged:
+   * - `grpo`: mean over sequences of each sequence's mean (Shao et al. 2024, equation 3);
+   * - `bnpo`: Σ / tokens of this batch;
+   * - `dr_grpo`: Σ / (sequences · maxTokens) (Liu et al. 2025, section 3.2);
+   * - `dapo`: Σ / tokens of the whole accumulated batch (Yu et al. 2025, equation 8).
+   *
+   * @default "grpo"
+   */
+  loss?: "grpo" | "bnpo" | "dr_grpo" | "dapo";
+  /**
+   * What the ratio π/π_old is of: `token`; `sequence`, the geometric mean over the tokens (GSPO, Zheng et al. 2025,
+   * equation 7); `trajectory`, the product over the tokens, which makes a completion one action (RLOO, Ahmadian et al. 2024).
+   * TRL's `importance_sampling_level`, and its RLOO trainer for the last.
+   *
+   * @default "token"
+   */
+  importance?: "token" | "sequence" | "trajectory";
+  /** The ratio is clipped below at 1 − epsilon. @default 0.2 */
+  epsilon?: number;
+  /** The ratio is clipped above at 1 + epsilonHigh (DAPO's clip-higher). @default epsilon */
+  epsilonHigh?: number | null;
+  /** Upper bound of the ratio where the advantage is negative (INTELLECT-2's two-sided clipping); TRL's `delta`. @default null */
+  dualClip?: number | null;
+  /** Weight of the KL term, added after clipping; 0 needs no reference. @default 0 */
+  beta?: number;
+  /**
+   * The estimate of KL(policy ‖ reference) a token, with d = reference − logprob (Schulman 2020, "Approximating KL
+   * divergence"): `k1` −d, `k2` d²/2, `k3` exp(d) − d − 1. TRL's GRPO has k3 only.
+   *
+   * @default "k3"
+   */
+  klEstimator?: "k1" | "k2" | "k3";
+  /** The limit on completion tokens, for `dr_grpo`; TRL's `max_completion_length`. */
+  maxTokens?: number;
+  /** Micro-batches an update: every loss but `dapo` is divided by it. @default 1 */
+  accumulationSteps?: number;
+  /** Completion tokens of the whole accumulated batch, for `dapo`. Default: those of this batch. */
+  accumulationTokens?: number;
+  /** Truncated sequences teach nothing, and still count as sequences; TRL's `mask_truncated_completions`. @default false */
+  maskTruncated?: boolean;
+  /** The share of tokens, those of highest entropy, that the policy term trains (Wang et al. 2025); KL keeps all. @default 1 */
+  topEntropyQuantile?: number;
+}
+
+/** The loss, what is worth logging of it, and its gradient. */
+export interface PolicyLoss {
+  loss: number;
+  /** The loss without its KL term. */
+  policyLoss: number;
+  /** Mean KL estimate a token, nats; 0 when beta is 0. */
+  kl: number;
+  /** Share of ratios that were clipped below (advantage < 0) and above (advantage > 0); a ratio a token or a sequence. */
+  clipLow: number;
+  clipHigh: number;
+  ratioMean: number;
+  /** Tokens that the loss covers. */
+  tokens: number;
+  /** ∂loss/∂logprobs, [sequence, token], 0 on padding: multiply it into the log-probabilities' backward pass. */
+  gradient: Float64Array[];
+}
+
+/**
+ * The clipped policy-gradient loss of the GRPO family and its exact gradient with respect to the log-probabilities.
+ *
+ * ℓ_t = −min(ρ_t A, clip(ρ_t, 1 − ε, 1 + ε_high) A) + β · kl_t, ρ = exp(logprob − oldLogprob), averaged as `loss` says.
+ * Same numbers as TRL's `GRPOTrainer._compute_loss`; and as `RLOOTrainer._compute_loss` with
+ * `{ loss: "grpo", importance: "trajectory" }`.
+ *
+ * Masks come from lengths, never from token ids. Non-finite inputs give a non-finite result and do not throw.
+ *
+ * @throws {RangeError} when a row is missing or too short, or an option is out of range.
+ * @example
+ * ```ts
+ * import { policyLoss } from "../../mod.ts";
+ * const { loss, gradient } = policyLoss(
+ *   { logprobs: [[-1, -2]], oldLogprobs: [[-1, -2]], advantages: [1] },
+ *   { loss: "grpo" },
+ * ); // loss −1, gradient [[−0.5, −0.5]]
+ * ```
+ */
+export function policyLoss(inputs: PolicyLossInputs, options: PolicyLossOptions = {}): PolicyLoss {
+  const { loss = "grpo", importance = "token", epsilon = 0.2, dualClip = null, beta = 0 } = options;
+  const { klEstimator = "k3", accumulationSteps = 1, maskTruncated = false, topEntropyQuantile = 1 } =
+    options;
+  const high = 1 + (options.epsilonHigh ?? epsilon), low = 1 - epsilon;
+  validate(inputs, options);
+
+  const { logprobs } = inputs, sequences = logprobs.length;
+  const lengths = logprobs.map((row, i) =>
+    maskTruncated && inputs.truncated![i] ? 0 : inputs.lengths?.[i] ?? row.length
+  );
+  const tokens = lengths.reduce((sum, length) => sum + length, 0);
+  const entropyFloor = topEntropyQuantile < 1
+    ? quantile(
+      inputs.entropy!.flatMap((row, i) => Array.from(row).slice(0, lengths[i])),
+      1 - topEntropyQuantile,
+    )
+    : -Infinity;
+
+  const normaliser = {
+    grpo: (i: number) => sequences * Math.max(lengths[i], 1) * accumulationSteps,
+    bnpo: () => Math.max(tokens, 1) * accumulationSteps,
+    dr_grpo: () => sequences * options.maxTokens! * accumulationSteps,
+    dapo: () => Math.max(options.accumulationTokens ?? tokens, 1),
+  }[loss];
+
+  let policy = 0, klLoss = 0, klSum = 0, clippedLow = 0, clippedHigh = 0, ratioSum = 0, ratios = 0;
+  const gradient = logprobs.map((row, i) => {
+    const length = lengths[i], weight = 1 / normaliser(i), advantage = inputs.advantages[i];
+    const result = new Float64Array(row.length);
+    const trained = (t: number) =>
+      entropyFloor === -Infinity || inputs.entropy![i][t] >= entropyFloor ? 1 : 0;
+    const logRatio = (t: number) => inputs.oldLogprobs ? row[t] - inputs.oldLogprobs[i][t] : 0;
+
+    /** −min(ρA, clip(ρ)A) and its derivative with respect to log ρ. */
+    const clipped = (logRatio: number): [number, number] => {
+      const ratio = Math.exp(logRatio), bounded = dualClip === null ? ratio : Math.min(ratio, dualClip);
+      ratioSum += ratio, ratios++;
+      if (ratio < low && advantage < 0) clippedLow++;
+      if (ratio > high && advantage > 0) clippedHigh++;
+      const flat = advantage >= 0 ? ratio > high : ratio < low || (dualClip !== null && ratio > dualClip);
+      const value = -Math.min(bounded * advantage, Math.min(Math.max(ratio, low), high) * advantage);
+      return [value, flat ? 0 : -ratio * advantage];
+    };
+
+    if (importance === "token") {
+      for (let t = 0; t < length; t++) {
+        const [value, slope] = clipped(logRatio(t));
+        policy += weight * trained(t) * value;
+        result[t] = weight * trained(t) * slope;
+      }
+    } else {
+      let sum = 0, trainedTokens = 0;
+      for (let t = 0; t < length; t++) sum += logRatio(t), trainedTokens += trained(t);
+      const scale = importance === "sequence" ? 1 / Math.max(length, 1) : 1;
+      const [value, slope] = clipped(sum * scale);
+      policy += weight * trainedTokens * value;
+      result.fill(weight * trainedTokens * slope * scale, 0, length);
+    }
+    if (beta !== 0) {
+      for (let t = 0; t < length; t++) {
+        const [kl, slope] = klEstimate(inputs.referenceLogprobs![i][t] - row[t], klEstimator);
+        klSum += kl;
+        klLoss += weight * beta * kl;
+        result[t] += weight * beta * slope;
+      }
+    }
+    return result;
+  });
+
+  return {
+    loss: policy + klLoss,
+    policyLoss: policy,
+    kl: klSum / Math.max(tokens, 1),
+    clipLow: clippedLow / Math.max(ratios, 1),
+    clipHigh: clippedHigh / Math.max(ratios, 1),
+    ratioMean: ratios === 0 ? 1 : ratioSum / ratios,
+    tokens,
+    gradient,
+  };
+}
+
+/** The estimate for d = reference − logprob, and its derivative with respect to logprob. */
+function klEstimate(d: number, estimator: "k1" | "k2" | "k3"): [number, number] {
+  if (estimator === "k1") return [-d, 1];
+  if (estimator === "k2") return [d * d / 2, -d];
+  return [Math.exp(d) - d - 1, 1 - Math.exp(d)];
+}
+
+/** The q-quantile with linear interpolation, as `torch.quantile`; Infinity of nothing. */
+function quantile(values: number[], q: number): number {
+  if (values.length === 0) return Infinity;
+  const sorted = Float64Array.from(values).sort(), position = q * (sorted.length - 1);
+  const below = Math.floor(position), above = Math.ceil(position);
+  return sorted[below] + (position - below) * (sorted[above] - sorted[below]);
+}
+
+function validate(inputs: PolicyLossInputs, options: PolicyLossOptions): void {
+  const problems: string[] = [];
+  const { logprobs, lengths } = inputs, sequences = logprobs.length;
+  const rows = (name: "oldLogprobs" | "referenceLogprobs" | "entropy", needed: boolean, why = "") => {
+    const matrix = inputs[name];
+    if (needed && !matrix) problems.push(`${name} is missing: ${why}`);
+    if (matrix && matrix.length !== sequences) {
+      problems.push(`${name} has ${matrix.length} rows, logprobs has ${sequences}`);
+    }
+    matrix?.forEach((row, i) => {
+      const length = lengths?.[i] ?? logprobs[i]?.length ?? 0;
+      if (row.length < length) {
+        problems.push(`${name}[${i}] has ${row.length} tokens, the sequence has ${length}`);
+      }
+    });
+  };
+  const one = <T>(name: string, value: T, allowed: readonly T[]) => {
+    if (value !== undefined && !allowed.includes(value)) {
+      problems.push(`${name} must be one of ${allowed.join(", ")}, not ${value}`);
+    }
+  };
+  const { epsilon = 0.2, epsilonHigh, dualClip, beta = 0, topEntropyQuantile = 1 } = options;
+  one("loss", options.loss, ["grpo", "bnpo", "dr_grpo", "dapo"]);
+  one("importance", options.importance, ["token", "sequence", "trajectory"]);
+  one("klEstimator", options.klEstimator, ["k1", "k2", "k3"]);
+  if (!(epsilon >= 0)) problems.push(`epsilon must be at least 0, not ${epsilon}`);
+  if (epsilonHigh != null && !(epsilonHigh >= 0)) {
+    problems.push(`epsilonHigh must be at least 0, not ${epsilonHigh}`);
+  }
+  if (dualClip != null && !(dualClip > 1 + (epsilonHigh ?? epsilon))) {
+    problems.push(
+      `dualClip must be above 1 + epsilonHigh (${1 + (epsilonHigh ?? epsilon)}), not ${dualClip}`,
+    );
+  }
+  if (!(topEntropyQuantile > 0 && topEntropyQuantile <= 1)) {
+    problems.push(`topEntropyQuantile must be in (0, 1], not ${topEntropyQuantile}`);
+  }
+  if (options.loss === "dr_grpo" && !(options.maxTokens! > 0)) {
+    problems.push(`maxTokens must be given for loss "dr_grpo", which divides by it`);
+  }
+  if (inputs.advantages.length !== sequences) {
+    problems.push(`advantages has ${inputs.advantages.length} entries, logprobs has ${sequences} rows`);
+  }
+  if (lengths && lengths.length !== sequences) {
+    problems.push(`lengths has ${lengths.length} entries, logprobs has ${sequences} rows`);
+  }
+  logprobs.forEach((row, i) => {
+    if (lengths && !(lengths[i] >= 0 && lengths[i] <= row.length)) {
+      problems.push(`lengths[${i}] must be between 0 and its row's ${row.length} tokens, not ${lengths[i]}`);
+    }
+  });
+  if (options.maskTruncated && !inputs.truncated) {
+    problems.push("truncated is missing: maskTruncated needs it");
+  }
+  rows("oldLogprobs", false);
+  rows("referenceLogprobs", beta !== 0, `beta is ${beta}; pass the reference policy's, or beta 0`);
+  rows("entropy", topEntropyQuantile < 1, `topEntropyQuantile is ${topEntropyQuantile}`);
+  if (problems.length > 0) throw new RangeError(`policyLoss(): ${problems.join("; ")}`);
+}

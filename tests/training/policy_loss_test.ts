@@ -1,0 +1,134 @@
+import assert from "node:assert/strict";
+import { policyLoss, type PolicyLossInputs, type PolicyLossOptions } from "../../lib/training/policy_loss.ts";
+import fixtures from "../fixtures/trl_policy_loss.json" with { type: "json" };
+import { close } from "./close.ts";
+
+const { inputs } = fixtures;
+const name = (options: unknown, old = true) =>
+  JSON.stringify(options) + (old ? "" : " without old log-probabilities");
+
+for (const { options, old, ...expected } of fixtures.grpo) {
+  Deno.test(`policyLoss() gives TRL's loss, metrics and gradient for ${name(options, old)}`, () => {
+    const { oldLogprobs, ...rest } = inputs;
+    const result = policyLoss(old ? { ...rest, oldLogprobs } : rest, options as PolicyLossOptions);
+    close([result.loss, result.kl, result.clipLow, result.clipHigh], [
+      expected.loss,
+      expected.kl,
+      expected.clipLow,
+      expected.clipHigh,
+    ], 1e-6);
+    close(result.gradient, expected.gradient, 1e-6);
+  });
+}
+
+for (const { logprobs, maskTruncated, ...expected } of fixtures.rloo) {
+  Deno.test(`policyLoss() gives TRL's RLOO loss and gradient as an option set, ${name({ maskTruncated, loss: expected.loss })}`, () => {
+    const result = policyLoss({ ...inputs, logprobs }, {
+      loss: "grpo",
+      importance: "trajectory",
+      maskTruncated,
+    });
+    // A sequence without tokens has ratio 1 in TRL and so adds the constant −A; it has no gradient, and here no loss.
+    const constant = maskTruncated
+      ? inputs.truncated.reduce((sum, cut, i) => sum - (cut ? inputs.advantages[i] / 6 : 0), 0)
+      : 0;
+    close([result.loss + constant], [expected.loss], 1e-9);
+    close(result.gradient, expected.gradient, 1e-9);
+    if (!maskTruncated) close([result.clipLow, result.clipHigh], [expected.clipLow, expected.clipHigh], 1e-6);
+  });
+}
+
+Deno.test("policyLoss() reaches both clips in the fixtures, so that agreement means something", () => {
+  assert.ok(fixtures.grpo.some(({ clipLow, clipHigh }) => clipLow > 0 && clipHigh > 0));
+});
+
+const finite: [string, PolicyLossOptions][] = [
+  ["k1", { beta: 0.3, klEstimator: "k1" }],
+  ["k2", { beta: 0.3, klEstimator: "k2" }],
+  ["k3", { beta: 0.3, klEstimator: "k3" }],
+  ["sequence ratios with KL", { beta: 0.3, importance: "sequence", loss: "dapo", accumulationTokens: 90 }],
+  ["trajectory ratios with bnpo", { importance: "trajectory", loss: "bnpo" }],
+  ["dual clip and a top-entropy mask", {
+    dualClip: 1.4,
+    topEntropyQuantile: 0.4,
+    loss: "dr_grpo",
+    maxTokens: 16,
+  }],
+];
+for (const [title, options] of finite) {
+  Deno.test(`policyLoss() gradient agrees with finite differences: ${title}`, () => {
+    const { gradient } = policyLoss(inputs, options), h = 1e-6;
+    inputs.logprobs.forEach((row, i) =>
+      row.forEach((_, t) => {
+        const moved = (by: number) => {
+          const logprobs = inputs.logprobs.map((row) => [...row]);
+          logprobs[i][t] += by;
+          return policyLoss({ ...inputs, logprobs }, options).loss;
+        };
+        const slope = (moved(h) - moved(-h)) / (2 * h);
+        assert.ok(
+          Math.abs(slope - gradient[i][t]) < 1e-7,
+          `[${i}, ${t}]: ${gradient[i][t]}, differences say ${slope}`,
+        );
+      })
+    );
+  });
+}
+
+Deno.test("policyLoss() adds k1, k2 and k3 as Schulman defines them", () => {
+  const one: PolicyLossInputs = { logprobs: [[-1]], referenceLogprobs: [[-1.5]], advantages: [0] };
+  const kl = (klEstimator: "k1" | "k2" | "k3") => policyLoss(one, { beta: 2, klEstimator });
+  close([kl("k1").kl, kl("k2").kl, kl("k3").kl], [0.5, 0.125, Math.exp(-0.5) + 0.5 - 1]);
+  close([kl("k2").loss, kl("k2").policyLoss], [0.25, 0]);
+});
+
+Deno.test("policyLoss() is REINFORCE with a baseline on the first iteration", () => {
+  const { loss, gradient, ratioMean } = policyLoss({
+    logprobs: [[-1, -2], [-3, 9]],
+    advantages: [1, -2],
+    lengths: [2, 1],
+  });
+  close([loss, ratioMean], [0.5, 1]);
+  close(gradient, [[-0.25, -0.25], [1, 0]]);
+});
+
+Deno.test("policyLoss() of a batch whose sequences are all masked is 0 with a gradient of 0", () => {
+  const cut = inputs.truncated.map(() => true);
+  for (const loss of ["grpo", "bnpo", "dr_grpo", "dapo"] as const) {
+    const result = policyLoss({ ...inputs, truncated: cut }, {
+      loss,
+      maxTokens: 16,
+      maskTruncated: true,
+      beta: 0.1,
+      topEntropyQuantile: 0.5,
+    });
+    close([result.loss, result.kl, result.tokens], [0, 0, 0]);
+    assert.ok(result.gradient.every((row) => row.every((value) => value === 0)));
+  }
+});
+
+Deno.test("policyLoss() names everything that is wrong at once", () => {
+  assert.throws(
+    () =>
+      policyLoss({ logprobs: [[-1]], advantages: [1, 2], lengths: [3] }, {
+        loss: "dr_grpo",
+        beta: 0.1,
+        dualClip: 1.1,
+      }),
+    (error: Error) =>
+      error instanceof RangeError &&
+      [
+        "advantages has 2 entries",
+        "lengths[0] must be between 0 and its row's 1 tokens, not 3",
+        "maxTokens must be given",
+        "referenceLogprobs is missing: beta is 0.1",
+        "dualClip must be above",
+      ]
+        .every((part) => error.message.includes(part)),
+  );
+});
+
+Deno.test("policyLoss() passes a non-finite log-probability on, for the guard to see", () => {
+  const { loss, gradient } = policyLoss({ logprobs: [[NaN]], advantages: [1], oldLogprobs: [[-1]] });
+  assert.ok(Number.isNaN(loss) && Number.isNaN(gradient[0][0]));
+});
