@@ -1,0 +1,98 @@
+import { parseExact, stringifyExact } from "./exact_json.ts";
+import type { StepMetrics } from "./run.ts";
+
+/** How a log starts. */
+export interface MetricsLogOptions {
+  /**
+   * The step that a run resumes from: what the file says of later steps is cut off, for they will be made again.
+   * `null` starts an empty file.
+   *
+   * @default null
+   */
+  resumedStep?: number | null;
+}
+
+/** A `metrics.jsonl` that is being written. */
+export interface MetricsLog {
+  /** Appends one line and waits until the system has taken it. */
+  write(metrics: StepMetrics): void;
+  close(): void;
+  [Symbol.dispose](): void;
+}
+
+/**
+ * Streams a stage's metrics to `path`, one JSON object a line, one line a step, written out as each step ends: whatever
+ * happens to the process, the steps that were made can be read. Non-finite numbers are kept ({@linkcode stringifyExact}).
+ *
+ * @throws {Deno.errors.NotFound} when the folder of `path` does not exist.
+ * @example
+ * ```ts
+ * import { metricsLog } from "../../mod.ts";
+ * using log = metricsLog("results/demo/metrics.jsonl", { resumedStep: 120 });
+ * ```
+ */
+export function metricsLog(path: string, { resumedStep = null }: MetricsLogOptions = {}): MetricsLog {
+  const kept = resumedStep === null ? 0 : bytesUntil(path, resumedStep);
+  const file = Deno.openSync(path, { create: true, write: true });
+  file.truncateSync(kept);
+  file.seekSync(kept, Deno.SeekMode.Start);
+  let open = true;
+  const close = () => {
+    if (open) file.close();
+    open = false;
+  };
+  return {
+    write(metrics) {
+      const line = new TextEncoder().encode(stringifyExact(metrics) + "\n");
+      for (let at = 0; at < line.length;) at += file.writeSync(line.subarray(at));
+      file.syncDataSync();
+    },
+    close,
+    [Symbol.dispose]: close,
+  };
+}
+
+/**
+ * Reads a `metrics.jsonl` back. A last line that a kill cut short is left out; a file that does not exist holds no steps.
+ *
+ * @throws {SyntaxError} naming the file and the line when any other line is not JSON.
+ */
+export function readMetrics(path: string): StepMetrics[] {
+  return wholeLines(path).map(({ text, number }) => {
+    try {
+      return parseExact(text) as StepMetrics;
+    } catch (cause) {
+      throw new SyntaxError(
+        `reading metrics: line ${number} of ${path} is not JSON (${
+          text.slice(0, 60)
+        }); remove that line to read the others`,
+        { cause },
+      );
+    }
+  });
+}
+
+/** The lines that end in a newline, with the number of bytes up to and with it. */
+function wholeLines(path: string): { text: string; number: number; end: number }[] {
+  let bytes: Uint8Array;
+  try {
+    bytes = Deno.readFileSync(path);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return [];
+    throw error;
+  }
+  const lines = [], decoder = new TextDecoder();
+  for (let start = 0, number = 1;; number++) {
+    const newline = bytes.indexOf(10, start);
+    if (newline < 0) return lines;
+    const text = decoder.decode(bytes.subarray(start, newline));
+    if (text.trim() !== "") lines.push({ text, number, end: newline + 1 });
+    start = newline + 1;
+  }
+}
+
+function bytesUntil(path: string, step: number): number {
+  const steps = readMetrics(path), lines = wholeLines(path);
+  const later = steps.findIndex((metrics) => metrics.step > step);
+  return (later < 0 ? lines.at(-1) : lines[later - 1])?.end ?? 0;
+}
