@@ -1,0 +1,396 @@
+import type { StepMetrics, TrainingRun } from "../training/run.ts";
+import { escapeHtml } from "./escape_html.ts";
+import type { Figure } from "./figure.ts";
+import { formatDuration } from "./format_number.ts";
+import { ink, phaseColours, seriesColours, stageColours, translucent } from "./palette.ts";
+import { type Panel, smallMultiples } from "./small_multiples.ts";
+import { smooth } from "./smooth.ts";
+
+/** How {@linkcode learningCurves} draws. */
+export interface LearningCurvesOptions {
+  /** The figure's title. @default "Learning curves" */
+  title?: string;
+  /** Panels side by side. @default 3 */
+  columns?: number;
+}
+
+interface Series {
+  run: TrainingRun;
+  label: string;
+  colour: string;
+}
+type Read = (metrics: StepMetrics) => number | undefined;
+interface Measure {
+  title: string;
+  subtitle: string;
+  /** The subtitle when a band is drawn. */
+  banded?: string;
+  read: Read;
+  /** Half the height of a band round the mean (a standard deviation). */
+  spread?: Read;
+  /** The edges of a band that has its own measurements. */
+  range?: [Read, Read];
+  /** A held-out measurement of the same quantity, drawn as dots. */
+  heldOut?: Read;
+  /** A share of 1, shown from 0 to 100 %. */
+  share?: boolean;
+  /** The axis begins at zero. */
+  fromZero?: boolean;
+}
+
+const component = (name: string) => (m: StepMetrics) => m.components?.[name]?.mean;
+
+const sftMeasures: Measure[] = [
+  {
+    title: "SFT loss",
+    subtitle: "cross-entropy, nats a token · lower is better",
+    read: (m) => m.loss,
+    fromZero: true,
+  },
+  {
+    title: "SFT token accuracy",
+    subtitle: "target is the likeliest token · higher is better",
+    read: (m) => m.tokenAccuracy,
+    share: true,
+  },
+  {
+    title: "SFT entropy",
+    subtitle: "nats a token · falls as the model grows sure",
+    read: (m) => m.entropy,
+    fromZero: true,
+  },
+];
+
+const grpoMeasures: Measure[] = [
+  {
+    title: "Reward",
+    subtitle: "mean over completions · higher is better",
+    banded: "mean ± std over completions · higher is better",
+    read: (m) => m.reward,
+    spread: (m) => m.rewardStd,
+  },
+  {
+    title: "Correctness",
+    subtitle: "matching answers · higher is better",
+    read: component("correctness"),
+    heldOut: (m) => m.evaluation?.accuracy,
+    share: true,
+  },
+  {
+    title: "Trace score",
+    subtitle: "tags, steps, connectives, 0 to 1 · higher is better",
+    read: component("trace"),
+    share: true,
+  },
+  {
+    title: "Format rate",
+    subtitle: "well formed · should stay near 100 %",
+    read: (m) => m.formatRate,
+    heldOut: (m) => m.evaluation?.formatRate,
+    share: true,
+  },
+  {
+    title: "KL to the reference",
+    subtitle: "nats a token · slow growth is healthy, a jump is not",
+    read: (m) => m.kl,
+    fromZero: true,
+  },
+  {
+    title: "Completion length",
+    subtitle: "mean, in tokens · should not collapse or hit the limit",
+    banded: "tokens: mean, shortest to longest · no collapse",
+    read: (m) => m.completionLength?.mean,
+    range: [(m) => m.completionLength?.min, (m) => m.completionLength?.max],
+    fromZero: true,
+  },
+  {
+    title: "Entropy",
+    subtitle: "nats a token · near zero, nothing is explored",
+    read: (m) => m.entropy,
+    fromZero: true,
+  },
+  {
+    title: "Gradient norm",
+    subtitle: "before clipping · spikes warn of trouble",
+    read: (m) => m.gradientNorm,
+    fromZero: true,
+  },
+  {
+    title: "GRPO loss",
+    subtitle: "near zero is normal: advantages sum to zero",
+    read: (m) => m.loss,
+  },
+];
+
+/**
+ * The learning curves of any number of runs as one Plotly figure of small multiples: the SFT runs' loss, token
+ * accuracy and entropy; the GRPO runs' reward (± a standard deviation), correctness, trace score, format rate, KL,
+ * completion length, entropy, loss, reward weights and curriculum phase. A quantity that no run measured has no panel.
+ * The faint line is what was measured; the strong one is a local fit over about a tenth of the run, drawn from
+ * ten steps on. Diamonds are evaluations on held-out problems. With one GRPO run, its curriculum's phases are shaded.
+ *
+ * Throws a `RangeError` when there is no run.
+ *
+ * @example
+ * ```ts
+ * const figure = learningCurves([sftRun, grpoRun]);
+ * await figure.save("learning_curves.png");
+ * ```
+ */
+export function learningCurves(runs: TrainingRun[], options: LearningCurvesOptions = {}): Figure {
+  if (!runs.length) {
+    throw new RangeError("Drawing learning curves: runs must hold at least one TrainingRun, but it is empty");
+  }
+  const sft = series(runs, "sft"), grpo = series(runs, "grpo");
+  const bands = grpo.length === 1 ? phaseBands(grpo[0].run.steps) : [];
+  const panels = [
+    ...sftMeasures.map((measure) => measurePanel(measure, sft, [])),
+    ...grpoMeasures.map((measure) => measurePanel(measure, grpo, bands)),
+    lostSignalPanel(grpo, bands),
+    weightsPanel(grpo),
+    phasePanel(grpo),
+  ].filter((panel) => panel !== undefined);
+  return smallMultiples(panels, {
+    title: escapeHtml(options.title ?? "Learning curves"),
+    subtitle: [...sft, ...grpo].map(({ run, label, colour }) =>
+      `<span style="color:${colour}"><b>${label}</b></span> ${summary(run)}`
+    )
+      .join(" · "),
+    columns: options.columns ?? 3,
+  });
+}
+
+/** The runs of a stage with a colour and a name each; equal names are numbered. */
+function series(runs: TrainingRun[], stage: TrainingRun["stage"]): Series[] {
+  const own = runs.filter((run) => run.stage === stage);
+  return own.map((run, i) => {
+    const same = own.filter((other) => other.name === run.name);
+    const label = escapeHtml(same.length > 1 ? `${run.name} ${same.indexOf(run) + 1}` : run.name);
+    const colour = own.length === 1
+      ? stageColours[stage]
+      : stage === "sft"
+      ? seriesColours[(i + 2) % seriesColours.length]
+      : seriesColours[i % seriesColours.length];
+    return { run, label, colour };
+  });
+}
+
+function summary({ steps, seconds, ended }: TrainingRun): string {
+  return `${steps.length} step${steps.length === 1 ? "" : "s"}, ${formatDuration(seconds)}${
+    ended === "finished" ? "" : `, ${ended}`
+  }`;
+}
+
+function points(run: TrainingRun, read: Read): { x: number[]; y: number[] } {
+  const measured = run.steps.flatMap((m) => {
+    const value = read(m);
+    return value === undefined || !Number.isFinite(value) ? [] : [[m.step, value]];
+  });
+  return { x: measured.map(([x]) => x), y: measured.map(([, y]) => y) };
+}
+
+const line = (colour: string, width: number) => ({ color: colour, width, shape: "linear" });
+
+function measurePanel(measure: Measure, all: Series[], bands: Band[]): Panel | undefined {
+  const traces: Record<string, unknown>[] = [];
+  let lowest = 0;
+  for (const { run, label, colour } of all) {
+    const { x, y } = points(run, measure.read);
+    if (!x.length) continue;
+    lowest = Math.min(lowest, ...y);
+    const short = x.length < 10, curve = short ? y : smooth(y);
+    const hover = `${label}, step %{x}: %{y:.3~g}<extra></extra>`;
+    if (all.length === 1) traces.push(...band(run, measure, colour));
+    if (!short) {
+      traces.push({
+        x,
+        y,
+        mode: "lines",
+        line: line(translucent(colour, all.length > 1 ? 0.18 : 0.28), 1),
+        name: label,
+        hovertemplate: hover,
+      });
+    }
+    traces.push({
+      x,
+      y: curve,
+      mode: short ? "lines+markers" : "lines",
+      marker: { size: 6 },
+      line: line(colour, 2.2),
+      name: label,
+      hovertemplate: short ? hover : hover.replace(":", " (smoothed):"),
+    });
+    const held = measure.heldOut ? points(run, measure.heldOut) : { x: [], y: [] };
+    if (held.x.length) {
+      traces.push({
+        ...held,
+        mode: "markers",
+        marker: { symbol: "diamond", size: 8, color: ink.paper, line: { color: colour, width: 2 } },
+        name: `${label}, held-out`,
+        hovertemplate: `${label} on held-out problems, step %{x}: %{y:.3~g}<extra></extra>`,
+      });
+    }
+  }
+  if (!traces.length) return;
+  const banded = traces.some((trace) => trace.fill);
+  const heldOut = traces.some((trace) => String(trace.name).endsWith("held-out"));
+  return {
+    title: measure.title,
+    subtitle: heldOut
+      ? `${measure.subtitle} · diamonds: held-out`
+      : (banded && measure.banded) || measure.subtitle,
+    traces,
+    x: stepAxis(all),
+    y: measure.share
+      ? { range: [-0.03, 1.05], tickvals: [0, 0.25, 0.5, 0.75, 1], tickformat: ".0%" }
+      : measure.fromZero && lowest >= 0
+      ? { rangemode: "tozero" }
+      : {},
+    shapes: bands.map(({ from, to, colour }) => shade(from, to, colour)),
+  };
+}
+
+function band(run: TrainingRun, { read, spread, range }: Measure, colour: string): Record<string, unknown>[] {
+  const low: Read | undefined = range?.[0] ?? (spread && ((m) => read(m)! - spread(m)!));
+  const high: Read | undefined = range?.[1] ?? (spread && ((m) => read(m)! + spread(m)!));
+  if (!low || !high) return [];
+  const bottom = points(run, low), top = points(run, high);
+  if (bottom.x.length < 2) return [];
+  const edge = { mode: "lines", line: { width: 0 }, hoverinfo: "skip" };
+  const even = (y: number[]) => y.length < 10 ? y : smooth(y);
+  return [
+    { x: bottom.x, y: even(bottom.y), ...edge },
+    { x: top.x, y: even(top.y), ...edge, fill: "tonexty", fillcolor: translucent(colour, 0.12) },
+  ];
+}
+
+function stepAxis(all: Series[]): Record<string, unknown> {
+  const last = Math.max(1, ...all.flatMap(({ run }) => run.steps.map((m) => m.step)));
+  const first = Math.min(last, ...all.flatMap(({ run }) => run.steps.map((m) => m.step)));
+  const room = Math.max(0.5, (last - first) * 0.02);
+  return {
+    range: [first - room, last + room],
+    title: { text: "step", font: { size: 11, color: ink.muted }, standoff: 4 },
+    tickformat: "d",
+    ...(last - first < 6 ? { dtick: 1 } : {}),
+  };
+}
+
+/** Two ways in which completions teach nothing, in one panel: the run's colour, solid and dotted. */
+function lostSignalPanel(grpo: Series[], bands: Band[]): Panel | undefined {
+  const truncated = measurePanel(
+    { title: "", subtitle: "", read: (m) => m.truncatedFraction, share: true },
+    grpo,
+    bands,
+  );
+  const equal = measurePanel(
+    { title: "", subtitle: "", read: (m) => m.zeroVarianceFraction, share: true },
+    grpo,
+    bands,
+  );
+  if (!truncated && !equal) return;
+  const dotted = (equal?.traces ?? []).map((trace) => ({
+    ...trace,
+    line: { ...(trace.line as object), dash: "dot" },
+  }));
+  return {
+    ...(truncated ?? equal)!,
+    title: "Lost signal",
+    subtitle: "groups of equal rewards (dotted), truncated (solid)",
+    traces: [...(truncated?.traces ?? []), ...dotted],
+  };
+}
+
+function weightsPanel(grpo: Series[]): Panel | undefined {
+  const names = [
+    ...new Set(grpo.flatMap(({ run }) => run.steps.flatMap((m) => Object.keys(m.components ?? {})))),
+  ];
+  if (!names.length) return;
+  const dashes = ["solid", "dash", "dot", "dashdot"];
+  const traces = grpo.flatMap(({ run, label }, r) =>
+    names.map((name, i) => ({
+      ...points(run, (m) => m.components?.[name]?.weight),
+      mode: run.steps.length > 1 ? "lines" : "markers",
+      line: { color: seriesColours[i % seriesColours.length], width: 2.2, dash: dashes[r % dashes.length] },
+      name: `${label}: ${escapeHtml(name)}`,
+      hovertemplate: `${escapeHtml(name)}, step %{x}: %{y:.3~g}<extra>${label}</extra>`,
+    }))
+  );
+  return {
+    title: "Reward weights",
+    subtitle: names.map((name, i) =>
+      `<span style="color:${seriesColours[i % seriesColours.length]}">${escapeHtml(name)}</span>`
+    )
+      .join(" · "),
+    traces,
+    x: stepAxis(grpo),
+  };
+}
+
+function phasePanel(grpo: Series[]): Panel | undefined {
+  const phases = [
+    ...new Set(grpo.flatMap(({ run }) => run.steps.flatMap((m) => m.phase === undefined ? [] : [m.phase]))),
+  ];
+  if (!phases.length) return;
+  return {
+    title: "Curriculum phase",
+    subtitle: "which difficulties the prompts are drawn from",
+    traces: grpo.map(({ run, label, colour }) => {
+      const known = run.steps.filter((m) => m.phase !== undefined);
+      return {
+        x: known.map((m) => m.step),
+        y: known.map((m) => phases.indexOf(m.phase!)),
+        text: known.map((m) => escapeHtml(m.phase)),
+        mode: known.length > 1 ? "lines" : "markers",
+        line: { color: colour, width: 2.2, shape: "hv" },
+        name: label,
+        hovertemplate: `${label}, step %{x}: %{text}<extra></extra>`,
+      };
+    }),
+    x: stepAxis(grpo),
+    y: {
+      tickvals: phases.map((_, i) => i),
+      ticktext: phases.map(escapeHtml),
+      range: [-0.35, Math.max(1, phases.length - 1) + 0.35],
+    },
+    shapes: grpo.length === 1
+      ? phaseBands(grpo[0].run.steps).map(({ from, to, colour }) => shade(from, to, colour))
+      : [],
+  };
+}
+
+interface Band {
+  from: number;
+  to: number;
+  colour: string;
+}
+
+/** Where a phase begins and ends, in steps; a run that stays in one phase has no bands. */
+function phaseBands(steps: StepMetrics[]): Band[] {
+  const bands: Band[] = [], order: string[] = [];
+  let current: string | undefined;
+  for (const { step, phase } of steps) {
+    if (phase === undefined) continue;
+    if (!order.includes(phase)) order.push(phase);
+    if (phase !== current) {
+      bands.push({ from: step, to: step, colour: phaseColours[order.indexOf(phase) % phaseColours.length] });
+      if (bands.length > 1) bands.at(-2)!.to = step;
+    }
+    bands.at(-1)!.to = step;
+    current = phase;
+  }
+  return bands.length > 1 ? bands : [];
+}
+
+function shade(from: number, to: number, colour: string): Record<string, unknown> {
+  return {
+    type: "rect",
+    x0: from,
+    x1: to,
+    y0: 0,
+    y1: 1,
+    yref: "paper",
+    fillcolor: colour,
+    line: { width: 0 },
+  };
+}
