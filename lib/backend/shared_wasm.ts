@@ -1,0 +1,67 @@
+/**
+ * tfjs's threaded WebAssembly build on a shared memory of ours, so that our kernels and workers see tfjs's heap.
+ * XNNPACK gets one thread: its spinning pool loses tenfold when a core is taken away, ours does not.
+ */
+import * as tf from "@tensorflow/tfjs";
+import * as tfwasm from "@tensorflow/tfjs-backend-wasm";
+import { createRequire } from "node:module";
+
+/** The largest heap a 32-bit WebAssembly module can have, in bytes. */
+export const heapLimit = 65536 * 65536;
+
+/** What the CPU kernels need to know of tfjs-wasm. */
+export interface SharedWasm {
+  memory: WebAssembly.Memory;
+  /** Allocates `bytes` on tfjs's heap for the life of the process. */
+  allocate(bytes: number): number;
+}
+
+let shared: Promise<SharedWasm> | undefined;
+
+/** Registers the tfjs backend `wasm` on a shared memory, once a process. */
+export function sharedWasm(): Promise<SharedWasm> {
+  return shared ??= load();
+}
+
+async function load(): Promise<SharedWasm> {
+  const require = createRequire(import.meta.url);
+  const folder = require.resolve("@tensorflow/tfjs-backend-wasm/package.json").replace(/package\.json$/, "");
+  const name = "tfjs-backend-wasm-threaded-simd";
+  const source = (await Deno.readTextFile(`${folder}wasm-out/${name}.js`)).replace("pthreadPoolSize=8", "pthreadPoolSize=1");
+  // the build waits for one worker to load; XNNPACK with one thread never gives it work, so none is started
+  const IdleWorker = class {
+    onmessage?: (event: { data: { cmd: string } }) => void;
+    postMessage(message: { cmd: string }) {
+      if (message.cmd === "load") queueMicrotask(() => this.onmessage?.({ data: { cmd: "loaded" } }));
+    }
+    terminate() {}
+  };
+  // tfjs would take Deno for Node, and set globals: it gets a private scope that looks like a browser's
+  const factory = new Function("process", "Worker", "importScripts", "navigator", `${source};return WasmBackendModuleThreadedSimd`)(
+    undefined,
+    IdleWorker,
+    undefined,
+    { hardwareConcurrency: 1 },
+  );
+  const memory = new WebAssembly.Memory({ initial: 256, maximum: 65536, shared: true });
+  const module = await factory({
+    wasmMemory: memory,
+    wasmBinary: await Deno.readFile(`${folder}dist/${name}.wasm`),
+    locateFile: (path: string) => path,
+    mainScriptUrlOrBlob: name,
+  });
+  const wrap = module.cwrap;
+  module.tfjs = {
+    init: wrap("init", null, []),
+    initWithThreadsCount: wrap("init_with_threads_count", null, ["number"]),
+    getThreadsCount: wrap("get_threads_count", "number", []),
+    registerTensor: wrap("register_tensor", null, ["number", "number", "number"]),
+    disposeData: wrap("dispose_data", null, ["number"]),
+    dispose: wrap("dispose", null, []),
+  };
+  tfwasm.setThreadsCount(1);
+  const Backend = (tfwasm as unknown as { BackendWasm: new (module: unknown) => tf.KernelBackend }).BackendWasm;
+  tf.removeBackend("wasm");
+  tf.registerBackend("wasm", () => new Backend(module), 2);
+  return { memory, allocate: (bytes) => module._malloc(bytes) };
+}

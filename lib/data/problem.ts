@@ -1,0 +1,28 @@
+/** How hard a problem is: `easy` takes one step, `medium` two, `hard` three or more. */
+export type Difficulty = "easy" | "medium" | "hard";
+
+/** The difficulties in the order a curriculum visits them. */
+export const difficulties: readonly Difficulty[] = ["easy", "medium", "hard"];
+
+/** One question with its reference answer: the unit that every stage, reward and evaluation works on. */
+export interface Problem {
+  /** Unique within a dataset and stable between runs, such as `generated/17/42` or `gsm8k/train/6`. */
+  id: string;
+  /** What the model is asked, without any instruction or tag. */
+  question: string;
+  /** The reference answer, as short as it can be: `18`, `3/4`, `Paris`. */
+  answer: string;
+  /** A worked solution in plain prose, one step a sentence, without tags. */
+  reasoning?: string;
+  difficulty: Difficulty;
+  /** `maths`, `coding`, `science`, `logic`, `general knowledge`, … */
+  domain: string;
+  /** The computational graph of the solution (R2), where it is known. */
+  graph?: unknown;
+}
+
+/** A training and a test set that share no problem. */
+export interface Dataset {
+  train: Problem[];
+  test: Problem[];
+}

@@ -1,0 +1,108 @@
+/**
+ * Matrix products by a native BLAS through `Deno.dlopen`, on addresses of the WebAssembly heap: twice the speed of
+ * the SIMD product, and a call costs under a microsecond.
+ */
+
+/** C (+)= op(A)·op(B) on byte addresses within the heap; leading dimensions in floats. */
+export type Gemm = (
+  transposeA: boolean,
+  transposeB: boolean,
+  m: number,
+  n: number,
+  k: number,
+  a: number,
+  lda: number,
+  b: number,
+  ldb: number,
+  c: number,
+  ldc: number,
+  accumulate: boolean,
+) => void;
+
+/** A BLAS library that was found. */
+export interface BlasLibrary {
+  path: string;
+  /** The prefix of its symbols, such as `scipy_` in the wheel scipy-openblas32. */
+  prefix: string;
+}
+
+const threadSetters = ["openblas_set_num_threads"];
+
+function wheelLibraries(): string[] {
+  const found: string[] = [];
+  const roots = [new URL("../../../.venv/lib", import.meta.url), new URL("../../../.venv/Lib", import.meta.url)];
+  for (const root of roots) {
+    try {
+      for (const python of Deno.readDirSync(root)) {
+        for (const part of ["site-packages/scipy_openblas32/lib"]) {
+          const folder = new URL(`${root.href}/${python.name}/${part}`);
+          try {
+            for (const file of Deno.readDirSync(folder)) {
+              if (/libscipy_openblas.*\.(so|dylib|dll)$/.test(file.name)) found.push(decodeURIComponent(`${folder.pathname}/${file.name}`));
+            }
+          } catch {
+            continue;
+          }
+        }
+      }
+    } catch {
+      continue;
+    }
+  }
+  return found;
+}
+
+function candidates(): string[] {
+  const chosen = Deno.env.get("SHOWWORK_BLAS");
+  if (chosen === "none") return [];
+  if (chosen) return [chosen];
+  const system = Deno.build.os === "darwin"
+    ? ["/System/Library/Frameworks/Accelerate.framework/Accelerate", "libopenblas.dylib", "/opt/homebrew/opt/openblas/lib/libopenblas.dylib"]
+    : Deno.build.os === "windows"
+    ? ["libopenblas.dll"]
+    : ["libopenblas.so.0", "libopenblas.so"];
+  return [...system, ...wheelLibraries()];
+}
+
+function open({ path, prefix }: BlasLibrary) {
+  return Deno.dlopen(path, {
+    sgemm: {
+      name: `${prefix}cblas_sgemm`,
+      parameters: ["i32", "i32", "i32", "i32", "i32", "i32", "f32", "usize", "i32", "usize", "i32", "f32", "usize", "i32"],
+      result: "void",
+    },
+  });
+}
+
+/** The first BLAS on this machine that opens: Accelerate, OpenBLAS, or the one in the notebook environment's wheel. */
+export function findBlas(): BlasLibrary | null {
+  for (const path of candidates()) {
+    for (const prefix of ["", "scipy_"]) {
+      try {
+        open({ path, prefix }).close();
+        return { path, prefix };
+      } catch {
+        continue;
+      }
+    }
+  }
+  return null;
+}
+
+/** Opens `library` with one thread (the worker pool splits the work) for the heap in `memory`. */
+export function openBlas(library: BlasLibrary, memory: WebAssembly.Memory): Gemm {
+  for (const setter of threadSetters) {
+    try {
+      Deno.dlopen(library.path, { set: { name: library.prefix + setter, parameters: ["i32"], result: "void" } }).symbols.set(1);
+    } catch {
+      continue; // Accelerate has no such symbol
+    }
+  }
+  // a shared memory never moves, so its address holds for good
+  const base = Number(Deno.UnsafePointer.value(Deno.UnsafePointer.of(new Uint8Array(memory.buffer))));
+  const { sgemm } = open(library).symbols;
+  return (transposeA, transposeB, m, n, k, a, lda, b, ldb, c, ldc, accumulate) => {
+    // deno's types ask for bigint, its fast calls take numbers below 2^53
+    sgemm(101, transposeA ? 112 : 111, transposeB ? 112 : 111, m, n, k, 1, (base + a) as unknown as bigint, lda, (base + b) as unknown as bigint, ldb, accumulate ? 1 : 0, (base + c) as unknown as bigint, ldc);
+  };
+}

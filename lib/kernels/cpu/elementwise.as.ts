@@ -1,0 +1,446 @@
+// Fused row kernels for the CPU path, compiled by `deno task kernels` into kernels.wasm on tfjs-wasm's own heap.
+// They exist because one tfjs call a primitive costs more than the arithmetic of a small model. Every kernel works
+// on rows [from, to), so that the main thread and the workers can share it. No data segment may appear here:
+// it would overwrite tfjs's heap; so exp, log and tanh are polynomials.
+
+@inline function vexp(x: v128): v128 {
+  x = f32x4.max(f32x4.min(x, f32x4.splat(88)), f32x4.splat(-87));
+  const n = f32x4.nearest(f32x4.mul(x, f32x4.splat(1.44269504)));
+  let r = f32x4.relaxed_nmadd(n, f32x4.splat(0.693359375), x);
+  r = f32x4.relaxed_madd(n, f32x4.splat(2.12194440e-4), r);
+  let p = f32x4.relaxed_madd(f32x4.splat(1.9875691500e-4), r, f32x4.splat(1.3981999507e-3));
+  p = f32x4.relaxed_madd(p, r, f32x4.splat(8.3334519073e-3));
+  p = f32x4.relaxed_madd(p, r, f32x4.splat(4.1665795894e-2));
+  p = f32x4.relaxed_madd(p, r, f32x4.splat(1.6666665459e-1));
+  p = f32x4.relaxed_madd(p, r, f32x4.splat(0.5));
+  p = f32x4.relaxed_madd(f32x4.mul(p, r), r, f32x4.add(r, f32x4.splat(1)));
+  return f32x4.mul(p, i32x4.shl(i32x4.add(i32x4.trunc_sat_f32x4_s(n), i32x4.splat(127)), 23));
+}
+
+// Cephes logf: x > 0 and normal.
+@inline function vlog(x: v128): v128 {
+  const bits = i32x4.sub(x, i32x4.splat(0x3f3504f3));
+  const e = i32x4.shr_s(bits, 23);
+  const m = f32x4.sub(i32x4.sub(x, i32x4.shl(e, 23)), f32x4.splat(1));
+  const z = f32x4.mul(m, m);
+  let p = f32x4.relaxed_madd(f32x4.splat(7.0376836292e-2), m, f32x4.splat(-1.1514610310e-1));
+  p = f32x4.relaxed_madd(p, m, f32x4.splat(1.1676998740e-1));
+  p = f32x4.relaxed_madd(p, m, f32x4.splat(-1.2420140846e-1));
+  p = f32x4.relaxed_madd(p, m, f32x4.splat(1.4249322787e-1));
+  p = f32x4.relaxed_madd(p, m, f32x4.splat(-1.6668057665e-1));
+  p = f32x4.relaxed_madd(p, m, f32x4.splat(2.0000714765e-1));
+  p = f32x4.relaxed_madd(p, m, f32x4.splat(-2.4999993993e-1));
+  p = f32x4.relaxed_madd(p, m, f32x4.splat(3.3333331174e-1));
+  p = f32x4.mul(f32x4.mul(p, m), z);
+  const f = f32x4.convert_i32x4_s(e);
+  p = f32x4.relaxed_madd(f, f32x4.splat(-2.12194440e-4), p);
+  p = f32x4.sub(p, f32x4.mul(z, f32x4.splat(0.5)));
+  return f32x4.relaxed_madd(f, f32x4.splat(0.693359375), f32x4.add(m, p));
+}
+
+@inline function sexp(x: f32): f32 { return f32x4.extract_lane(vexp(f32x4.splat(x)), 0); }
+@inline function slog(x: f32): f32 { return f32x4.extract_lane(vlog(f32x4.splat(x)), 0); }
+@inline function vtanh(x: v128): v128 {
+  const e = vexp(f32x4.mul(f32x4.max(f32x4.min(x, f32x4.splat(15)), f32x4.splat(-15)), f32x4.splat(2)));
+  return f32x4.div(f32x4.sub(e, f32x4.splat(1)), f32x4.add(e, f32x4.splat(1)));
+}
+@inline function stanh(x: f32): f32 { return f32x4.extract_lane(vtanh(f32x4.splat(x)), 0); }
+@inline function hsum(v: v128): f32 {
+  return (f32x4.extract_lane(v, 0) + f32x4.extract_lane(v, 1)) + (f32x4.extract_lane(v, 2) + f32x4.extract_lane(v, 3));
+}
+@inline function hmax(v: v128): f32 {
+  return max(max(f32x4.extract_lane(v, 0), f32x4.extract_lane(v, 1)), max(f32x4.extract_lane(v, 2), f32x4.extract_lane(v, 3)));
+}
+
+function dot(a: usize, b: usize, n: i32): f32 {
+  let s = f32x4.splat(0);
+  const n4 = n & ~3;
+  for (let i = 0; i < n4; i += 4) s = f32x4.relaxed_madd(v128.load(a + (i << 2)), v128.load(b + (i << 2)), s);
+  let t = hsum(s);
+  for (let i = n4; i < n; i++) t += load<f32>(a + (i << 2)) * load<f32>(b + (i << 2));
+  return t;
+}
+
+/** dst[0..n) = value. */
+export function fill(dst: usize, n: i32, value: f32): void {
+  const v = f32x4.splat(value), n4 = n & ~3;
+  for (let i = 0; i < n4; i += 4) v128.store(dst + (i << 2), v);
+  for (let i = n4; i < n; i++) store<f32>(dst + (i << 2), value);
+}
+
+/** dst += src over n floats. */
+export function accumulate(dst: usize, src: usize, n: i32): void {
+  const n4 = n & ~3;
+  for (let i = 0; i < n4; i += 4) v128.store(dst + (i << 2), f32x4.add(v128.load(dst + (i << 2)), v128.load(src + (i << 2))));
+  for (let i = n4; i < n; i++) store<f32>(dst + (i << 2), load<f32>(dst + (i << 2)) + load<f32>(src + (i << 2)));
+}
+
+/** dst *= factor over n floats. */
+export function scaleInPlace(dst: usize, n: i32, factor: f32): void {
+  const f = f32x4.splat(factor), n4 = n & ~3;
+  for (let i = 0; i < n4; i += 4) v128.store(dst + (i << 2), f32x4.mul(v128.load(dst + (i << 2)), f));
+  for (let i = n4; i < n; i++) store<f32>(dst + (i << 2), load<f32>(dst + (i << 2)) * factor);
+}
+
+// ---- RMSNorm. y = x / rms(x) * (w + one) [+ residual]; `xs`, `ys` are row strides in floats.
+
+export function rmsForward(x: usize, xs: i32, w: usize, residual: usize, y: usize, ys: i32, from: i32, to: i32, d: i32, eps: f32, one: f32): void {
+  const d4 = d & ~3, vone = f32x4.splat(one);
+  for (let r = from; r < to; r++) {
+    const px = x + (<usize>r * xs << 2), py = y + (<usize>r * ys << 2), pr = residual + (<usize>r * ys << 2);
+    const q = <f32>1 / sqrt<f32>(dot(px, px, d) / <f32>d + eps), vq = f32x4.splat(q);
+    for (let i = 0; i < d4; i += 4) {
+      let v = f32x4.mul(f32x4.mul(v128.load(px + (i << 2)), vq), f32x4.add(v128.load(w + (i << 2)), vone));
+      if (residual) v = f32x4.add(v, v128.load(pr + (i << 2)));
+      v128.store(py + (i << 2), v);
+    }
+    for (let i = d4; i < d; i++) {
+      let v = load<f32>(px + (i << 2)) * q * (load<f32>(w + (i << 2)) + one);
+      if (residual) v += load<f32>(pr + (i << 2));
+      store<f32>(py + (i << 2), v);
+    }
+  }
+}
+
+/** dx (row stride xs) and, added to dw, the weight's gradient of these rows; dy has row stride ys. */
+export function rmsBackward(x: usize, xs: i32, w: usize, dy: usize, ys: i32, dx: usize, dxs: i32, dw: usize, from: i32, to: i32, d: i32, eps: f32, one: f32): void {
+  const d4 = d & ~3, vone = f32x4.splat(one);
+  for (let r = from; r < to; r++) {
+    const px = x + (<usize>r * xs << 2), pg = dy + (<usize>r * ys << 2), po = dx + (<usize>r * dxs << 2);
+    let s = f32x4.splat(0), t = f32x4.splat(0);
+    for (let i = 0; i < d4; i += 4) {
+      const v = v128.load(px + (i << 2));
+      s = f32x4.relaxed_madd(v, v, s);
+      t = f32x4.relaxed_madd(f32x4.mul(v128.load(pg + (i << 2)), f32x4.add(v128.load(w + (i << 2)), vone)), v, t);
+    }
+    let ss = hsum(s), tt = hsum(t);
+    for (let i = d4; i < d; i++) {
+      const v = load<f32>(px + (i << 2));
+      ss += v * v;
+      tt += load<f32>(pg + (i << 2)) * (load<f32>(w + (i << 2)) + one) * v;
+    }
+    const q = <f32>1 / sqrt<f32>(ss / <f32>d + eps), u = tt * q * q * q / <f32>d, vq = f32x4.splat(q), vu = f32x4.splat(u);
+    for (let i = 0; i < d4; i += 4) {
+      const g = f32x4.mul(v128.load(pg + (i << 2)), vq), v = v128.load(px + (i << 2));
+      v128.store(po + (i << 2), f32x4.relaxed_nmadd(v, vu, f32x4.mul(g, f32x4.add(v128.load(w + (i << 2)), vone))));
+      if (dw) v128.store(dw + (i << 2), f32x4.relaxed_madd(g, v, v128.load(dw + (i << 2))));
+    }
+    for (let i = d4; i < d; i++) {
+      const g = load<f32>(pg + (i << 2)) * q, v = load<f32>(px + (i << 2));
+      store<f32>(po + (i << 2), g * (load<f32>(w + (i << 2)) + one) - v * u);
+      if (dw) store<f32>(dw + (i << 2), load<f32>(dw + (i << 2)) + g * v);
+    }
+  }
+}
+
+// ---- Rotary position embedding, HF's half-split form, of one row of `heads` heads; tables are [position][half].
+
+function rotateRow(x: usize, y: usize, c: usize, s: usize, half: i32, sign: f32): void {
+  const h4 = half & ~3, vs = f32x4.splat(sign), hb = <usize>half << 2;
+  for (let i = 0; i < h4; i += 4) {
+    const o = <usize>i << 2, p = v128.load(x + o), q = v128.load(x + hb + o), cc = v128.load(c + o), ss = f32x4.mul(v128.load(s + o), vs);
+    v128.store(y + o, f32x4.relaxed_nmadd(q, ss, f32x4.mul(p, cc)));
+    v128.store(y + hb + o, f32x4.relaxed_madd(p, ss, f32x4.mul(q, cc)));
+  }
+  for (let i = h4; i < half; i++) {
+    const o = <usize>i << 2, p = load<f32>(x + o), q = load<f32>(x + hb + o), cc = load<f32>(c + o), ss = load<f32>(s + o) * sign;
+    store<f32>(y + o, p * cc - q * ss);
+    store<f32>(y + hb + o, q * cc + p * ss);
+  }
+}
+
+/**
+ * Queries and keys of rows [from, to): optional per-head RMSNorm, then rotation at positions[row]. Input rows have
+ * stride xs (queries first, then keys), output rows stride ys. wq or wk = 0: no norm.
+ */
+export function qkForward(x: usize, xs: i32, y: usize, ys: i32, wq: usize, wk: usize, cos: usize, sin: usize, positions: usize, from: i32, to: i32, heads: i32, kvHeads: i32, hd: i32, eps: f32, one: f32): void {
+  const half = hd >> 1;
+  for (let r = from; r < to; r++) {
+    const at = <usize>load<i32>(positions + (<usize>r << 2)) * half << 2;
+    for (let h = 0; h < heads + kvHeads; h++) {
+      const px = x + ((<usize>r * xs + <usize>h * hd) << 2), py = y + ((<usize>r * ys + <usize>h * hd) << 2);
+      const w = h < heads ? wq : wk;
+      if (w) {
+        rmsForward(px, 0, w, 0, py, 0, 0, 1, hd, eps, one);
+        rotateRow(py, py, cos + at, sin + at, half, 1);
+      } else rotateRow(px, py, cos + at, sin + at, half, 1);
+    }
+  }
+}
+
+/** The gradient of qkForward: dy (stride ys) is rotated back in place, dx has stride xs; dwq and dwk accumulate. */
+export function qkBackward(x: usize, xs: i32, dy: usize, ys: i32, dx: usize, wq: usize, wk: usize, dwq: usize, dwk: usize, cos: usize, sin: usize, positions: usize, from: i32, to: i32, heads: i32, kvHeads: i32, hd: i32, eps: f32, one: f32): void {
+  const half = hd >> 1;
+  for (let r = from; r < to; r++) {
+    const at = <usize>load<i32>(positions + (<usize>r << 2)) * half << 2;
+    for (let h = 0; h < heads + kvHeads; h++) {
+      const off = (<usize>r * xs + <usize>h * hd) << 2, pg = dy + ((<usize>r * ys + <usize>h * hd) << 2);
+      const w = h < heads ? wq : wk;
+      if (w) {
+        rotateRow(pg, pg, cos + at, sin + at, half, -1);
+        rmsBackward(x + off, 0, w, pg, 0, dx + off, 0, h < heads ? dwq : dwk, 0, 1, hd, eps, one);
+      } else rotateRow(pg, dx + off, cos + at, sin + at, half, -1);
+    }
+  }
+}
+
+// ---- Attention's inner rows. s is a block of scores [rows][ld], row r holding query first + r; keys are 0..cols.
+
+/** In place: scores → probabilities under scale, soft-cap (0: none), causality and window (0: none). */
+export function causalSoftmax(s: usize, ld: i32, rows: i32, first: i32, cols: i32, scale: f32, softcap: f32, window: i32): void {
+  const sc = f32x4.splat(scale);
+  for (let r = 0; r < rows; r++) {
+    const p = s + (<usize>r * ld << 2), n = min(first + r + 1, cols), lo = window > 0 ? max(0, first + r + 1 - window) : 0;
+    if (softcap > 0) {
+      const inv = f32x4.splat(scale / softcap), cap = f32x4.splat(softcap);
+      let i = lo;
+      for (; i + 4 <= n; i += 4) v128.store(p + (<usize>i << 2), f32x4.mul(vtanh(f32x4.mul(v128.load(p + (<usize>i << 2)), inv)), cap));
+      for (; i < n; i++) store<f32>(p + (<usize>i << 2), stanh(load<f32>(p + (<usize>i << 2)) * scale / softcap) * softcap);
+    }
+    const k: f32 = softcap > 0 ? 1 : scale, vk = softcap > 0 ? f32x4.splat(1) : sc;
+    let mx: f32 = -3e38, m = f32x4.splat(-3e38), i = lo;
+    for (; i + 4 <= n; i += 4) m = f32x4.max(m, v128.load(p + (<usize>i << 2)));
+    mx = hmax(m);
+    for (; i < n; i++) mx = max(mx, load<f32>(p + (<usize>i << 2)));
+    const nm = f32x4.splat(mx * k);
+    let sum = f32x4.splat(0);
+    i = lo;
+    for (; i + 4 <= n; i += 4) {
+      const e = vexp(f32x4.sub(f32x4.mul(v128.load(p + (<usize>i << 2)), vk), nm));
+      v128.store(p + (<usize>i << 2), e);
+      sum = f32x4.add(sum, e);
+    }
+    let t = hsum(sum);
+    for (; i < n; i++) { const e = sexp(load<f32>(p + (<usize>i << 2)) * k - mx * k); store<f32>(p + (<usize>i << 2), e); t += e; }
+    const inv = <f32>1 / t, vi = f32x4.splat(inv);
+    i = lo;
+    for (; i + 4 <= n; i += 4) v128.store(p + (<usize>i << 2), f32x4.mul(v128.load(p + (<usize>i << 2)), vi));
+    for (; i < n; i++) store<f32>(p + (<usize>i << 2), load<f32>(p + (<usize>i << 2)) * inv);
+    for (let j = 0; j < lo; j++) store<f32>(p + (<usize>j << 2), 0);
+    for (let j = n; j < cols; j++) store<f32>(p + (<usize>j << 2), 0);
+  }
+}
+
+/**
+ * In place over dp: dS = p ∘ (dp − Σ p∘dp) · scale. With a soft-cap, raw holds the raw scores, and the factor
+ * 1 − tanh² is applied.
+ */
+export function causalSoftmaxBackward(p: usize, dp: usize, raw: usize, ld: i32, rows: i32, cols: i32, scale: f32, softcap: f32): void {
+  const sc = f32x4.splat(scale), c4 = cols & ~3;
+  for (let r = 0; r < rows; r++) {
+    const o = <usize>r * ld << 2, pp = p + o, pd = dp + o, pr = raw + o;
+    const d = dot(pp, pd, cols), vd = f32x4.splat(d);
+    for (let i = 0; i < c4; i += 4) {
+      const b = <usize>i << 2;
+      let g = f32x4.mul(f32x4.mul(v128.load(pp + b), sc), f32x4.sub(v128.load(pd + b), vd));
+      if (softcap > 0) {
+        const t = vtanh(f32x4.mul(v128.load(pr + b), f32x4.splat(scale / softcap)));
+        g = f32x4.mul(g, f32x4.sub(f32x4.splat(1), f32x4.mul(t, t)));
+      }
+      v128.store(pd + b, g);
+    }
+    for (let i = c4; i < cols; i++) {
+      const b = <usize>i << 2;
+      let g = load<f32>(pp + b) * scale * (load<f32>(pd + b) - d);
+      if (softcap > 0) { const t = stanh(load<f32>(pr + b) * scale / softcap); g *= 1 - t * t; }
+      store<f32>(pd + b, g);
+    }
+  }
+}
+
+/** One query row against a cache of `length` keys and values (row stride ld); scores is scratch of `length` floats. */
+export function decodeAttention(q: usize, keys: usize, values: usize, out: usize, scores: usize, length: i32, ld: i32, heads: i32, kvHeads: i32, hd: i32, scale: f32, softcap: f32, window: i32): void {
+  const group = heads / kvHeads, lo = window > 0 ? max(0, length - window) : 0, h4 = hd & ~3, step = <usize>ld << 2;
+  for (let h = 0; h < heads; h++) {
+    const kv = <usize>(h / group) * hd << 2, pq = q + (<usize>h * hd << 2), po = out + (<usize>h * hd << 2);
+    let pk = keys + kv + <usize>lo * step;
+    for (let j = lo; j < length; j++, pk += step) store<f32>(scores + (<usize>j << 2), dot(pq, pk, hd));
+    causalSoftmax(scores, 0, 1, length - 1, length, scale, softcap, window);
+    fill(po, hd, 0);
+    let pv = values + kv + <usize>lo * step;
+    for (let j = lo; j < length; j++, pv += step) {
+      const p = load<f32>(scores + (<usize>j << 2)), vp = f32x4.splat(p);
+      for (let i = 0; i < h4; i += 4) v128.store(po + (<usize>i << 2), f32x4.relaxed_madd(vp, v128.load(pv + (<usize>i << 2)), v128.load(po + (<usize>i << 2))));
+      for (let i = h4; i < hd; i++) store<f32>(po + (<usize>i << 2), load<f32>(po + (<usize>i << 2)) + p * load<f32>(pv + (<usize>i << 2)));
+    }
+  }
+}
+
+// ---- Gated activation y = act(gate) · up, gate and up side by side in rows of 2·f floats. kind 0: GELU (tanh), 1: SiLU.
+
+@inline function activation(v: v128, kind: i32): v128 {
+  if (kind == 1) return f32x4.div(v, f32x4.add(f32x4.splat(1), vexp(f32x4.neg(v))));
+  const u = f32x4.mul(f32x4.mul(v, f32x4.splat(0.7978845608)), f32x4.relaxed_madd(f32x4.mul(v, v), f32x4.splat(0.044715), f32x4.splat(1)));
+  return f32x4.mul(f32x4.mul(v, f32x4.splat(0.5)), f32x4.add(f32x4.splat(1), vtanh(u)));
+}
+@inline function slope(v: v128, kind: i32): v128 {
+  const one = f32x4.splat(1);
+  if (kind == 1) {
+    const s = f32x4.div(one, f32x4.add(one, vexp(f32x4.neg(v))));
+    return f32x4.mul(s, f32x4.add(one, f32x4.mul(v, f32x4.sub(one, s))));
+  }
+  const v2 = f32x4.mul(v, v);
+  const t = vtanh(f32x4.mul(f32x4.mul(v, f32x4.splat(0.7978845608)), f32x4.relaxed_madd(v2, f32x4.splat(0.044715), one)));
+  const du = f32x4.mul(f32x4.splat(0.7978845608), f32x4.relaxed_madd(v2, f32x4.splat(0.134145), one));
+  const half = f32x4.splat(0.5);
+  return f32x4.add(f32x4.mul(half, f32x4.add(one, t)), f32x4.mul(f32x4.mul(f32x4.mul(half, v), f32x4.sub(one, f32x4.mul(t, t))), du));
+}
+@inline function load1(p: usize): v128 { return f32x4.splat(load<f32>(p)); }
+
+export function gatedForward(x: usize, y: usize, from: i32, to: i32, f: i32, kind: i32): void {
+  const f4 = f & ~3, fb = <usize>f << 2;
+  for (let r = from; r < to; r++) {
+    const a = x + (<usize>r * f << 3), o = y + (<usize>r * f << 2);
+    for (let i = 0; i < f4; i += 4) v128.store(o + (<usize>i << 2), f32x4.mul(activation(v128.load(a + (<usize>i << 2)), kind), v128.load(a + fb + (<usize>i << 2))));
+    for (let i = f4; i < f; i++) store<f32>(o + (<usize>i << 2), f32x4.extract_lane(activation(load1(a + (<usize>i << 2)), kind), 0) * load<f32>(a + fb + (<usize>i << 2)));
+  }
+}
+export function gatedBackward(x: usize, dy: usize, dx: usize, from: i32, to: i32, f: i32, kind: i32): void {
+  const f4 = f & ~3, fb = <usize>f << 2;
+  for (let r = from; r < to; r++) {
+    const a = x + (<usize>r * f << 3), d = dx + (<usize>r * f << 3), g = dy + (<usize>r * f << 2);
+    for (let i = 0; i < f4; i += 4) {
+      const o = <usize>i << 2, v = v128.load(a + o), dv = v128.load(g + o);
+      v128.store(d + fb + o, f32x4.mul(dv, activation(v, kind)));
+      v128.store(d + o, f32x4.mul(f32x4.mul(dv, v128.load(a + fb + o)), slope(v, kind)));
+    }
+    for (let i = f4; i < f; i++) {
+      const o = <usize>i << 2, v = load1(a + o), dv = load<f32>(g + o);
+      store<f32>(d + fb + o, dv * f32x4.extract_lane(activation(v, kind), 0));
+      store<f32>(d + o, dv * load<f32>(a + fb + o) * f32x4.extract_lane(slope(v, kind), 0));
+    }
+  }
+}
+
+// ---- Log-probabilities of chosen tokens from rows of logits [rows][v] (a block of the [tokens × vocabulary] matrix).
+
+/** In place: x = softcap · tanh(x / softcap). */
+export function softcapInPlace(x: usize, n: i32, cap: f32): void {
+  const inv = f32x4.splat(<f32>1 / cap), c = f32x4.splat(cap), n4 = n & ~3;
+  for (let i = 0; i < n4; i += 4) v128.store(x + (<usize>i << 2), f32x4.mul(vtanh(f32x4.mul(v128.load(x + (<usize>i << 2)), inv)), c));
+  for (let i = n4; i < n; i++) store<f32>(x + (<usize>i << 2), stanh(load<f32>(x + (<usize>i << 2)) / cap) * cap);
+}
+
+/**
+ * For each row: log-probability of the target, log Σ exp, entropy and whether the target is the most likely token,
+ * at inverse temperature `beta`.
+ */
+export function logprobRows(x: usize, targets: usize, logprob: usize, lse: usize, entropy: usize, hit: usize, rows: i32, v: i32, beta: f32): void {
+  const v4 = v & ~3, vb = f32x4.splat(beta);
+  for (let r = 0; r < rows; r++, x += <usize>v << 2) {
+    let m = f32x4.splat(-3e38);
+    for (let i = 0; i < v4; i += 4) m = f32x4.max(m, v128.load(x + (<usize>i << 2)));
+    let mx = hmax(m);
+    for (let i = v4; i < v; i++) mx = max(mx, load<f32>(x + (<usize>i << 2)));
+    const nm = f32x4.splat(mx * beta);
+    let s = f32x4.splat(0), w = f32x4.splat(0);
+    for (let i = 0; i < v4; i += 4) {
+      const z = f32x4.sub(f32x4.mul(v128.load(x + (<usize>i << 2)), vb), nm), e = vexp(z);
+      s = f32x4.add(s, e);
+      w = f32x4.relaxed_madd(e, z, w);
+    }
+    let t = hsum(s), u = hsum(w);
+    for (let i = v4; i < v; i++) { const z = load<f32>(x + (<usize>i << 2)) * beta - mx * beta, e = sexp(z); t += e; u += e * z; }
+    const l = slog(t), at = load<f32>(x + (<usize>load<i32>(targets + (<usize>r << 2)) << 2)), o = <usize>r << 2;
+    store<f32>(logprob + o, at * beta - mx * beta - l);
+    store<f32>(lse + o, mx * beta + l);
+    store<f32>(entropy + o, l - u / t);
+    store<f32>(hit + o, at >= mx ? 1 : 0);
+  }
+}
+
+/** In place: logits → dLogits = g·beta·(onehot(target) − softmax), times 1 − (x/cap)² under a soft-cap. */
+export function logprobRowsBackward(x: usize, targets: usize, lse: usize, g: usize, rows: i32, v: i32, beta: f32, cap: f32): void {
+  const v4 = v & ~3, vb = f32x4.splat(beta), one = f32x4.splat(1);
+  for (let r = 0; r < rows; r++, x += <usize>v << 2) {
+    const o = <usize>r << 2, k = load<f32>(g + o) * beta, nk = f32x4.splat(-k), l = load<f32>(lse + o), vl = f32x4.splat(l);
+    const at = x + (<usize>load<i32>(targets + o) << 2), raw = load<f32>(at);
+    for (let i = 0; i < v4; i += 4) {
+      const z = v128.load(x + (<usize>i << 2));
+      let d = f32x4.mul(nk, vexp(f32x4.sub(f32x4.mul(z, vb), vl)));
+      if (cap > 0) { const c = f32x4.div(z, f32x4.splat(cap)); d = f32x4.mul(d, f32x4.sub(one, f32x4.mul(c, c))); }
+      v128.store(x + (<usize>i << 2), d);
+    }
+    for (let i = v4; i < v; i++) {
+      const z = load<f32>(x + (<usize>i << 2));
+      let d = -k * sexp(z * beta - l);
+      if (cap > 0) d *= 1 - (z / cap) * (z / cap);
+      store<f32>(x + (<usize>i << 2), d);
+    }
+    store<f32>(at, load<f32>(at) + (cap > 0 ? k * (1 - (raw / cap) * (raw / cap)) : k));
+  }
+}
+
+// ---- Embedding rows.
+
+export function gatherRows(ids: usize, table: usize, y: usize, from: i32, to: i32, d: i32, scale: f32): void {
+  const d4 = d & ~3, vs = f32x4.splat(scale);
+  for (let r = from; r < to; r++) {
+    const p = table + (<usize>load<i32>(ids + (<usize>r << 2)) * d << 2), o = y + (<usize>r * d << 2);
+    for (let i = 0; i < d4; i += 4) v128.store(o + (<usize>i << 2), f32x4.mul(v128.load(p + (<usize>i << 2)), vs));
+    for (let i = d4; i < d; i++) store<f32>(o + (<usize>i << 2), load<f32>(p + (<usize>i << 2)) * scale);
+  }
+}
+/** table[ids[r]] += scale · dy[r], columns [from, to) only, so that threads never meet. */
+export function scatterRows(ids: usize, dy: usize, table: usize, n: i32, d: i32, from: i32, to: i32, scale: f32): void {
+  const t4 = from + ((to - from) & ~3), vs = f32x4.splat(scale);
+  for (let r = 0; r < n; r++) {
+    const p = table + (<usize>load<i32>(ids + (<usize>r << 2)) * d << 2), g = dy + (<usize>r * d << 2);
+    for (let i = from; i < t4; i += 4) v128.store(p + (<usize>i << 2), f32x4.relaxed_madd(v128.load(g + (<usize>i << 2)), vs, v128.load(p + (<usize>i << 2))));
+    for (let i = t4; i < to; i++) store<f32>(p + (<usize>i << 2), load<f32>(p + (<usize>i << 2)) + load<f32>(g + (<usize>i << 2)) * scale);
+  }
+}
+
+// ---- AdamW in place over floats [from, to); the gradient is scaled on the way (global-norm clipping).
+
+export function adamw(p: usize, g: usize, m: usize, v: usize, from: i32, to: i32, lr: f32, b1: f32, b2: f32, c1: f32, c2: f32, eps: f32, decay: f32, gscale: f32): void {
+  const B1 = f32x4.splat(b1), B2 = f32x4.splat(b2), A1 = f32x4.splat(1 - b1), A2 = f32x4.splat(1 - b2), C1 = f32x4.splat(lr / c1), C2 = f32x4.splat(<f32>1 / c2), E = f32x4.splat(eps), W = f32x4.splat(1 - lr * decay), S = f32x4.splat(gscale);
+  const end = from + ((to - from) & ~3);
+  for (let i = from; i < end; i += 4) {
+    const o = <usize>i << 2, q = f32x4.mul(v128.load(g + o), S);
+    const a = f32x4.relaxed_madd(q, A1, f32x4.mul(v128.load(m + o), B1)), b = f32x4.relaxed_madd(f32x4.mul(q, q), A2, f32x4.mul(v128.load(v + o), B2));
+    v128.store(m + o, a);
+    v128.store(v + o, b);
+    v128.store(p + o, f32x4.sub(f32x4.mul(v128.load(p + o), W), f32x4.div(f32x4.mul(a, C1), f32x4.add(f32x4.sqrt(f32x4.mul(b, C2)), E))));
+  }
+  for (let i = end; i < to; i++) {
+    const o = <usize>i << 2, q = load<f32>(g + o) * gscale;
+    const a = q * (1 - b1) + load<f32>(m + o) * b1, b = q * q * (1 - b2) + load<f32>(v + o) * b2;
+    store<f32>(m + o, a);
+    store<f32>(v + o, b);
+    store<f32>(p + o, load<f32>(p + o) * (1 - lr * decay) - a * (lr / c1) / (sqrt<f32>(b / c2) + eps));
+  }
+}
+/** Σ g² over n floats, in double precision. */
+export function squaredNorm(g: usize, n: i32): f64 {
+  let total: f64 = 0;
+  const n4 = n & ~3;
+  for (let i = 0; i < n4; i += 512) {
+    let s = f32x4.splat(0);
+    const end = min(i + 512, n4);
+    for (let j = i; j < end; j += 4) { const v = v128.load(g + (<usize>j << 2)); s = f32x4.relaxed_madd(v, v, s); }
+    total += <f64>hsum(s);
+  }
+  for (let i = n4; i < n; i++) { const v = load<f32>(g + (<usize>i << 2)); total += <f64>(v * v); }
+  return total;
+}
+
+/** Rows [0, rows) of n floats, `ld` floats apart, = 0. */
+export function clearRows(dst: usize, rows: i32, ld: i32, n: i32): void {
+  for (let r = 0; r < rows; r++) fill(dst + (<usize>r * ld << 2), n, 0);
+}
+
+/** dst rows (stride dld) = src rows (stride sld), n floats each. */
+export function copyRows(src: usize, sld: i32, dst: usize, dld: i32, rows: i32, n: i32): void {
+  for (let r = 0; r < rows; r++) memory.copy(dst + (<usize>r * dld << 2), src + (<usize>r * sld << 2), <usize>n << 2);
+}
+
+/** Each of `rows` rows (n floats, contiguous) += bias. */
+export function addBias(x: usize, ld: i32, bias: usize, rows: i32, n: i32): void {
+  for (let r = 0; r < rows; r++) accumulate(x + (<usize>r * ld << 2), bias, n);
+}
+
+/** db += Σ rows of dy, stride ld. */
+export function biasBackward(dy: usize, ld: i32, db: usize, rows: i32, n: i32): void {
+  for (let r = 0; r < rows; r++) accumulate(db, dy + (<usize>r * ld << 2), n);
+}

@@ -1,0 +1,148 @@
+/**
+ * The worker pool of the CPU kernels. A parallel operation is a number (its index in `tasks.ts`), up to 40 words of
+ * arguments in shared memory and a count of chunks; threads draw chunk numbers from a ticket. If the workers are
+ * descheduled the main thread finishes alone. What a chunk computes never depends on who draws it, so results are
+ * the same on every run.
+ */
+import { type BlasLibrary, type Gemm, openBlas } from "./blas.ts";
+
+/** The exports of kernels.wasm, all on byte addresses. */
+// deno-lint-ignore no-explicit-any
+export type Kernels = Record<string, (...args: any[]) => any>;
+
+/** What a chunk function works with; one a thread. */
+export interface Thread {
+  kernels: Kernels;
+  gemm: Gemm;
+  /** Arguments of the operation under way, as integers and as floats. */
+  i32: Int32Array;
+  f32: Float32Array;
+  memory: WebAssembly.Memory;
+  /** Address and size of this thread's own scratch, in bytes. */
+  scratch: number;
+  scratchBytes: number;
+}
+
+/** Computes chunk `index` of `count`. */
+export type Task = (thread: Thread, index: number, count: number) => void;
+
+/** What a worker needs to join the pool. */
+export interface WorkerStart {
+  module: WebAssembly.Module;
+  memory: WebAssembly.Memory;
+  blas: BlasLibrary | null;
+  control: number;
+  scratch: number;
+  scratchBytes: number;
+}
+
+const WAKE = 0, TICKET = 1, INFO = 2, DONE = 3, SLEEPING = 4, TASK = 5, FAILED = 6, ARGUMENTS = 8;
+const SPIN = 20000;
+
+/** Words of shared memory that the control block takes. */
+export const controlWords = 64;
+
+/** Makes a thread's view of the pool. */
+export function openThread(start: WorkerStart): Thread {
+  const { memory, module, blas, control, scratch, scratchBytes } = start;
+  const environment = { memory, abort: () => { throw new Error("a CPU kernel aborted"); } };
+  const kernels = new WebAssembly.Instance(module, { env: environment }).exports as unknown as Kernels;
+  const packing = scratch + scratchBytes - kernels.gemmScratch();
+  const simd: Gemm = (tA, tB, m, n, k, a, lda, b, ldb, c, ldc, accumulate) =>
+    kernels.gemm(m, n, k, a, tA ? 1 : lda, tA ? lda : 1, b, tB ? 1 : ldb, tB ? ldb : 1, c, ldc, accumulate, packing);
+  return {
+    kernels,
+    gemm: blas ? openBlas(blas, memory) : simd,
+    i32: new Int32Array(memory.buffer, control + ARGUMENTS * 4, controlWords - ARGUMENTS),
+    f32: new Float32Array(memory.buffer, control + ARGUMENTS * 4, controlWords - ARGUMENTS),
+    memory,
+    scratch,
+    scratchBytes: scratchBytes - kernels.gemmScratch(),
+  };
+}
+
+function drain(control: Int32Array, thread: Thread, tasks: Task[]): void {
+  for (;;) {
+    const ticket = Atomics.add(control, TICKET, 1), info = Atomics.load(control, INFO);
+    const index = ticket & 0xffff, count = info & 0xffff;
+    // a ticket of an operation that is over, or none left
+    if ((ticket >>> 16) !== (info >>> 16) || index >= count) return;
+    try {
+      tasks[control[TASK]](thread, index, count);
+    } catch (error) {
+      Atomics.store(control, FAILED, 1);
+      console.error(error);
+    }
+    Atomics.add(control, DONE, 1);
+  }
+}
+
+/** A worker's life: spin for a while after each operation, then sleep until woken. */
+export function serve(start: WorkerStart, tasks: Task[]): never {
+  const thread = openThread(start), control = new Int32Array(start.memory.buffer, start.control, controlWords);
+  let seen = Atomics.load(control, WAKE);
+  for (;;) {
+    let spins = 0;
+    while (Atomics.load(control, WAKE) === seen && spins++ < SPIN);
+    if (Atomics.load(control, WAKE) === seen) {
+      Atomics.add(control, SLEEPING, 1);
+      Atomics.wait(control, WAKE, seen);
+      Atomics.sub(control, SLEEPING, 1);
+    }
+    seen = Atomics.load(control, WAKE);
+    drain(control, thread, tasks);
+  }
+}
+
+/** The main thread's side. */
+export class Pool {
+  readonly thread: Thread;
+  #control: Int32Array;
+  #epoch = 0;
+  #workers: Worker[] = [];
+
+  constructor(readonly start: WorkerStart, readonly tasks: Task[]) {
+    this.thread = openThread(start);
+    this.#control = new Int32Array(start.memory.buffer, start.control, controlWords);
+    this.#control.fill(0);
+  }
+
+  get threads(): number {
+    return this.#workers.length + 1;
+  }
+
+  /** Adds a worker with its own scratch; resolves when it serves. */
+  async grow(scratch: number): Promise<void> {
+    const worker = new Worker(new URL("./worker.ts", import.meta.url), { type: "module" });
+    await new Promise<void>((resolve, reject) => {
+      worker.onmessage = () => resolve();
+      worker.onerror = (event) => reject(new Error(`starting a CPU worker failed: ${event.message}`));
+      worker.postMessage({ ...this.start, scratch });
+    });
+    this.#workers.push(worker);
+  }
+
+  /** Runs `count` chunks of task number `task`; arguments must have been written to `thread.i32` and `f32`. */
+  run(task: number, count: number): void {
+    const control = this.#control;
+    if (count === 1 || this.#workers.length === 0) {
+      for (let index = 0; index < count; index++) this.tasks[task](this.thread, index, count);
+      return;
+    }
+    this.#epoch = (this.#epoch + 1) & 0x7fff;
+    control[TASK] = task;
+    Atomics.store(control, DONE, 0);
+    Atomics.store(control, INFO, (this.#epoch << 16) | count);
+    Atomics.store(control, TICKET, this.#epoch << 16);
+    Atomics.add(control, WAKE, 1);
+    if (Atomics.load(control, SLEEPING) > 0) Atomics.notify(control, WAKE);
+    drain(control, this.thread, this.tasks);
+    while (Atomics.load(control, DONE) < count);
+    if (Atomics.exchange(control, FAILED, 0)) throw new Error("a CPU kernel failed in a worker; its message is above");
+  }
+
+  /** Ends the workers; the pool goes on with one thread. */
+  close(): void {
+    for (const worker of this.#workers.splice(0)) worker.terminate();
+  }
+}

@@ -1,0 +1,167 @@
+/**
+ * The operations that threads share, by number. Each reads its arguments from the control block (integers from word
+ * 0, floats from word 40) and computes one chunk. Addresses are bytes on the heap and may pass 2 GiB, hence `>>> 0`.
+ */
+import { decodeTask } from "./decode.ts";
+import type { Task, Thread } from "./pool.ts";
+
+/** First float argument. */
+export const FLOATS = 40;
+
+const blockRows = 64;
+
+function part(total: number, index: number, count: number, multiple = 1): [number, number] {
+  const size = Math.ceil(total / count / multiple) * multiple;
+  return [Math.min(total, index * size), Math.min(total, (index + 1) * size)];
+}
+
+const gemm: Task = ({ gemm, i32: a }, index, count) => {
+  const [from, to] = part(a[2], index, count, 8);
+  if (to <= from) return;
+  const [tA, tB, , n, k, , lda, , ldb, , ldc, accumulate] = a;
+  const pa = (a[5] >>> 0) + (tA ? from : from * lda) * 4;
+  gemm(!!tA, !!tB, to - from, n, k, pa, lda, a[7] >>> 0, ldb, (a[9] >>> 0) + from * ldc * 4, ldc, !!accumulate);
+};
+
+const rmsForward: Task = ({ kernels, i32: a, f32: f }, index, count) => {
+  const [from, to] = part(a[6], index, count);
+  kernels.rmsForward(a[0], a[1], a[2], a[3], a[4], a[5], from, to, a[7], f[FLOATS], f[FLOATS + 1]);
+};
+
+const rmsBackward: Task = ({ kernels, i32: a, f32: f }, index, count) => {
+  const [from, to] = part(a[8], index, count), dw = (a[7] >>> 0) + index * a[9] * 4;
+  kernels.fill(dw, a[9], 0);
+  kernels.rmsBackward(a[0], a[1], a[2], a[3], a[4], a[5], a[6], dw, from, to, a[9], f[FLOATS], f[FLOATS + 1]);
+};
+
+const qkForward: Task = ({ kernels, i32: a, f32: f }, index, count) => {
+  const [from, to] = part(a[9], index, count);
+  kernels.qkForward(a[0], a[1], a[2], a[3], a[4], a[5], a[6], a[7], a[8], from, to, a[10], a[11], a[12], f[FLOATS], f[FLOATS + 1]);
+};
+
+const qkBackward: Task = ({ kernels, i32: a, f32: f }, index, count) => {
+  const [from, to] = part(a[10], index, count), hd = a[13], dwq = (a[11 + 3] >>> 0) + index * 2 * hd * 4;
+  kernels.fill(dwq, 2 * hd, 0);
+  kernels.qkBackward(a[0], a[1], a[2], a[3], a[4], a[5], a[6], dwq, dwq + hd * 4, a[7], a[8], a[9], from, to, a[11], a[12], hd, f[FLOATS], f[FLOATS + 1]);
+};
+
+/** Arguments of both attention tasks: packed, rotated, out, starts, lengths, sequences, heads, kvHeads, hd, window, … */
+function attentionShape({ i32: a, f32: f }: Thread) {
+  return {
+    packed: a[0] >>> 0, rotated: a[1] >>> 0, out: a[2] >>> 0, starts: (a[3] >>> 0) / 4, lengths: (a[4] >>> 0) / 4, sequences: a[5],
+    heads: a[6], kvHeads: a[7], hd: a[8], window: a[9], dPacked: a[10] >>> 0, dRotated: a[11] >>> 0, dOut: a[12] >>> 0,
+    scale: f[FLOATS], softcap: f[FLOATS + 1],
+  };
+}
+
+const attentionForward: Task = (thread, index, count) => {
+  const { kernels, gemm, scratch } = thread, s = attentionShape(thread), ints = new Int32Array(thread.memory.buffer);
+  const { heads, kvHeads, hd, window } = s, group = heads / kvHeads;
+  const wide = (heads + 2 * kvHeads) * hd, rotatedWide = (heads + kvHeads) * hd, outWide = heads * hd;
+  const [from, to] = part(s.sequences * kvHeads, index, count);
+  for (let unit = from; unit < to; unit++) {
+    const sequence = Math.floor(unit / kvHeads), kv = unit % kvHeads;
+    const start = ints[s.starts + sequence], length = ints[s.lengths + sequence];
+    const keys = s.rotated + (start * rotatedWide + (heads + kv) * hd) * 4, values = s.packed + (start * wide + (heads + kvHeads + kv) * hd) * 4;
+    for (let head = kv * group; head < (kv + 1) * group; head++) {
+      for (let row = 0; row < length; row += blockRows) {
+        const rows = Math.min(blockRows, length - row), lo = window ? Math.max(0, row - window + 1) : 0, cols = row + rows - lo;
+        gemm(false, true, rows, cols, hd, s.rotated + ((start + row) * rotatedWide + head * hd) * 4, rotatedWide, keys + lo * rotatedWide * 4, rotatedWide, scratch, cols, false);
+        kernels.causalSoftmax(scratch, cols, rows, row - lo, cols, s.scale, s.softcap, window);
+        gemm(false, false, rows, hd, cols, scratch, cols, values + lo * wide * 4, wide, s.out + ((start + row) * outWide + head * hd) * 4, outWide, false);
+      }
+    }
+  }
+};
+
+const attentionBackward: Task = (thread, index, count) => {
+  const { kernels, gemm, scratch } = thread, s = attentionShape(thread), ints = new Int32Array(thread.memory.buffer);
+  const { heads, kvHeads, hd, window } = s, group = heads / kvHeads;
+  const wide = (heads + 2 * kvHeads) * hd, rotatedWide = (heads + kvHeads) * hd, outWide = heads * hd;
+  const [from, to] = part(s.sequences * kvHeads, index, count);
+  for (let unit = from; unit < to; unit++) {
+    const sequence = Math.floor(unit / kvHeads), kv = unit % kvHeads;
+    const start = ints[s.starts + sequence], length = ints[s.lengths + sequence];
+    const keyAt = (start * rotatedWide + (heads + kv) * hd) * 4, valueAt = (start * wide + (heads + kvHeads + kv) * hd) * 4;
+    kernels.clearRows(s.dRotated + keyAt, length, rotatedWide, hd);
+    kernels.clearRows(s.dPacked + valueAt, length, wide, hd);
+    for (let head = kv * group; head < (kv + 1) * group; head++) {
+      for (let row = 0; row < length; row += blockRows) {
+        const rows = Math.min(blockRows, length - row), lo = window ? Math.max(0, row - window + 1) : 0, cols = row + rows - lo;
+        const query = ((start + row) * rotatedWide + head * hd) * 4, dOut = s.dOut + ((start + row) * outWide + head * hd) * 4;
+        const key = keyAt + lo * rotatedWide * 4, value = valueAt + lo * wide * 4;
+        const p = scratch, dp = p + blockRows * cols * 4, raw = dp + blockRows * cols * 4;
+        gemm(false, true, rows, cols, hd, s.rotated + query, rotatedWide, s.rotated + key, rotatedWide, p, cols, false);
+        if (s.softcap) kernels.copyRows(p, cols, raw, cols, rows, cols);
+        kernels.causalSoftmax(p, cols, rows, row - lo, cols, s.scale, s.softcap, window);
+        gemm(true, false, cols, hd, rows, p, cols, dOut, outWide, s.dPacked + value, wide, true);
+        gemm(false, true, rows, cols, hd, dOut, outWide, s.packed + value, wide, dp, cols, false);
+        kernels.causalSoftmaxBackward(p, dp, raw, cols, rows, cols, s.scale, s.softcap);
+        gemm(false, false, rows, hd, cols, dp, cols, s.rotated + key, rotatedWide, s.dRotated + query, rotatedWide, false);
+        gemm(true, false, cols, hd, rows, dp, cols, s.rotated + query, rotatedWide, s.dRotated + key, rotatedWide, true);
+      }
+    }
+  }
+};
+
+const gatedForward: Task = ({ kernels, i32: a }, index, count) => {
+  const [from, to] = part(a[2], index, count);
+  kernels.gatedForward(a[0], a[1], from, to, a[3], a[4]);
+};
+const gatedBackward: Task = ({ kernels, i32: a }, index, count) => {
+  const [from, to] = part(a[3], index, count);
+  kernels.gatedBackward(a[0], a[1], a[2], from, to, a[4], a[5]);
+};
+
+/** Log-probabilities of rows in blocks that fit `block` rows of logits; logits never exist whole. */
+const logprobs: Task = ({ kernels, gemm, i32: a, f32: f }, index, count) => {
+  const [hidden, table, targets, logprob, lse, entropy, hit] = Array.from(a.subarray(0, 7), (x) => x >>> 0);
+  const n = a[7], v = a[8], d = a[9], block = a[11], logits = (a[10] >>> 0) + index * block * v * 4;
+  const [from, to] = part(n, index, count), [beta, cap] = [f[FLOATS], f[FLOATS + 1]];
+  for (let row = from; row < to; row += block) {
+    const rows = Math.min(block, to - row), o = row * 4;
+    gemm(false, true, rows, v, d, hidden + row * d * 4, d, table, d, logits, v, false);
+    if (cap) kernels.softcapInPlace(logits, rows * v, cap);
+    kernels.logprobRows(logits, targets + o, logprob + o, lse + o, entropy + o, hit + o, rows, v, beta);
+  }
+};
+const logprobsBackward: Task = ({ kernels, gemm, i32: a, f32: f }, index, count) => {
+  const [hidden, table, targets, g, lse, dHidden, dTables] = Array.from(a.subarray(0, 7), (x) => x >>> 0);
+  const n = a[7], v = a[8], d = a[9], block = a[11], logits = (a[10] >>> 0) + index * block * v * 4;
+  const [from, to] = part(n, index, count), [beta, cap] = [f[FLOATS], f[FLOATS + 1]];
+  const dTable = dTables + index * v * d * 4;
+  if (dTables) kernels.fill(dTable, v * d, 0);
+  for (let row = from; row < to; row += block) {
+    const rows = Math.min(block, to - row), o = row * 4;
+    gemm(false, true, rows, v, d, hidden + row * d * 4, d, table, d, logits, v, false);
+    if (cap) kernels.softcapInPlace(logits, rows * v, cap);
+    kernels.logprobRowsBackward(logits, targets + o, lse + o, g + o, rows, v, beta, cap);
+    gemm(false, false, rows, d, v, logits, v, table, d, dHidden + row * d * 4, d, false);
+    if (dTables) gemm(true, false, v, d, rows, logits, v, hidden + row * d * 4, d, dTable, d, true);
+  }
+};
+
+const gatherRows: Task = ({ kernels, i32: a, f32: f }, index, count) => {
+  const [from, to] = part(a[3], index, count);
+  kernels.gatherRows(a[0], a[1], a[2], from, to, a[4], f[FLOATS]);
+};
+const scatterRows: Task = ({ kernels, i32: a, f32: f }, index, count) => {
+  const [from, to] = part(a[4], index, count, 4);
+  kernels.scatterRows(a[0], a[1], a[2], a[3], a[4], from, to, f[FLOATS]);
+};
+const adamw: Task = ({ kernels, i32: a, f32: f }, index, count) => {
+  const [from, to] = part(a[4], index, count, 4), h = f.subarray(FLOATS);
+  if (to > from) kernels.adamw(a[0], a[1], a[2], a[3], from, to, h[0], h[1], h[2], h[3], h[4], h[5], h[6], h[7]);
+};
+
+/** All operations, in the order of `TASK`'s numbers. */
+export const tasks: Task[] = [
+  gemm, rmsForward, rmsBackward, qkForward, qkBackward, attentionForward, attentionBackward, gatedForward, gatedBackward,
+  logprobs, logprobsBackward, gatherRows, scatterRows, adamw, decodeTask,
+];
+
+/** The number of each operation. */
+export const TASK = {
+  gemm: 0, rmsForward: 1, rmsBackward: 2, qkForward: 3, qkBackward: 4, attentionForward: 5, attentionBackward: 6, gatedForward: 7,
+  gatedBackward: 8, logprobs: 9, logprobsBackward: 10, gatherRows: 11, scatterRows: 12, adamw: 13, decode: 14,
+} as const;

@@ -1,0 +1,151 @@
+import * as tf from "@tensorflow/tfjs";
+import { cpuEngine } from "../kernels/cpu/engine.ts";
+import { attentionBackward, attentionForward } from "../kernels/webgpu/attention.ts";
+import { rope } from "../kernels/webgpu/rope.ts";
+import { rmsNorm } from "./rms_norm.ts";
+import type { Layout } from "./layout.ts";
+
+/** What an attention layer is, apart from its input. */
+export interface AttentionOptions {
+  layout: Layout;
+  heads: number;
+  kvHeads: number;
+  headDim: number;
+  /** Scores are multiplied by this, usually 1/√headDim. */
+  scale: number;
+  /** Scores become c·tanh(score/c) (Gemma 2); 0: none. @default 0 */
+  softcap?: number;
+  /** A query sees the last `window` keys, itself included; 0: all. @default 0 */
+  window?: number;
+  /** Per-head norms of queries and keys [headDim] (Gemma 3, Qwen3). */
+  queryNorm?: tf.Tensor1D;
+  keyNorm?: tf.Tensor1D;
+  epsilon: number;
+  addOne: boolean;
+  /** Rotary tables [positions, headDim/2]. */
+  cos: tf.Tensor2D;
+  sin: tf.Tensor2D;
+}
+
+const split = (packed: tf.Tensor2D, { heads, kvHeads, headDim }: AttentionOptions) =>
+  tf.split(packed, [heads * headDim, kvHeads * headDim, kvHeads * headDim], 1) as tf.Tensor2D[];
+
+function normHeads(x: tf.Tensor2D, weight: tf.Tensor1D | undefined, { headDim, epsilon, addOne }: AttentionOptions): tf.Tensor2D {
+  return weight ? rmsNorm(x.reshape([-1, headDim]), weight, { epsilon, addOne }).reshape(x.shape) : x;
+}
+
+/** {@linkcode attention} in tfjs-core operations, one sequence after the other. */
+export function attentionReference(packed: tf.Tensor2D, options: AttentionOptions): tf.Tensor2D {
+  const { layout, heads, kvHeads, headDim, scale, softcap = 0, window = 0, cos, sin } = options, half = headDim / 2;
+  return tf.tidy(() => {
+    const [q, k, v] = split(packed, options);
+    const positions = tf.tensor1d(layout.positions, "int32");
+    const rotate = (x: tf.Tensor2D, count: number) => {
+      const rows = x.reshape([-1, count, headDim]), [a, b] = tf.split(rows, 2, 2);
+      const c = tf.gather(cos, positions).reshape([-1, 1, half]), s = tf.gather(sin, positions).reshape([-1, 1, half]);
+      return tf.concat([tf.sub(tf.mul(a, c), tf.mul(b, s)), tf.add(tf.mul(b, c), tf.mul(a, s))], 2) as tf.Tensor3D;
+    };
+    const queries = rotate(normHeads(q, options.queryNorm, options), heads), keys = rotate(normHeads(k, options.keyNorm, options), kvHeads);
+    const values = v.reshape([-1, kvHeads, headDim]) as tf.Tensor3D, parts: tf.Tensor2D[] = [];
+    let end = 0;
+    for (let i = 0; i < layout.starts.length; i++) {
+      const start = layout.starts[i], n = layout.lengths[i];
+      const mask = tf.tidy(() => {
+        const row = tf.range(0, n).reshape([n, 1]), col = tf.range(0, n).reshape([1, n]), distance = tf.sub(row, col);
+        const seen = window ? tf.logicalAnd(tf.greaterEqual(distance, 0), tf.less(distance, window)) : tf.greaterEqual(distance, 0);
+        return tf.where(seen, tf.zerosLike(distance), tf.fill([n, n], -1e9)) as tf.Tensor2D;
+      });
+      const outputs = Array.from({ length: heads }, (_, h) => {
+        const kv = Math.floor(h * kvHeads / heads), head = (x: tf.Tensor3D, index: number) => x.slice([start, index, 0], [n, 1, headDim]).reshape([n, headDim]) as tf.Tensor2D;
+        let scores = tf.mul(tf.matMul(head(queries, h), head(keys, kv), false, true), scale) as tf.Tensor2D;
+        if (softcap) scores = tf.mul(tf.tanh(tf.div(scores, softcap)), softcap);
+        return tf.matMul(tf.softmax(tf.add(scores, mask) as tf.Tensor2D), head(values, kv)) as tf.Tensor2D;
+      });
+      if (start > end) parts.push(tf.zeros([start - end, heads * headDim]));
+      parts.push(tf.concat(outputs, 1));
+      end = start + n;
+    }
+    if (packed.shape[0] > end) parts.push(tf.zeros([packed.shape[0] - end, heads * headDim]));
+    return tf.concat(parts, 0) as tf.Tensor2D;
+  });
+}
+
+/**
+ * Causal grouped-query attention with rotary positions: per-head norm of queries and keys, rotation, soft-capped and
+ * windowed softmax, weighted values, in one operation (Ainslie et al. 2023, arXiv 2305.13245; Su et al. 2021, arXiv
+ * 2104.09864). The backward pass computes the probabilities again block by block: no [length × length] tensor is kept.
+ *
+ * packed [rows, (heads + 2·kvHeads)·headDim] holds queries, keys and values side by side, sequences as `layout` says
+ * → [rows, heads·headDim]. Rows outside every sequence have no meaning.
+ */
+export function attention(packed: tf.Tensor2D, options: AttentionOptions): tf.Tensor2D {
+  const engine = cpuEngine();
+  if (engine) return onCpu(engine, packed, options);
+  return tf.getBackend() === "webgpu" ? onGpu(packed, options) : attentionReference(packed, options);
+}
+
+function onCpu(engine: NonNullable<ReturnType<typeof cpuEngine>>, packed: tf.Tensor2D, options: AttentionOptions): tf.Tensor2D {
+  const { layout, heads, kvHeads, headDim, scale, softcap = 0, window = 0, epsilon, addOne, cos, sin } = options;
+  const rows = packed.shape[0], wide = packed.shape[1], rotatedWide = (heads + kvHeads) * headDim, outWide = heads * headDim;
+  const one = addOne ? 1 : 0, { starts, lengths, positions } = layout.tensors();
+  const at = (tensor?: tf.Tensor) => tensor ? engine.at(tensor) : 0;
+  const shape = [at(starts), at(lengths), layout.starts.length, heads, kvHeads, headDim, window];
+  const pairs = layout.starts.length * kvHeads, work = layout.longest * rows * headDim;
+  const chunks = work < 1 << 14 ? 1 : Math.min(pairs, engine.threads * 4), rowChunks = engine.chunks(rows, rotatedWide);
+  const norms = options.queryNorm && options.keyNorm ? [options.queryNorm, options.keyNorm] : [];
+  const op = tf.customGrad((...inputs) => {
+    const save = inputs.pop() as unknown as tf.GradSaveFunc, [packed, queryNorm, keyNorm] = inputs as tf.Tensor[];
+    const rotated = engine.output([rows, rotatedWide]), out = engine.output<tf.Tensor2D>([rows, outWide]);
+    engine.run("qkForward", [at(packed), wide, at(rotated), rotatedWide, at(queryNorm), at(keyNorm), at(cos), at(sin), at(positions), rows, heads, kvHeads, headDim], [epsilon, one], rowChunks);
+    engine.run("attentionForward", [at(packed), at(rotated), at(out), ...shape], [scale, softcap], chunks);
+    save([packed, rotated]);
+    return {
+      value: out,
+      gradFunc: (dOut, [packed, rotated]) => {
+        const dPacked = engine.output([rows, wide]), dRotated = engine.output([rows, rotatedWide]);
+        // rows outside every sequence get no gradient from attention, but the norm's sums read them
+        if (layout.padded) {
+          engine.kernels.fill(at(dPacked), rows * wide, 0);
+          engine.kernels.fill(at(dRotated), rows * rotatedWide, 0);
+        }
+        engine.run("attentionBackward", [at(packed), at(rotated), 0, ...shape, at(dPacked), at(dRotated), at(dOut)], [scale, softcap], chunks);
+        const partials = engine.scratch(rowChunks * 2 * headDim * 4);
+        engine.run("qkBackward", [at(packed), wide, at(dRotated), rotatedWide, at(dPacked), at(queryNorm), at(keyNorm), at(cos), at(sin), at(positions), rows, heads, kvHeads, headDim, partials], [epsilon, one], rowChunks);
+        dRotated.dispose();
+        if (norms.length === 0) return [dPacked];
+        const sums = engine.output([2, headDim]);
+        engine.reduce(partials, rowChunks, 2 * headDim, at(sums));
+        const [dq, dk] = tf.unstack(sums);
+        sums.dispose();
+        return [dPacked, dq, dk];
+      },
+    };
+  });
+  return op(packed, ...norms) as tf.Tensor2D;
+}
+
+function onGpu(packed: tf.Tensor2D, options: AttentionOptions): tf.Tensor2D {
+  const { layout, heads, kvHeads, headDim, scale, softcap = 0, window = 0, cos, sin } = options;
+  const batch = layout.starts.length, length = packed.shape[0] / batch, shape = { scale, window, softcap, queryOffset: 0 };
+  const [q, k, v] = split(packed, options);
+  const turn = (x: tf.Tensor2D, count: number) =>
+    tf.customGrad((x) => ({
+      value: rope(x as tf.Tensor4D, cos, sin, { offset: 0, inverse: false }),
+      gradFunc: (dy) => rope(dy as tf.Tensor4D, cos, sin, { offset: 0, inverse: true }),
+    }))(x.reshape([batch, length, count, headDim])) as tf.Tensor4D;
+  const queries = turn(normHeads(q, options.queryNorm, options), heads), keys = turn(normHeads(k, options.keyNorm, options), kvHeads);
+  const values = v.reshape([batch, length, kvHeads, headDim]) as tf.Tensor4D;
+  const out = tf.customGrad((q, k, v, save) => {
+    const [a, b, c] = [q, k, v] as tf.Tensor4D[], { out, logSumExp } = attentionForward(a, b, c, null, shape);
+    (save as unknown as tf.GradSaveFunc)([a, b, c, out, logSumExp]);
+    return {
+      value: out,
+      gradFunc: (dOut, saved) => {
+        const [a, b, c, out, logSumExp] = saved as tf.Tensor4D[];
+        const { dq, dk, dv } = attentionBackward(dOut as tf.Tensor4D, a, b, c, out, logSumExp as unknown as tf.Tensor3D, null, shape);
+        return [dq, dk, dv];
+      },
+    };
+  })(queries, keys, values);
+  return out.reshape([batch * length, heads * headDim]) as tf.Tensor2D;
+}

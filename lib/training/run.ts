@@ -1,0 +1,75 @@
+/**
+ * The numbers of one optimizer step. A step is one optimizer update, everywhere. Absent keys were not measured;
+ * nothing is ever filled in.
+ */
+export interface StepMetrics {
+  /** From 1: the number of optimizer updates made so far. */
+  step: number;
+  loss: number;
+  learningRate: number;
+  /** Global L2 norm before clipping. */
+  gradientNorm: number;
+  /** Mean entropy of the predicted distributions over completion tokens, in nats. */
+  entropy?: number;
+  /** Completion tokens trained on in this step. */
+  tokens: number;
+  /** Share of completion tokens whose most likely token is the target (SFT), 0 to 1. */
+  tokenAccuracy?: number;
+  /** GRPO: loss without the KL term. */
+  policyLoss?: number;
+  /** Mean total reward over the step's completions, and its standard deviation (n − 1). */
+  reward?: number;
+  rewardStd?: number;
+  /** Mean and standard deviation of every component's raw score, and the weight in force. */
+  components?: Record<string, { mean: number; std: number; weight: number; failures: number }>;
+  /** Mean k3 estimate of KL(policy ‖ reference) a token, in nats. */
+  kl?: number;
+  /** Share of tokens whose ratio was clipped, at the low and at the high side. */
+  clipLow?: number;
+  clipHigh?: number;
+  /** Completion length in tokens. */
+  completionLength?: { mean: number; min: number; max: number; terminatedMean: number };
+  /** Share of completions that hit the token limit. */
+  truncatedFraction?: number;
+  /** Share of groups whose rewards are all equal and so teach nothing. */
+  zeroVarianceFraction?: number;
+  /** Share of completions that are well formed, 0 to 1. */
+  formatRate?: number;
+  phase?: string;
+  tokensPerSecond: number;
+  seconds: { total: number; sampling?: number; rewards?: number; training?: number };
+  /** Updates skipped so far because a loss or gradient was not finite. */
+  skippedUpdates?: number;
+  /** An evaluation made after this step, when one was due. */
+  evaluation?: { accuracy: number; formatRate: number };
+}
+
+/** One sampled completion, kept so that every number can be traced to a text. */
+export interface CompletionRecord {
+  stage: string;
+  step: number;
+  problemId: string;
+  completion: string;
+  reward?: number;
+  components?: Record<string, number | null>;
+  correct?: boolean;
+}
+
+/** What a training stage returns: plain data. */
+export interface TrainingRun {
+  stage: "sft" | "grpo";
+  /** The name that figures and tables use, such as `sft` or `grpo`. */
+  name: string;
+  steps: StepMetrics[];
+  ended: "finished" | "interrupted" | "time limit" | "failed";
+  /** Why, in words, when the run did not finish. */
+  reason?: string;
+  config: Record<string, unknown>;
+  /** The folder of the last checkpoint, when one was written. */
+  checkpoint?: string;
+  seconds: number;
+  /** Sampled completions with their rewards, thinned to a few a step. */
+  completions: CompletionRecord[];
+  /** Diagnoses in plain words, in the order in which they were made. */
+  diagnoses: { step: number; rule: string; message: string }[];
+}
