@@ -1,3 +1,4 @@
+import type { MediaBundle } from "./displayable.ts";
 import { escapeHtml, scriptJson } from "./escape_html.ts";
 import {
   defaultSize,
@@ -9,9 +10,6 @@ import {
   renderSvg,
 } from "./static_render.ts";
 import { writeOutput } from "./write_output.ts";
-
-/** What a Jupyter front end may choose from, by media type. */
-export type MediaBundle = Record<string, string | Record<string, unknown>>;
 
 /** How {@linkcode Figure.save} renders. */
 export interface SaveOptions {

@@ -1,4 +1,5 @@
 import type { StepMetrics, TrainingRun } from "../training/run.ts";
+import { stageLabel } from "./compare.ts";
 import { escapeHtml } from "./escape_html.ts";
 import type { Figure } from "./figure.ts";
 import { formatDuration } from "./format_number.ts";
@@ -165,7 +166,7 @@ function series(runs: TrainingRun[], stage: TrainingRun["stage"]): Series[] {
   const own = runs.filter((run) => run.stage === stage);
   return own.map((run, i) => {
     const same = own.filter((other) => other.name === run.name);
-    const label = escapeHtml(same.length > 1 ? `${run.name} ${same.indexOf(run) + 1}` : run.name);
+    const label = escapeHtml(stageLabel(run.name) + (same.length > 1 ? ` ${same.indexOf(run) + 1}` : ""));
     const colour = own.length === 1
       ? stageColours[stage]
       : stage === "sft"

@@ -89,6 +89,8 @@ export function smallMultiples(panels: Panel[], options: SmallMultiplesOptions):
     ...(options.width ? { width: options.width } : {}),
     margin: { l: side, r: right, t: top, b: bottom },
     showlegend: false,
+    bargap: 0.28,
+    bargroupgap: 0.06,
   };
   Object.assign(layout.title as Record<string, unknown>, { y: 1 - titleTop / height, yanchor: "top" });
   panels.forEach((panel, i) => {

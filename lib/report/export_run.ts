@@ -1,0 +1,266 @@
+import { join, resolve } from "node:path";
+import { stringify } from "@std/yaml";
+import type { Evaluation } from "../stages/evaluation.ts";
+import type { TrainingRun } from "../training/run.ts";
+import { compare, type Comparison } from "./compare.ts";
+import { accuracyFigure, calibrationFigure, failureFigure, passAtKFigure } from "./evaluation_figures.ts";
+import type { Figure } from "./figure.ts";
+import { learningCurves } from "./learning_curves.ts";
+import { htmlReport } from "./html_report.ts";
+import { calibration } from "./statistics.ts";
+import { makeFolder, OutputError, outputError, writeOutput } from "./write_output.ts";
+
+/** What a model must offer to be exported: {@linkcode CausalLM} does. */
+export interface ExportableModel {
+  /** Truthy when the model has a LoRA adapter; then the adapter is written and not the weights. */
+  readonly lora?: unknown;
+  /** Writes the adapter in PEFT's format. */
+  saveAdapter(dir: string): Promise<unknown>;
+  /** Writes the whole model as a Hugging Face folder. */
+  save(dir: string): Promise<unknown>;
+}
+
+/** What a run leaves behind, as {@linkcode exportRun} takes it. */
+export interface RunContents {
+  /** The resolved configuration. */
+  config: object;
+  runs: TrainingRun[];
+  /** In the order of the stages: base first. */
+  evaluations: Record<string, Evaluation>;
+  /** Left out, no weights are written. */
+  model?: ExportableModel;
+  /** What computed it, as `useBackend()` describes itself; kept as it serialises. */
+  backend?: unknown;
+  /** Further figures by file name, such as `{ ablation: figure }`. */
+  figures?: Record<string, Figure>;
+}
+
+/** The environment in which a run was made. */
+export interface Environment {
+  deno: string;
+  v8: string;
+  os: string;
+  arch: string;
+  cores: number;
+  backend: unknown;
+}
+
+/** `final_results.json`. A reader must check `version`, which grows when a field changes its meaning. */
+export interface FinalResults {
+  schema: "showwork/final-results";
+  version: 1;
+  /** ISO 8601, UTC. */
+  exported: string;
+  environment: Environment;
+  /** Training and evaluation together. */
+  seconds: number;
+  config: unknown;
+  /** Every run without its steps and completions, which are in `metrics.jsonl` and `completions.jsonl`. */
+  runs: (Omit<TrainingRun, "steps" | "completions"> & { stepCount: number; last: unknown })[];
+  /** Every evaluation without its items, which are in `completions.jsonl`. */
+  evaluations: Record<
+    string,
+    Omit<Evaluation, "items"> & { calibration: { ece: number | null; brier: number | null } }
+  >;
+  /** `null` with fewer than two evaluations. */
+  comparison: Comparison | null;
+  /** Every file of the export, relative to the folder. */
+  files: string[];
+}
+
+/** What {@linkcode exportRun} returns. */
+export interface ExportedRun {
+  /** The folder, absolute. */
+  dir: string;
+  /** Every file of the export, relative to `dir`. */
+  files: string[];
+  results: FinalResults;
+}
+
+/** What an export writes at the top of its folder; everything else there belongs to someone else and is kept. */
+const ownEntries = [
+  "final_results.json",
+  "metrics.jsonl",
+  "completions.jsonl",
+  "plots",
+  "adapter",
+  "model",
+  "config.yaml",
+  "report.html",
+];
+
+/**
+ * Writes what a run leaves behind (SPEC section 8) into `dir`: `final_results.json`, `metrics.jsonl`, `completions.jsonl`,
+ * `plots/*.{png,svg,html}`, `adapter/` or `model/`, `config.yaml` and a `report.html` that opens without a network.
+ *
+ * Everything is first written to a temporary sibling of `dir` and then put in place by renaming, so an error or a kill
+ * never leaves a half-written result. The export that was in `dir` is kept as `<dir>.previous` (one generation); what an
+ * export does not write, such as `checkpoints/` or an executed notebook, stays in `dir`.
+ *
+ * Throws an `OutputError` when the folder cannot be written; what was there is then unchanged.
+ *
+ * @example
+ * ```ts
+ * await exportRun("../results/demo", { config, model, runs: [sftRun, grpoRun], evaluations: { base, sft, grpo } });
+ * ```
+ */
+export async function exportRun(dir: string, contents: RunContents): Promise<ExportedRun> {
+  const target = resolve(dir), temporary = `${target}.${crypto.randomUUID()}.tmp`;
+  await makeFolder(temporary);
+  try {
+    const results = await writeAll(temporary, contents);
+    await putInPlace(temporary, target);
+    return { dir: target, files: results.files, results };
+  } catch (error) {
+    throw isSystemError(error) ? outputError(target, error) : error;
+  } finally {
+    await Deno.remove(temporary, { recursive: true }).catch(() => {});
+  }
+}
+
+const isSystemError = (error: unknown) =>
+  error instanceof Error && Object.values(Deno.errors).some((kind) => error instanceof kind);
+
+async function writeAll(dir: string, contents: RunContents): Promise<FinalResults> {
+  const { config, runs, evaluations, model, backend, figures: more = {} } = contents;
+  const names = Object.keys(evaluations), comparison = names.length > 1 ? compare(evaluations) : null;
+  const figures: Record<string, Figure> = {
+    ...(runs.length ? { learning_curves: learningCurves(runs) } : {}),
+    ...evaluationFigures(evaluations),
+    ...more,
+  };
+  const pictures: Record<string, string> = {};
+  for (const [name, figure] of Object.entries(figures)) {
+    pictures[name] = await figure.svg();
+    for (const extension of ["png", "svg", "html"]) {
+      await figure.save(join(dir, "plots", `${name}.${extension}`));
+    }
+  }
+  await writeOutput(join(dir, "metrics.jsonl"), lines(runs.flatMap(stepLines)));
+  await writeOutput(
+    join(dir, "completions.jsonl"),
+    lines([...runs.flatMap(completionLines), ...itemLines(evaluations)]),
+  );
+  const plainConfig = JSON.parse(JSON.stringify(config));
+  await writeOutput(join(dir, "config.yaml"), stringify(plainConfig));
+  if (model?.lora) await model.saveAdapter(join(dir, "adapter"));
+  else if (model) await model.save(join(dir, "model"));
+
+  const results: FinalResults = {
+    schema: "showwork/final-results",
+    version: 1,
+    exported: new Date().toISOString(),
+    environment: environment(backend),
+    seconds: [...runs, ...Object.values(evaluations)].reduce((sum, { seconds }) => sum + seconds, 0),
+    config: plainConfig,
+    runs: runs.map(({ steps, completions: _, ...rest }) => ({
+      ...rest,
+      stepCount: steps.length,
+      last: steps.at(-1) ?? null,
+    })),
+    evaluations: Object.fromEntries(names.map((name) => {
+      const { items, ...rest } = evaluations[name], { ece, brier } = calibration(items);
+      return [name, { ...rest, calibration: { ece: finite(ece), brier: finite(brier) } }];
+    })),
+    comparison,
+    files: [],
+  };
+  await writeOutput(
+    join(dir, "report.html"),
+    htmlReport({ results, runs, evaluations, pictures, config: stringify(plainConfig) }),
+  );
+  results.files = ["final_results.json", ...await filesBelow(dir)].sort();
+  await writeOutput(join(dir, "final_results.json"), JSON.stringify(results, null, 2) + "\n");
+  return results;
+}
+
+const finite = (value: number) => Number.isFinite(value) ? value : null;
+const lines = (values: unknown[]) => values.map((value) => JSON.stringify(value) + "\n").join("");
+
+function evaluationFigures(evaluations: Record<string, Evaluation>): Record<string, Figure> {
+  const items = Object.values(evaluations).flatMap((evaluation) => evaluation.items);
+  if (!items.length) return {};
+  const sampled = Object.values(evaluations).some(({ items }) =>
+    [...Map.groupBy(items, (item) => item.problemId).values()].every((group) => group.length > 1)
+  );
+  return {
+    accuracy: accuracyFigure(evaluations),
+    ...(items.some((item) => item.failure) ? { failures: failureFigure(evaluations) } : {}),
+    ...(items.some((item) => item.answerProbability !== null)
+      ? { calibration: calibrationFigure(evaluations) }
+      : {}),
+    ...(sampled ? { pass_at_k: passAtKFigure(evaluations) } : {}),
+  };
+}
+
+const stepLines = (run: TrainingRun, index: number) =>
+  run.steps.map((metrics) => ({ run: index, stage: run.stage, name: run.name, ...metrics }));
+
+const completionLines = (run: TrainingRun, index: number) =>
+  run.completions.map((record) => ({ kind: "training", run: index, name: run.name, ...record }));
+
+const itemLines = (evaluations: Record<string, Evaluation>) =>
+  Object.entries(evaluations).flatMap(([name, { items }]) =>
+    items.map((item) => ({ kind: "evaluation", evaluation: name, ...item }))
+  );
+
+function environment(backend: unknown): Environment {
+  return {
+    deno: Deno.version.deno,
+    v8: Deno.version.v8,
+    os: Deno.build.os,
+    arch: Deno.build.arch,
+    cores: navigator.hardwareConcurrency,
+    backend: backend === undefined ? null : JSON.parse(JSON.stringify(backend)),
+  };
+}
+
+async function filesBelow(dir: string, prefix = ""): Promise<string[]> {
+  const files: string[] = [];
+  for await (const entry of Deno.readDir(dir)) {
+    const path = `${prefix}${entry.name}`;
+    if (entry.isDirectory) files.push(...await filesBelow(join(dir, entry.name), `${path}/`));
+    else files.push(path);
+  }
+  return files;
+}
+
+async function names(dir: string): Promise<string[]> {
+  const found: string[] = [];
+  for await (const entry of Deno.readDir(dir)) found.push(entry.name);
+  return found;
+}
+
+async function exists(path: string): Promise<boolean> {
+  return await Deno.lstat(path).then(() => true, () => false);
+}
+
+/**
+ * Moves `temporary` to `target`. Between the two renames an earlier result is only at `<target>.previous`, whole; a
+ * failure of the second rename moves it back.
+ */
+async function putInPlace(temporary: string, target: string): Promise<void> {
+  if (!await exists(target)) return await Deno.rename(temporary, target);
+  const previous = `${target}.previous`;
+  if (await exists(previous)) {
+    const foreign = (await names(previous)).filter((name) => !ownEntries.includes(name));
+    if (foreign.length) {
+      throw new OutputError(
+        `Cannot keep the earlier result of '${target}': '${previous}' may hold only an earlier export, but it holds ` +
+          `'${foreign[0]}'. Move that folder away and export again; nothing that was there has been changed.`,
+      );
+    }
+    await Deno.remove(previous, { recursive: true });
+  }
+  await Deno.rename(target, previous);
+  try {
+    await Deno.rename(temporary, target);
+  } catch (error) {
+    await Deno.rename(previous, target);
+    throw error;
+  }
+  for (const name of await names(previous)) {
+    if (!ownEntries.includes(name)) await Deno.rename(join(previous, name), join(target, name));
+  }
+  if (!(await names(previous)).length) await Deno.remove(previous);
+}
