@@ -268,22 +268,15 @@ export function decodeAttention(q: usize, keys: usize, values: usize, out: usize
 
 // ---- Gated activation y = act(gate) · up, gate and up side by side in rows of 2·f floats. kind 0: GELU (tanh), 1: SiLU.
 
-@inline function activation(v: v128, kind: i32): v128 {
-  if (kind == 1) return f32x4.div(v, f32x4.add(f32x4.splat(1), vexp(f32x4.neg(v))));
-  const u = f32x4.mul(f32x4.mul(v, f32x4.splat(0.7978845608)), f32x4.relaxed_madd(f32x4.mul(v, v), f32x4.splat(0.044715), f32x4.splat(1)));
-  return f32x4.mul(f32x4.mul(v, f32x4.splat(0.5)), f32x4.add(f32x4.splat(1), vtanh(u)));
+// Both are v·σ(z): SiLU with z = v, GELU's tanh form with z = 2u, since (1 + tanh u)/2 = σ(2u). One exp and one division.
+@inline function gate(v: v128, kind: i32): v128 {
+  const z = kind == 1 ? v : f32x4.mul(f32x4.mul(v, f32x4.splat(1.5957691216)), f32x4.relaxed_madd(f32x4.mul(v, v), f32x4.splat(0.044715), f32x4.splat(1)));
+  return f32x4.div(f32x4.splat(1), f32x4.add(f32x4.splat(1), vexp(f32x4.neg(z))));
 }
-@inline function slope(v: v128, kind: i32): v128 {
-  const one = f32x4.splat(1);
-  if (kind == 1) {
-    const s = f32x4.div(one, f32x4.add(one, vexp(f32x4.neg(v))));
-    return f32x4.mul(s, f32x4.add(one, f32x4.mul(v, f32x4.sub(one, s))));
-  }
-  const v2 = f32x4.mul(v, v);
-  const t = vtanh(f32x4.mul(f32x4.mul(v, f32x4.splat(0.7978845608)), f32x4.relaxed_madd(v2, f32x4.splat(0.044715), one)));
-  const du = f32x4.mul(f32x4.splat(0.7978845608), f32x4.relaxed_madd(v2, f32x4.splat(0.134145), one));
-  const half = f32x4.splat(0.5);
-  return f32x4.add(f32x4.mul(half, f32x4.add(one, t)), f32x4.mul(f32x4.mul(f32x4.mul(half, v), f32x4.sub(one, f32x4.mul(t, t))), du));
+@inline function activation(v: v128, kind: i32): v128 { return f32x4.mul(v, gate(v, kind)); }
+@inline function slope(v: v128, s: v128, kind: i32): v128 {
+  const dz = kind == 1 ? f32x4.splat(1) : f32x4.mul(f32x4.splat(1.5957691216), f32x4.relaxed_madd(f32x4.mul(v, v), f32x4.splat(0.134145), f32x4.splat(1)));
+  return f32x4.relaxed_madd(f32x4.mul(f32x4.mul(v, s), f32x4.sub(f32x4.splat(1), s)), dz, s);
 }
 @inline function load1(p: usize): v128 { return f32x4.splat(load<f32>(p)); }
 
@@ -300,14 +293,14 @@ export function gatedBackward(x: usize, dy: usize, dx: usize, from: i32, to: i32
   for (let r = from; r < to; r++) {
     const a = x + (<usize>r * f << 3), d = dx + (<usize>r * f << 3), g = dy + (<usize>r * f << 2);
     for (let i = 0; i < f4; i += 4) {
-      const o = <usize>i << 2, v = v128.load(a + o), dv = v128.load(g + o);
-      v128.store(d + fb + o, f32x4.mul(dv, activation(v, kind)));
-      v128.store(d + o, f32x4.mul(f32x4.mul(dv, v128.load(a + fb + o)), slope(v, kind)));
+      const o = <usize>i << 2, v = v128.load(a + o), dv = v128.load(g + o), s = gate(v, kind);
+      v128.store(d + fb + o, f32x4.mul(dv, f32x4.mul(v, s)));
+      v128.store(d + o, f32x4.mul(f32x4.mul(dv, v128.load(a + fb + o)), slope(v, s, kind)));
     }
     for (let i = f4; i < f; i++) {
-      const o = <usize>i << 2, v = load1(a + o), dv = load<f32>(g + o);
-      store<f32>(d + fb + o, dv * f32x4.extract_lane(activation(v, kind), 0));
-      store<f32>(d + o, dv * load<f32>(a + fb + o) * f32x4.extract_lane(slope(v, kind), 0));
+      const o = <usize>i << 2, v = load1(a + o), dv = load<f32>(g + o), s = gate(v, kind);
+      store<f32>(d + fb + o, dv * f32x4.extract_lane(f32x4.mul(v, s), 0));
+      store<f32>(d + o, dv * load<f32>(a + fb + o) * f32x4.extract_lane(slope(v, s, kind), 0));
     }
   }
 }

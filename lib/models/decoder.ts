@@ -1,0 +1,233 @@
+import * as tf from "@tensorflow/tfjs";
+import { attention } from "../ops/attention.ts";
+import { embedding } from "../ops/embedding.ts";
+import { gatedActivation } from "../ops/gated_activation.ts";
+import { Layout } from "../ops/layout.ts";
+import { type Linear, project } from "../ops/projection.ts";
+import { rmsNorm } from "../ops/rms_norm.ts";
+import type { DecoderConfig } from "./decoder_config.ts";
+import { RotaryTables } from "./rotary.ts";
+
+/** A low-rank adapter's matrices for one linear layer. */
+export interface LoraPair {
+  /** [rank, in] */
+  a: tf.Variable<tf.Rank.R2>;
+  /** [out, rank] */
+  b: tf.Variable<tf.Rank.R2>;
+  /** α/rank, or α/√rank when rank-stabilised. */
+  scale: number;
+}
+
+/** A parameter that training updates. */
+export interface Parameter {
+  /** Hugging Face's name for a weight, PEFT's for an adapter matrix. */
+  name: string;
+  variable: tf.Variable;
+}
+
+/** The linear layers of a decoder layer, by their place in it. */
+export const linearNames = [
+  "self_attn.q_proj",
+  "self_attn.k_proj",
+  "self_attn.v_proj",
+  "self_attn.o_proj",
+  "mlp.gate_proj",
+  "mlp.up_proj",
+  "mlp.down_proj",
+] as const;
+
+let serial = 0;
+
+/**
+ * A decoder-only transformer, described by data: Gemma 2 and 3, Qwen, Llama are values of {@linkcode DecoderConfig}.
+ * Pre-norm attention and gated MLP with residual sums; Gemma adds norms behind each.
+ */
+export class Decoder {
+  readonly rotary: RotaryTables;
+  /** The active adapter's matrices by module name, such as `model.layers.0.self_attn.q_proj`; empty without one. */
+  lora: Map<string, LoraPair> = new Map();
+  /** Whether the base weights are trained; false under LoRA. */
+  trainBase = true;
+  readonly #weights = new Map<string, tf.Variable>();
+
+  /** Takes the weights' values over: `weights` may be disposed of after. */
+  constructor(
+    readonly config: DecoderConfig,
+    weights: Iterable<[string, { shape: number[]; data: Float32Array }]>,
+  ) {
+    if (config.headDim % 2) {
+      throw new RangeError(
+        `building a decoder needs an even head size for rotary positions, got headDim ${config.headDim}`,
+      );
+    }
+    const id = serial++;
+    for (const [name, { shape, data }] of weights) {
+      const tensor = tf.tensor(data, shape, "float32");
+      this.#weights.set(name, tf.variable(tensor, true, `decoder${id}/${name}`));
+      tensor.dispose();
+    }
+    this.rotary = new RotaryTables(config.headDim);
+  }
+
+  /** Hugging Face's parameter names, in order. */
+  get names(): string[] {
+    return [...this.#weights.keys()];
+  }
+
+  /** A weight by its Hugging Face name. @throws {RangeError} when there is none */
+  weight<T extends tf.Tensor = tf.Tensor2D>(name: string): T {
+    const weight = this.#weights.get(name);
+    if (!weight) throw new RangeError(`reading a decoder's weight: there is no ${name}`);
+    return weight as unknown as T;
+  }
+
+  /** The same, or undefined. */
+  maybe<T extends tf.Tensor = tf.Tensor1D>(name: string): T | undefined {
+    return this.#weights.get(name) as unknown as T | undefined;
+  }
+
+  /** The vocabulary's output vectors [vocabulary, hidden]. */
+  get head(): tf.Tensor2D {
+    return this.weight(this.config.tiedEmbeddings ? "model.embed_tokens.weight" : "lm_head.weight");
+  }
+
+  /** What training updates: the adapter's matrices, or all weights. */
+  parameters(): Parameter[] {
+    const adapter = [...this.lora].flatMap(([module, { a, b }]) => [
+      { name: `base_model.model.${module}.lora_A.weight`, variable: a as tf.Variable },
+      { name: `base_model.model.${module}.lora_B.weight`, variable: b as tf.Variable },
+    ]);
+    return this.trainBase
+      ? [...adapter, ...[...this.#weights].map(([name, variable]) => ({ name, variable }))]
+      : adapter;
+  }
+
+  /** A linear layer as `project` takes it. */
+  linear(module: string, adapter = true): Linear {
+    const lora = adapter ? this.lora.get(module) : undefined;
+    return {
+      weight: this.weight(`${module}.weight`),
+      bias: this.maybe(`${module}.bias`),
+      trainable: this.trainBase,
+      lora,
+    };
+  }
+
+  /**
+   * The hidden states before the vocabulary projection, [rows, hidden], rows as `layout` has them. `adapter: false`
+   * gives the reference policy under LoRA. The caller disposes of the result; run it in `tf.tidy`.
+   */
+  hidden(layout: Layout, { adapter = true }: { adapter?: boolean } = {}): tf.Tensor2D {
+    const { config } = this, { rmsEps: epsilon, rmsAddOne: addOne, heads, kvHeads, headDim } = config;
+    if (layout.longest > config.maxPositions) {
+      throw new RangeError(
+        `running the model needs sequences of at most ${config.maxPositions} tokens (max_position_embeddings), got ${layout.longest}`,
+      );
+    }
+    const vector = (name: string) => this.weight<tf.Tensor1D>(name);
+    let x = embedding(layout.tensors().ids, this.weight("model.embed_tokens.weight"), config.embeddingScale);
+    for (let index = 0; index < config.layers; index++) {
+      const at = `model.layers.${index}`, linear = (part: string) => this.linear(`${at}.${part}`, adapter);
+      const h = rmsNorm(x, vector(`${at}.input_layernorm.weight`), { epsilon, addOne });
+      const packed = project(h, [
+        linear("self_attn.q_proj"),
+        linear("self_attn.k_proj"),
+        linear("self_attn.v_proj"),
+      ]);
+      const attended = attention(packed, {
+        layout,
+        heads,
+        kvHeads,
+        headDim,
+        epsilon,
+        addOne,
+        scale: config.queryScale,
+        softcap: config.attentionSoftcap ?? 0,
+        window: config.layerWindows[index] ?? 0,
+        queryNorm: config.qkNorm ? vector(`${at}.self_attn.q_norm.weight`) : undefined,
+        keyNorm: config.qkNorm ? vector(`${at}.self_attn.k_norm.weight`) : undefined,
+        ...this.rotary.get(config.layerRope[index], layout.longest),
+      });
+      const mixed = project(attended, [linear("self_attn.o_proj")]);
+      const between = vector(`${at}.post_attention_layernorm.weight`);
+      x = config.postNorms ? rmsNorm(mixed, between, { epsilon, addOne, residual: x }) : tf.add(x, mixed);
+      const before = config.postNorms ? vector(`${at}.pre_feedforward_layernorm.weight`) : between;
+      const gateUp = project(rmsNorm(x, before, { epsilon, addOne }), [
+        linear("mlp.gate_proj"),
+        linear("mlp.up_proj"),
+      ]);
+      const down = project(gatedActivation(gateUp, config.activation), [linear("mlp.down_proj")]);
+      x = config.postNorms
+        ? rmsNorm(down, vector(`${at}.post_feedforward_layernorm.weight`), { epsilon, addOne, residual: x })
+        : tf.add(x, down);
+    }
+    return rmsNorm(x, vector("model.norm.weight"), { epsilon, addOne });
+  }
+
+  /** Logits [sequences, longest, vocabulary]; rows past a sequence's end are zero. */
+  logits(sequences: readonly (readonly number[])[]): tf.Tensor3D {
+    const layout = new Layout(sequences), { longest } = layout, { finalSoftcap } = this.config;
+    try {
+      return tf.tidy(() => {
+        let logits = tf.matMul(this.hidden(layout), this.head, false, true) as tf.Tensor2D;
+        if (finalSoftcap) logits = tf.mul(tf.tanh(tf.div(logits, finalSoftcap)), finalSoftcap);
+        return tf.stack(Array.from(layout.starts, (start, i) => {
+          const rows = logits.slice([start, 0], [layout.lengths[i], -1]);
+          return rows.pad([[0, longest - layout.lengths[i]], [0, 0]]);
+        })) as tf.Tensor3D;
+      });
+    } finally {
+      layout.dispose();
+    }
+  }
+
+  /** Adds adapter matrices for every module whose name matches; the base stays frozen from then on. */
+  setLora(pairs: Map<string, { a: tf.Tensor2D; b: tf.Tensor2D; scale: number }>): void {
+    this.#disposeLora();
+    const id = serial++;
+    for (const [module, { a, b, scale }] of pairs) {
+      this.lora.set(module, {
+        a: tf.variable(a, true, `lora${id}/${module}/a`),
+        b: tf.variable(b, true, `lora${id}/${module}/b`),
+        scale,
+      });
+    }
+    this.trainBase = false;
+  }
+
+  /** A frozen copy of the weights, adapter merged in: the reference policy of a full fine-tuning. */
+  async copy(): Promise<Decoder> {
+    const weights: [string, { shape: number[]; data: Float32Array }][] = [];
+    for (const name of this.names) {
+      weights.push([name, {
+        shape: this.weight<tf.Tensor>(name).shape,
+        data: (await this.merged(name)).slice(),
+      }]);
+    }
+    const copy = new Decoder(this.config, weights);
+    copy.trainBase = false;
+    return copy;
+  }
+
+  /** A weight's values with the active adapter added: W + scale·B·A. */
+  async merged(name: string): Promise<Float32Array> {
+    const weight = this.weight<tf.Tensor2D>(name), pair = this.lora.get(name.replace(/\.weight$/, ""));
+    if (!pair) return await weight.data() as Float32Array;
+    const sum = tf.tidy(() => tf.add(weight, tf.mul(tf.matMul(pair.b, pair.a), pair.scale)));
+    const data = await sum.data() as Float32Array;
+    sum.dispose();
+    return data;
+  }
+
+  #disposeLora(): void {
+    for (const { a, b } of this.lora.values()) tf.dispose([a, b]);
+    this.lora.clear();
+  }
+
+  dispose(): void {
+    this.#disposeLora();
+    for (const weight of this.#weights.values()) weight.dispose();
+    this.#weights.clear();
+    this.rotary.dispose();
+  }
+}

@@ -1,0 +1,308 @@
+import * as tf from "@tensorflow/tfjs";
+import { setImmediate } from "node:timers/promises";
+import { type DecodePlan, decodeWorkBytes, type LinearPlan } from "../kernels/cpu/decode.ts";
+import { type CpuEngine, cpuEngine } from "../kernels/cpu/engine.ts";
+import { counterGumbel, pcg } from "../kernels/counter_random.ts";
+import { samplingFloor } from "../kernels/sampling_floor.ts";
+import type { Decoder } from "./decoder.ts";
+
+/** How completions are drawn. */
+export interface SamplingOptions {
+  /** At most this many tokens a completion. @default 128 */
+  maxTokens?: number;
+  /** 0 takes the most likely token. @default 1 */
+  temperature?: number;
+  /** @default 0 (all) */
+  topK?: number;
+  /** @default 1 (all) */
+  topP?: number;
+  /** @default 0 (all) */
+  minP?: number;
+  /** Completions a prompt. @default 1 */
+  n?: number;
+  /** Names the random sequence: the same seed gives the same tokens. @default 0 */
+  seed?: number;
+  /** Token ids that end a completion. @default the model's own */
+  eosIds?: readonly number[];
+  /** Called every few tokens with the number sampled so far. */
+  onProgress?: (tokens: number) => void;
+  /** Sampling ends early when this aborts: completions are returned as they are. */
+  signal?: AbortSignal;
+  /** Says whether a completion should end though no end token came (a stop string). Asked every few tokens. */
+  stop?: (tokens: number[]) => boolean;
+}
+
+/** One sampled completion. */
+export interface SampledTokens {
+  /** Index of its prompt. */
+  prompt: number;
+  /** The end token is the last one, when there is one. */
+  tokens: number[];
+  /** log p of each token in the whole distribution at the sampling temperature (1 when greedy), in nats. */
+  logprobs: number[];
+  /** Whether it ended by itself, not at the limit. */
+  ended: boolean;
+}
+
+const tokensBetweenLooks = 16;
+const cacheBytes = 512 << 20;
+
+function checked(
+  config: Decoder["config"],
+  prompts: readonly (readonly number[])[],
+  options: SamplingOptions,
+) {
+  const {
+    maxTokens = 128,
+    temperature = 1,
+    topK = 0,
+    topP = 1,
+    minP = 0,
+    n = 1,
+    seed = 0,
+    eosIds = config.eosIds,
+  } = options;
+  const fault = (rule: string, value: unknown) => new RangeError(`sampling needs ${rule}, got ${value}`);
+  if (!(Number.isInteger(maxTokens) && maxTokens > 0)) throw fault("maxTokens a positive integer", maxTokens);
+  if (!(temperature >= 0 && temperature < Infinity)) throw fault("a temperature of 0 or more", temperature);
+  if (!(Number.isInteger(topK) && topK >= 0)) throw fault("topK an integer of 0 (all) or more", topK);
+  if (!(topP > 0 && topP <= 1)) throw fault("topP above 0 and at most 1", topP);
+  if (!(minP >= 0 && minP <= 1)) throw fault("minP between 0 and 1", minP);
+  if (!(Number.isInteger(n) && n > 0)) throw fault("n a positive integer", n);
+  for (const prompt of prompts) {
+    if (prompt.length === 0) throw fault("prompts of at least one token", "an empty one");
+    if (prompt.length + maxTokens > config.maxPositions) {
+      throw fault(
+        `prompt and completion within the model's ${config.maxPositions} positions`,
+        `${prompt.length} + ${maxTokens}; lower maxTokens or shorten the prompt`,
+      );
+    }
+    const bad = prompt.find((id) => !(id >= 0 && id < config.vocabSize));
+    if (bad !== undefined) throw fault(`token ids below the vocabulary's size ${config.vocabSize}`, bad);
+  }
+  return { maxTokens, temperature, topK, topP, minP, n, seed, eosIds };
+}
+
+/** The seed of one completion of a batch. */
+const rowSeed = (seed: number, row: number) => pcg((pcg(seed >>> 0) ^ row) >>> 0);
+
+/**
+ * Samples `n` completions of each prompt, prompt by prompt. On the CPU everything stays on the heap: one prefill a prompt, a
+ * KV cache written in place, finished rows dropped; elsewhere {@linkcode generateReference}.
+ */
+export async function generate(
+  decoder: Decoder,
+  prompts: readonly (readonly number[])[],
+  options: SamplingOptions = {},
+): Promise<SampledTokens[]> {
+  const engine = cpuEngine(), settings = checked(decoder.config, prompts, options);
+  if (!engine) return await generateReference(decoder, prompts, options);
+  const { config } = decoder, { n, maxTokens } = settings, results: SampledTokens[] = [];
+  const longest = Math.max(...prompts.map((prompt) => prompt.length)) + maxTokens;
+  const rowBytes = config.layers * 2 * longest * config.kvHeads * config.headDim * 4;
+  const promptsAtOnce = Math.max(1, Math.floor(cacheBytes / rowBytes / n));
+  for (let from = 0; from < prompts.length; from += promptsAtOnce) {
+    const done = results.reduce((sum, { tokens }) => sum + tokens.length, 0);
+    const onProgress = options.onProgress && ((tokens: number) => options.onProgress!(done + tokens));
+    results.push(
+      ...await decodeBatch(engine, decoder, prompts.slice(from, from + promptsAtOnce), from, settings, {
+        ...options,
+        onProgress,
+      }),
+    );
+  }
+  return results;
+}
+
+let planSerial = 0;
+
+async function decodeBatch(
+  engine: CpuEngine,
+  decoder: Decoder,
+  prompts: readonly (readonly number[])[],
+  firstPrompt: number,
+  settings: ReturnType<typeof checked>,
+  options: SamplingOptions,
+): Promise<SampledTokens[]> {
+  const { config } = decoder, { n, maxTokens, seed, eosIds } = settings, rows = prompts.length * n;
+  const capacity = Math.max(...prompts.map((prompt) => prompt.length)) + maxTokens, owned: tf.Tensor[] = [];
+  const floats = (count: number) => {
+    const tensor = engine.output([count]);
+    owned.push(tensor);
+    return engine.at(tensor);
+  };
+  const ints = (values: number[] | Int32Array) => {
+    const tensor = tf.tensor1d(values, "int32");
+    owned.push(tensor);
+    return engine.at(tensor);
+  };
+  try {
+    const at = (tensor?: tf.Tensor) => tensor ? engine.at(tensor) : 0;
+    const linear = (module: string): LinearPlan => {
+      const { weight, bias, lora } = decoder.linear(module);
+      return {
+        weight: at(weight),
+        bias: at(bias),
+        out: weight.shape[0],
+        in: weight.shape[1],
+        loraA: at(lora?.a),
+        loraB: at(lora?.b),
+        rank: lora?.a.shape[0] ?? 0,
+        loraScale: lora?.scale ?? 0,
+      };
+    };
+    const layers = Array.from({ length: config.layers }, (_, index) => {
+      const name = `model.layers.${index}`,
+        norm = (part: string) => at(decoder.maybe(`${name}.${part}.weight`)),
+        post = config.postNorms;
+      const { cos, sin } = decoder.rotary.get(config.layerRope[index], capacity);
+      return {
+        inputNorm: norm("input_layernorm"),
+        query: linear(`${name}.self_attn.q_proj`),
+        key: linear(`${name}.self_attn.k_proj`),
+        value: linear(`${name}.self_attn.v_proj`),
+        queryNorm: config.qkNorm ? norm("self_attn.q_norm") : 0,
+        keyNorm: config.qkNorm ? norm("self_attn.k_norm") : 0,
+        output: linear(`${name}.self_attn.o_proj`),
+        postAttentionNorm: post ? norm("post_attention_layernorm") : 0,
+        mlpNorm: post ? norm("pre_feedforward_layernorm") : norm("post_attention_layernorm"),
+        gate: linear(`${name}.mlp.gate_proj`),
+        up: linear(`${name}.mlp.up_proj`),
+        down: linear(`${name}.mlp.down_proj`),
+        postMlpNorm: post ? norm("post_feedforward_layernorm") : 0,
+        cos: at(cos),
+        sin: at(sin),
+        window: config.layerWindows[index] ?? 0,
+      };
+    });
+    const balanced = Math.ceil(rows / engine.threads),
+      chunkRows = Math.max(1, Math.ceil(balanced / Math.ceil(balanced / 64)));
+    const partial: Omit<DecodePlan, "work" | "workBytes"> = {
+      layers,
+      embedding: at(decoder.weight("model.embed_tokens.weight")),
+      head: at(decoder.head),
+      finalNorm: at(decoder.weight("model.norm.weight")),
+      hidden: config.hiddenSize,
+      heads: config.heads,
+      kvHeads: config.kvHeads,
+      headDim: config.headDim,
+      intermediate: config.intermediateSize,
+      vocabulary: config.vocabSize,
+      epsilon: config.rmsEps,
+      one: config.rmsAddOne ? 1 : 0,
+      embeddingScale: config.embeddingScale,
+      queryScale: config.queryScale,
+      attentionSoftcap: config.attentionSoftcap ?? 0,
+      finalSoftcap: config.finalSoftcap ?? 0,
+      activation: config.activation === "silu" ? 1 : 0,
+      cache: floats(rows * config.layers * 2 * capacity * config.kvHeads * config.headDim),
+      capacity,
+      rows,
+      chunkRows,
+      lengths: ints(Array.from({ length: rows }, (_, row) => prompts[Math.floor(row / n)].length - 1)),
+      last: ints(Array.from({ length: rows }, (_, row) => prompts[Math.floor(row / n)].at(-1)!)),
+      produced: ints(new Int32Array(rows)),
+      done: ints(new Int32Array(rows)),
+      seeds: ints(Int32Array.from({ length: rows }, (_, row) => rowSeed(seed, firstPrompt * n + row) | 0)),
+      tokens: ints(new Int32Array(rows * maxTokens)),
+      logprobs: floats(rows * maxTokens),
+      maxTokens,
+      eos: [...eosIds],
+      beta: settings.temperature ? 1 / settings.temperature : 0,
+      topK: settings.topK,
+      topP: settings.topP,
+      minP: settings.minP,
+      prompts: prompts.map((prompt, index) => ({
+        row: index * n,
+        rows: n,
+        ids: ints(Int32Array.from(prompt)),
+        length: prompt.length - 1,
+      })),
+    };
+    const workBytes = decodeWorkBytes({ ...partial, work: 0 }, chunkRows),
+      chunks = Math.ceil(rows / chunkRows);
+    const plan: DecodePlan = { ...partial, work: floats(workBytes / 4 * chunks), workBytes };
+    const json = new TextEncoder().encode(JSON.stringify(plan)),
+      planAddress = floats(Math.ceil(json.length / 4));
+    new Uint8Array(engine.wasm.memory.buffer).set(json, planAddress);
+    const run = (steps: number) =>
+      engine.run("decode", [planAddress, json.length, planSerial, steps], [], chunks);
+    planSerial++;
+    run(0);
+    const words = new Int32Array(engine.wasm.memory.buffer),
+      reals = new Float32Array(engine.wasm.memory.buffer);
+    const tokensOf = (row: number) =>
+      Array.from(
+        words.subarray(
+          plan.tokens / 4 + row * maxTokens,
+          plan.tokens / 4 + row * maxTokens + words[plan.produced / 4 + row],
+        ),
+      );
+    for (let made = 0; made < maxTokens; made += tokensBetweenLooks) {
+      run(Math.min(tokensBetweenLooks, maxTokens - made));
+      await setImmediate();
+      const state = words.subarray(plan.done / 4, plan.done / 4 + rows);
+      if (options.stop) {
+        for (let row = 0; row < rows; row++) if (!state[row] && options.stop(tokensOf(row))) state[row] = 1;
+      }
+      options.onProgress?.(
+        words.subarray(plan.produced / 4, plan.produced / 4 + rows).reduce((a, b) => a + b, 0),
+      );
+      if (options.signal?.aborted || state.every((done) => done)) break;
+    }
+    return Array.from({ length: rows }, (_, row) => {
+      const tokens = tokensOf(row), from = plan.logprobs / 4 + row * maxTokens;
+      const logprobs = Array.from(reals.subarray(from, from + tokens.length));
+      return {
+        prompt: firstPrompt + Math.floor(row / n),
+        tokens,
+        logprobs,
+        ended: eosIds.includes(tokens.at(-1)!),
+      };
+    });
+  } finally {
+    tf.dispose(owned);
+  }
+}
+
+/**
+ * The same by running the whole sequence again for every token, on any backend: the oracle of {@linkcode generate}.
+ * The two agree in every token, rounding apart.
+ */
+export async function generateReference(
+  decoder: Decoder,
+  prompts: readonly (readonly number[])[],
+  options: SamplingOptions = {},
+): Promise<SampledTokens[]> {
+  const { maxTokens, temperature, n, seed, eosIds, ...filter } = checked(decoder.config, prompts, options),
+    beta = temperature ? 1 / temperature : 1;
+  const results: SampledTokens[] = prompts.flatMap((_, prompt) =>
+    Array.from({ length: n }, () => ({ prompt, tokens: [], logprobs: [], ended: false }))
+  );
+  for (let step = 0; step < maxTokens; step++) {
+    const active = results.map((_, row) => row).filter((row) => !results[row].ended);
+    if (active.length === 0 || options.signal?.aborted) break;
+    const sequences = active.map((row) => [...prompts[results[row].prompt], ...results[row].tokens]);
+    const logits = decoder.logits(sequences), vocabulary = logits.shape[2];
+    const data = await logits.data() as Float32Array;
+    for (const [i, row] of active.entries()) {
+      const start = (i * logits.shape[1] + sequences[i].length - 1) * vocabulary,
+        own = data.subarray(start, start + vocabulary);
+      const floor = samplingFloor(own, beta, filter), key = rowSeed(seed, row);
+      let token = 0, best = -Infinity, most = -Infinity;
+      for (let id = 0; id < vocabulary; id++) {
+        const z = Math.fround(own[id] * beta),
+          score = temperature === 0 ? z : z < floor ? -Infinity : z + counterGumbel(key, step, id);
+        if (score > best) [best, token] = [score, id];
+        most = Math.max(most, z);
+      }
+      const sum = own.reduce((total, x) => total + Math.exp(x * beta - most), 0);
+      results[row].tokens.push(token);
+      results[row].logprobs.push(own[token] * beta - most - Math.log(sum));
+      if (eosIds.includes(token) || options.stop?.(results[row].tokens)) results[row].ended = true;
+    }
+    logits.dispose();
+    options.onProgress?.(results.reduce((total, { tokens }) => total + tokens.length, 0));
+  }
+  return results.map((result) => ({ ...result, ended: eosIds.includes(result.tokens.at(-1)!) }));
+}

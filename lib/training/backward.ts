@@ -1,0 +1,102 @@
+import * as tf from "@tensorflow/tfjs";
+import { cpuEngine } from "../kernels/cpu/engine.ts";
+import type { Decoder } from "../models/decoder.ts";
+import { embedding } from "../ops/embedding.ts";
+import { type TokenLogprobs, tokenLogprobs } from "../ops/token_logprobs.ts";
+import type { TokenBatch } from "./token_batch.ts";
+
+/** What the model says of a batch's completion tokens; one number a token, in the batch's order. */
+export interface TokenValues {
+  /** log p(token), nats. */
+  logprobs: Float32Array;
+  /** Entropy of the distribution it came from, nats. */
+  entropy: Float32Array;
+  /** 1 where it was the most likely token. */
+  hits: Float32Array;
+}
+
+/** A loss of log-probabilities, with ∂loss/∂logprob of every token. */
+export interface TokenLoss {
+  loss: number;
+  gradient: Float32Array;
+}
+
+/** Gradients by variable name; the owner disposes of them. */
+export type Gradients = Record<string, tf.Tensor>;
+
+/** Options of {@linkcode tokenValues} and {@linkcode backward}. */
+export interface ForwardOptions {
+  /** Logits are divided by this. @default 1 */
+  temperature?: number;
+  /** `false` leaves the adapter out: the reference policy under LoRA. @default true */
+  adapter?: boolean;
+}
+
+function forward(decoder: Decoder, batch: TokenBatch, { temperature = 1, adapter = true }: ForwardOptions): TokenLogprobs {
+  const hidden = embedding(batch.rows, decoder.hidden(batch.layout, { adapter }));
+  return tokenLogprobs(hidden, decoder.head, batch.targets, { temperature, softcap: decoder.config.finalSoftcap ?? 0, tableTrainable: decoder.trainBase });
+}
+
+async function read(outputs: TokenLogprobs): Promise<TokenValues> {
+  const [logprobs, entropy, hits] = await Promise.all([outputs.logprobs, outputs.entropy, outputs.hits].map((x) => x.data() as Promise<Float32Array>));
+  tf.dispose([outputs.logprobs, outputs.entropy, outputs.hits]);
+  return { logprobs, entropy, hits };
+}
+
+/** The values of a batch's completion tokens, without gradients. */
+export async function tokenValues(decoder: Decoder, batch: TokenBatch, options: ForwardOptions = {}): Promise<TokenValues> {
+  batch.layout.tensors();
+  const outputs = tf.tidy(() => forward(decoder, batch, options) as unknown as tf.TensorContainer) as unknown as TokenLogprobs;
+  return await read(outputs);
+}
+
+/**
+ * Forward and backward pass: `lossOf` gets the tokens' values and gives the loss and its gradient with respect to the
+ * log-probabilities, which flows back into all trainable parameters. On the CPU that is one pass; where reading a
+ * tensor is asynchronous (webgpu) the values come from a pass of their own.
+ */
+export async function backward(
+  decoder: Decoder,
+  batch: TokenBatch,
+  lossOf: (values: TokenValues) => TokenLoss,
+  options: ForwardOptions = {},
+): Promise<{ loss: number; values: TokenValues; gradients: Gradients }> {
+  const variables = decoder.parameters().map(({ variable }) => variable);
+  batch.layout.tensors();
+  let values: TokenValues | undefined, result: TokenLoss | undefined;
+  if (!cpuEngine()) {
+    values = await tokenValues(decoder, batch, options);
+    result = lossOf(values);
+  }
+  const { value, grads } = tf.variableGrads(() => {
+    const outputs = forward(decoder, batch, options);
+    const total = tf.customGrad((logprobs) => {
+      if (!result) {
+        values = { logprobs: (logprobs as tf.Tensor).dataSync() as Float32Array, entropy: outputs.entropy.dataSync() as Float32Array, hits: outputs.hits.dataSync() as Float32Array };
+        result = lossOf(values);
+      }
+      const { loss, gradient } = result;
+      return { value: tf.scalar(loss), gradFunc: (dy) => tf.mul(tf.tensor1d(gradient), dy) };
+    })(outputs.logprobs) as tf.Scalar;
+    tf.dispose([outputs.entropy, outputs.hits]);
+    return total;
+  }, variables);
+  value.dispose();
+  return { loss: result!.loss, values: values!, gradients: grads };
+}
+
+/** Adds `more` to `sum`, which takes them over. */
+export function addGradients(sum: Gradients | null, more: Gradients): Gradients {
+  if (!sum) return more;
+  const engine = cpuEngine();
+  for (const [name, gradient] of Object.entries(more)) {
+    if (engine) engine.kernels.accumulate(engine.at(sum[name]), engine.at(gradient), gradient.size);
+    else {
+      const total = tf.add(sum[name], gradient);
+      sum[name].dispose();
+      sum[name] = total;
+    }
+    gradient.dispose();
+  }
+  return sum;
+}

@@ -1,0 +1,82 @@
+import * as tf from "@tensorflow/tfjs";
+import type { Parameter } from "../models/decoder.ts";
+import { adamw, globalNorm, type Moments } from "../ops/adamw.ts";
+import type { Gradients } from "./backward.ts";
+
+/** Options of {@linkcode AdamW}. */
+export interface AdamWOptions {
+  /** @default [0.9, 0.999] */
+  betas?: [number, number];
+  /** @default 1e-8 */
+  epsilon?: number;
+  /** Decoupled decay of matrices; vectors (norms, biases) are left alone. @default 0 */
+  weightDecay?: number;
+  /** Gradients are scaled down to this global L2 norm; 0 never clips. @default 1 */
+  maxGradNorm?: number;
+}
+
+/** Arrays by name: an optimizer's moments, or a model's weights, in a checkpoint. */
+export type NamedArrays = Record<string, { shape: number[]; data: Float32Array }>;
+
+/** AdamW over a fixed list of parameters, with clipping by the global norm. */
+export class AdamW {
+  /** Updates made. */
+  updates = 0;
+  readonly #moments = new Map<string, Moments>();
+  readonly #options: Required<AdamWOptions>;
+
+  constructor(readonly parameters: Parameter[], { betas = [0.9, 0.999], epsilon = 1e-8, weightDecay = 0, maxGradNorm = 1 }: AdamWOptions = {}) {
+    this.#options = { betas, epsilon, weightDecay, maxGradNorm };
+    for (const { name, variable } of parameters) {
+      const zeros = () => tf.tidy(() => tf.variable(tf.zeros(variable.shape), false));
+      this.#moments.set(name, { m: zeros(), v: zeros() });
+    }
+  }
+
+  /**
+   * One update; disposes of the gradients. A gradient that is not finite changes nothing.
+   *
+   * @returns the global norm before clipping; not finite says that the update was skipped
+   */
+  async step(gradients: Gradients, learningRate: number): Promise<number> {
+    const { betas: [beta1, beta2], epsilon, weightDecay, maxGradNorm } = this.#options;
+    const norm = await globalNorm(Object.values(gradients));
+    if (Number.isFinite(norm)) {
+      this.updates++;
+      const gradientScale = maxGradNorm > 0 && norm > maxGradNorm ? maxGradNorm / (norm + 1e-6) : 1;
+      for (const { name, variable } of this.parameters) {
+        const decay = variable.rank > 1 ? weightDecay : 0;
+        adamw(variable, gradients[variable.name], this.#moments.get(name)!, { learningRate, beta1, beta2, epsilon, weightDecay: decay, step: this.updates, gradientScale });
+      }
+    }
+    tf.dispose(Object.values(gradients));
+    return norm;
+  }
+
+  /** Copies of all moments, for a checkpoint. */
+  async state(): Promise<NamedArrays> {
+    const arrays: NamedArrays = {};
+    for (const [name, { m, v }] of this.#moments) {
+      arrays[`m/${name}`] = { shape: m.shape, data: (await m.data() as Float32Array).slice() };
+      arrays[`v/${name}`] = { shape: v.shape, data: (await v.data() as Float32Array).slice() };
+    }
+    return arrays;
+  }
+
+  /** Takes moments back. @throws {RangeError} when one is missing */
+  restore(arrays: NamedArrays, updates: number): void {
+    for (const [name, { m, v }] of this.#moments) {
+      for (const [key, variable] of [[`m/${name}`, m], [`v/${name}`, v]] as const) {
+        const held = arrays[key];
+        if (!held || held.data.length !== variable.size) throw new RangeError(`restoring the optimizer: the checkpoint has no ${key} of shape [${variable.shape}]`);
+        tf.tidy(() => variable.assign(tf.tensor(held.data, held.shape as number[])));
+      }
+    }
+    this.updates = updates;
+  }
+
+  dispose(): void {
+    for (const { m, v } of this.#moments.values()) tf.dispose([m, v]);
+    this.#moments.clear();
+  }
+}
