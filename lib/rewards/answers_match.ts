@@ -1,0 +1,227 @@
+import { cleanAnswer } from "./answers_clean.ts";
+import { expressionsMatch } from "./answers_expression.ts";
+import { numbersMatch, parseNumber } from "./parse_number.ts";
+
+/** Longer answers are compared as they stand: no honest answer is this long, and it bounds every later step. */
+const maxLength = 2000;
+
+const isDigits = (text: string) => {
+  const start = text[0] === "-" ? 1 : 0;
+  if (text.length === start || text.length > 15) return false;
+  for (let i = start; i < text.length; i++) {
+    const code = text.charCodeAt(i);
+    if (code < 48 || code > 57) return false;
+  }
+  return true;
+};
+
+/**
+ * Whether an answer says the same as the reference (SPEC section 2, correctness). Numbers compare as numbers, exactly,
+ * in any ordinary spelling; sets without order, tuples and intervals with it; LaTeX expressions by value; text without
+ * case and outer punctuation. Never a substring match; an empty answer never matches. Plain numbers take about a
+ * microsecond; no input takes longer than 100 ms once `loadExpressions()` has run.
+ *
+ * @example
+ * ```ts
+ * import { answersMatch } from "../../mod.ts";
+ * answersMatch("$1,234.00", "1234"); // true
+ * answersMatch("\\frac{2}{4}", "0.5"); // true
+ * answersMatch("18 and 19", "1819"); // false
+ * ```
+ */
+export function answersMatch(answer: string, reference: string): boolean {
+  const a = answer.trim(), b = reference.trim();
+  if (a === "" || b === "") return false;
+  if (isDigits(a) && isDigits(b)) return Number(a) === Number(b);
+  if (a.length > maxLength || b.length > maxLength) return a === b;
+  const left = cleanAnswer(a), right = cleanAnswer(b);
+  return left !== "" && right !== "" && match(left, right, 0);
+}
+
+function match(a: string, b: string, depth: number): boolean {
+  if (depth > 6) return a === b;
+  a = unwrap(a);
+  b = unwrap(b);
+  const first = textKey(a), second = textKey(b);
+  if (first !== "" && first === second) return true;
+  const m = parseNumber(a), n = parseNumber(b);
+  if (m && n) return numbersMatch(m, n);
+
+  const p = sides(a), q = sides(b);
+  if (p && !q && isName(p[0])) return match(p[1], b, depth + 1);
+  if (q && !p && isName(q[0])) return match(a, q[1], depth + 1);
+
+  const left = collection(a), right = collection(b);
+  if (left || right) return left !== null && right !== null && collectionsMatch(left, right, depth);
+
+  if (p && q) {
+    const same = match(p[0], q[0], depth + 1) && match(p[1], q[1], depth + 1);
+    return same || (match(p[0], q[1], depth + 1) && match(p[1], q[0], depth + 1));
+  }
+  // 2 + 3 = 5 says 5 when it is true.
+  if (p) return equalValues(p[0], b) && match(p[1], b, depth + 1);
+  if (q) return false;
+
+  // Two texts with letters only are words: nothing to compute.
+  if (!/[\\^_\d+*/|-]/.test(a + b) || !isMathematical(a) || !isMathematical(b)) return false;
+  return expressionsMatch(a, b, n !== null);
+}
+
+const equalValues = (a: string, b: string) =>
+  isMathematical(a) && isMathematical(b) && expressionsMatch(a, b, false);
+
+/** Text without case, articles, quotes and the spaces that mean nothing; spaces between words stay. */
+function textKey(text: string): string {
+  return text.toLowerCase()
+    .replace(/^["' ]+|["' ]+$/g, "")
+    .replace(/ ?([^\p{L}\p{N} ]) ?/gu, "$1")
+    .replace(/([_^])\{(\w)\}/g, "$1$2")
+    .replace(/_\{(\w+)\}/g, "_$1")
+    .replace(/^(?:the|a|an) (?=\p{L}{2})/u, "")
+    .replace(/^[\s.,;:!?'"]+$/, "");
+}
+
+/** Letters come as variables, or as the names that the parser knows: a longer run is a word. */
+const isMathematical = (text: string) =>
+  !/\p{L}{4}/u.test(text.replace(/\\[a-zA-Z]+|arcsin|arccos|arctan|sqrt|sinh|cosh|tanh/g, " "));
+
+const isName = (text: string) =>
+  /^(?:\\?[a-zA-Z]+)(?:_\{?\w{1,10}\}?)?'?(?:\([a-zA-Z, ]{1,20}\))?$/.test(text.trim());
+
+const pairs: Record<string, string> = { "(": ")", "[": "]", "{": "}", "\\{": "\\}" };
+
+/** Visits the text once; calls back with each token and the bracket depth before it. */
+function scan(text: string, visit: (token: string, at: number, depth: number) => void): boolean {
+  let depth = 0;
+  for (let i = 0; i < text.length; i++) {
+    let token = text[i];
+    if (token === "\\" && (text[i + 1] === "{" || text[i + 1] === "}" || text[i + 1] === "\\")) {
+      token += text[i + 1];
+    }
+    const closes = token === ")" || token === "]" || token === "}" || token === "\\}";
+    if (closes) depth--;
+    if (depth < 0) return false;
+    visit(token, i, depth);
+    if (token in pairs) depth++;
+    i += token.length - 1;
+  }
+  return depth === 0;
+}
+
+/** The brackets that hold the whole text and what is inside, when the first opens with the last. */
+function enclosed(text: string): { open: string; close: string; inside: string } | null {
+  const open = text.startsWith("\\{") ? "\\{" : text[0];
+  if (!(open in pairs)) return null;
+  let end = -1;
+  let last = "";
+  const balanced = scan(text, (token, at, depth) => {
+    if (depth === 0 && end < 0 && /^\\?[)\]}]$/.test(token)) {
+      end = at;
+      last = token;
+    }
+  });
+  if (!balanced || end + last.length !== text.length) return null;
+  return { open, close: last, inside: text.slice(open.length, end).trim() };
+}
+
+/** (5), {5}, [5] around one thing are nothing. */
+function unwrap(text: string): string {
+  for (let i = 0; i < 20; i++) {
+    const held = enclosed(text);
+    if (
+      !held || pairs[held.open] !== held.close || held.inside === "" || split(held.inside, isComma).length > 1
+    ) break;
+    text = held.inside;
+  }
+  return text;
+}
+
+const isComma = (token: string) => token === "," || token === ";";
+
+function split(text: string, separates: (token: string) => boolean): string[] {
+  const cuts: number[] = [];
+  const balanced = scan(text, (token, at, depth) => {
+    if (depth === 0 && separates(token)) cuts.push(at);
+  });
+  if (!balanced) return [text];
+  const items: string[] = [];
+  let from = 0;
+  for (const at of [...cuts, text.length]) {
+    items.push(text.slice(from, at).trim());
+    from = at + 1;
+  }
+  return items;
+}
+
+interface Collection {
+  /** How the items compare: `set` and `bare` without order, `ordered` with it. */
+  kind: "set" | "bare" | "ordered";
+  /** Brackets that must agree, such as `(]` for an interval; empty for a bare list or a vector. */
+  brackets: string;
+  items: string[];
+}
+
+function collection(text: string): Collection | null {
+  const matrix = /^\\begin ?\{([pbvV]?matrix|array)\}(.*)\\end ?\{\1\}$/.exec(text);
+  if (matrix) {
+    const rows = matrix[2].split("\\\\").map((row) => row.trim()).filter((row) => row !== "");
+    const cells = rows.map((row) => row.split("&").map((cell) => cell.trim()));
+    const shape = cells.length > 1 && cells[0].length > 1 ? cells.map((row) => row.length).join() : "";
+    return { kind: "ordered", brackets: shape === "" ? "()" : `matrix ${shape}`, items: cells.flat() };
+  }
+  const union = text.split("\\cup");
+  if (union.length > 1) return { kind: "set", brackets: "\\cup", items: union.map((part) => part.trim()) };
+
+  const held = enclosed(text);
+  if (held) {
+    const items = split(held.inside, isComma);
+    if (items.length < 2) return null;
+    const set = held.open === "{" || held.open === "\\{";
+    return { kind: set ? "set" : "ordered", brackets: set ? "{}" : held.open + held.close, items };
+  }
+  const interval = /^([(\[])([^()\[\]]*)([)\]])$/.exec(text);
+  if (interval) {
+    const items = split(interval[2], isComma);
+    return items.length < 2 ? null : { kind: "ordered", brackets: interval[1] + interval[3], items };
+  }
+  let items = split(text, isComma).flatMap((item) => conjunction(item.replace(/^(?:and|or) /i, "")));
+  items = items.flatMap(plusMinus);
+  return items.length < 2 || items.includes("") ? null : { kind: "bare", brackets: "", items };
+}
+
+/** `1 and 2` and `x=1 or x=2` are lists; `salt and pepper` is text. */
+function conjunction(text: string): string[] {
+  const parts = text.split(/ (?:and|or) /i);
+  return parts.length > 1 && parts.every((part) => /[\d\\]/.test(part) || parseNumber(part)) ? parts : [text];
+}
+
+/** `a \pm b` is two answers. */
+function plusMinus(text: string): string[] {
+  const parts = text.split("\\pm");
+  return parts.length === 2
+    ? [`${parts[0]}+${parts[1]}`, `${parts[0]}-${parts[1]}`].map(withoutPlus)
+    : [text];
+}
+
+const withoutPlus = (text: string) => text.replace(/^(x ?= ?)?\+ ?/, "$1").replace(/\s+/g, " ").trim();
+
+function collectionsMatch(a: Collection, b: Collection, depth: number): boolean {
+  if (a.items.length !== b.items.length || a.items.length > 64) return false;
+  if (a.brackets !== b.brackets && a.brackets !== "" && b.brackets !== "") return false;
+  if (a.kind === "ordered" || b.kind === "ordered") {
+    if (a.brackets !== b.brackets && (a.brackets || b.brackets) !== "()") return false;
+    return a.items.every((item, i) => match(item, b.items[i], depth + 1));
+  }
+  const left = [...b.items];
+  return a.items.every((item) => {
+    const at = left.findIndex((other) => match(item, other, depth + 1));
+    if (at >= 0) left.splice(at, 1);
+    return at >= 0;
+  });
+}
+
+/** Both sides of the one `=` or `∈` at the top level. */
+function sides(text: string): [string, string] | null {
+  const parts = split(text.replace(/\\in(?![a-z])/g, "="), (token) => token === "=");
+  return parts.length === 2 && parts[0] !== "" && parts[1] !== "" ? [parts[0], parts[1]] : null;
+}
