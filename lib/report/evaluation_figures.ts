@@ -80,7 +80,7 @@ export function accuracyFigure(evaluations: Evaluations): Figure {
     of: "byDifficulty" | "byDomain",
   ) => [...new Set(all.flatMap(({ evaluation }) => Object.keys(evaluation[of])))];
   return smallMultiples([
-    panel("Overall", ["all problems"], (evaluation) => evaluation.accuracy),
+    panel("Overall", ["all"], (evaluation) => evaluation.accuracy),
     panel("By difficulty", keys("byDifficulty"), (evaluation, group) => evaluation.byDifficulty[group]),
     panel("By domain", keys("byDomain"), (evaluation, group) => evaluation.byDomain[group]),
   ], {

@@ -7,6 +7,7 @@ import { accuracyFigure, calibrationFigure, failureFigure, passAtKFigure } from 
 import type { Figure } from "./figure.ts";
 import { learningCurves } from "./learning_curves.ts";
 import { htmlReport } from "./html_report.ts";
+import { renderPng } from "./static_render.ts";
 import { calibration } from "./statistics.ts";
 import { makeFolder, OutputError, outputError, writeOutput } from "./write_output.ts";
 

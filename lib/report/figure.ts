@@ -56,14 +56,15 @@ export class Figure implements FigureData {
     return await renderPng(await this.svg(), { zoom });
   }
 
-  /** A page that opens without a network: the picture first, then Plotly (1.5 MB, inside the page) makes it live. */
-  async html(): Promise<string> {
-    const [svg, plotly] = await Promise.all([this.svg(), plotlySource()]);
+  /** A page that opens without a network: the picture first, then Plotly (1.5 MB, inside the page) makes it live.
+   * `svg` is what {@linkcode Figure.svg} gave, when it is at hand. */
+  async html({ svg }: { svg?: string } = {}): Promise<string> {
+    const [picture, plotly] = await Promise.all([svg ?? this.svg(), plotlySource()]);
     return `<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
 <title>${escapeHtml(this.title)}</title>
 <style>body{margin:16px;background:#fff}#figure>svg{max-width:100%;height:auto}</style></head>
-<body><div id="figure">${svg}</div>
+<body><div id="figure">${picture}</div>
 <script>${plotly.replaceAll("</script", "<\\/script")}</script>
 <script>const figure = ${scriptJson(this)}, box = document.getElementById("figure");
 box.replaceChildren();
