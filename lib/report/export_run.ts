@@ -132,10 +132,10 @@ async function writeAll(dir: string, contents: RunContents): Promise<FinalResult
   };
   const pictures: Record<string, string> = {};
   for (const [name, figure] of Object.entries(figures)) {
-    pictures[name] = await figure.svg();
-    for (const extension of ["png", "svg", "html"]) {
-      await figure.save(join(dir, "plots", `${name}.${extension}`));
-    }
+    const svg = pictures[name] = await figure.svg(), path = join(dir, "plots", name);
+    await writeOutput(`${path}.svg`, svg);
+    await writeOutput(`${path}.png`, (await renderPng(svg)).png);
+    await writeOutput(`${path}.html`, await figure.html({ svg }));
   }
   await writeOutput(join(dir, "metrics.jsonl"), lines(runs.flatMap(stepLines)));
   await writeOutput(

@@ -56,8 +56,10 @@ export class Figure implements FigureData {
     return await renderPng(await this.svg(), { zoom });
   }
 
-  /** A page that opens without a network: the picture first, then Plotly (1.5 MB, inside the page) makes it live.
-   * `svg` is what {@linkcode Figure.svg} gave, when it is at hand. */
+  /**
+   * A page that opens without a network: the picture first, then Plotly (1.5 MB, inside the page) makes it live.
+   * `svg` is what {@linkcode Figure.svg} gave, when it is at hand.
+   */
   async html({ svg }: { svg?: string } = {}): Promise<string> {
     const [picture, plotly] = await Promise.all([svg ?? this.svg(), plotlySource()]);
     return `<!DOCTYPE html>
