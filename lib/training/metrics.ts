@@ -15,7 +15,7 @@ export interface MetricsLogOptions {
 /** A `metrics.jsonl` that is being written. */
 export interface MetricsLog {
   /** Appends one line and waits until the system has taken it. */
-  write(metrics: StepMetrics): void;
+  append(metrics: StepMetrics): void;
   close(): void;
   [Symbol.dispose](): void;
 }
@@ -42,7 +42,7 @@ export function metricsLog(path: string, { resumedStep = null }: MetricsLogOptio
     open = false;
   };
   return {
-    write(metrics) {
+    append(metrics) {
       const line = new TextEncoder().encode(stringifyExact(metrics) + "\n");
       for (let at = 0; at < line.length;) at += file.writeSync(line.subarray(at));
       file.syncDataSync();

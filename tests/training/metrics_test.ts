@@ -25,7 +25,7 @@ Deno.test("metricsLog() writes each step out before the next one starts", () =>
   inFolder((path) => {
     using log = metricsLog(path);
     for (const step of [1, 2, 3]) {
-      log.write(at(step));
+      log.append(at(step));
       assert.deepEqual(readMetrics(path).at(-1), at(step));
     }
     assert.equal(readMetrics(path).length, 3);
@@ -34,13 +34,13 @@ Deno.test("metricsLog() writes each step out before the next one starts", () =>
 Deno.test("metricsLog() cuts the steps after the resumed one, and a line that a kill cut short", () =>
   inFolder((path) => {
     const first = metricsLog(path);
-    for (let step = 1; step <= 5; step++) first.write(at(step));
+    for (let step = 1; step <= 5; step++) first.append(at(step));
     first.close();
     Deno.writeTextFileSync(path, '{"step":6,"loss":0.', { append: true });
     assert.equal(readMetrics(path).length, 5);
 
     using resumed = metricsLog(path, { resumedStep: 3 });
-    resumed.write(at(4, 0.5));
+    resumed.append(at(4, 0.5));
     assert.deepEqual(readMetrics(path), [at(1), at(2), at(3), at(4, 0.5)]);
     assert.ok(Deno.readTextFileSync(path).endsWith("}\n"));
   }));
@@ -50,7 +50,7 @@ Deno.test("metricsLog() resumed after its last step appends to it; a new run sta
     metricsLog(path, { resumedStep: 9 }).close();
     for (const [resumedStep, expected] of [[null, [1]], [1, [1, 2]], [0, [1]], [null, [7]]] as const) {
       using log = metricsLog(path, { resumedStep });
-      log.write(at(expected.at(-1)!));
+      log.append(at(expected.at(-1)!));
       assert.deepEqual(readMetrics(path).map(({ step }) => step), expected);
     }
   }));
@@ -58,7 +58,7 @@ Deno.test("metricsLog() resumed after its last step appends to it; a new run sta
 Deno.test("metricsLog() keeps non-finite numbers", () =>
   inFolder((path) => {
     using log = metricsLog(path);
-    log.write({ ...at(1), loss: NaN, gradientNorm: Infinity, policyLoss: -0 });
+    log.append({ ...at(1), loss: NaN, gradientNorm: Infinity, policyLoss: -0 });
     const [{ loss, gradientNorm, policyLoss }] = readMetrics(path);
     assert.ok(Number.isNaN(loss) && gradientNorm === Infinity && Object.is(policyLoss, -0));
   }));
