@@ -1,0 +1,85 @@
+import { dirname, resolve } from "node:path";
+import { parse } from "@std/yaml";
+import { displayable } from "../report/displayable.ts";
+import { ConfigError } from "./config_error.ts";
+import { movePaths } from "./config_paths.ts";
+import { configToYaml } from "./config_to_yaml.ts";
+import { mergeOverrides } from "./merge_overrides.ts";
+import { configProblems } from "./parse_options.ts";
+import { type RunConfig, type RunInput, runSchema } from "./schema.ts";
+
+/** Any part of a configuration, at any depth. */
+export type ConfigOverrides = DeepPartial<RunInput>;
+
+type DeepPartial<T> = T extends (infer _)[] ? T
+  : T extends object ? { [K in keyof T]?: DeepPartial<T[K]> }
+  : T;
+
+/** The sections that draw random numbers. */
+const seeded = ["model", "data", "evaluate", "sft", "grpo"];
+
+function withSeeds(config: unknown): unknown {
+  if (typeof config !== "object" || config === null) return config;
+  const result: Record<string, unknown> = { ...config };
+  if (result.seed === undefined) return result;
+  for (const section of seeded) {
+    const options = result[section] ?? (section === "model" || section === "data" ? undefined : {});
+    if (typeof options === "object" && options !== null) result[section] = { seed: result.seed, ...options };
+  }
+  return result;
+}
+
+async function read(path: string): Promise<unknown> {
+  let text: string;
+  try {
+    text = await Deno.readTextFile(path);
+  } catch (cause) {
+    throw new ConfigError(`loading the configuration ${path}`, [{
+      path: "",
+      value: path,
+      rule: `could not be read (${
+        (cause as Error).message
+      }); give the path of a YAML file, relative to the working directory`,
+    }]);
+  }
+  try {
+    return parse(text);
+  } catch (cause) {
+    throw new ConfigError(`loading the configuration ${path}`, [{
+      path: "",
+      value: path,
+      rule: `is not YAML: ${(cause as Error).message.split("\n")[0]}`,
+    }]);
+  }
+}
+
+/**
+ * Loads the configuration of a run from YAML, lays overrides over it, fills in defaults and checks all of it.
+ *
+ * Paths in the file are relative to the file, paths in overrides to the working directory; in the result all are relative
+ * to the working directory. The run's `seed` is the seed of every section that has none. The result is plain data that
+ * displays itself as YAML.
+ *
+ * @param overrides Any part, at any depth; groups merge, lists and groups with another `kind` are replaced.
+ * @throws {ConfigError} with every problem at once: path, value, rule and the nearest valid key.
+ * @example
+ * ```ts
+ * import { loadConfig } from "../../mod.ts";
+ * const config = await loadConfig("data/configs/demo.yaml", { grpo: { steps: 20 } });
+ * config.grpo.steps; // 20
+ * ```
+ */
+export async function loadConfig(path: string | URL, overrides?: ConfigOverrides): Promise<RunConfig> {
+  const file = path instanceof URL ? decodeURIComponent(path.pathname) : path;
+  const base = movePaths(await read(file), dirname(resolve(file)), Deno.cwd());
+  const merged = withSeeds(mergeOverrides(base, movePaths(overrides, Deno.cwd(), Deno.cwd())));
+  const result = runSchema.safeParse(merged);
+  if (!result.success) {
+    throw new ConfigError(
+      `the configuration ${file}`,
+      configProblems(runSchema, merged, result.error.issues),
+    );
+  }
+  const config = result.data;
+  return displayable(config, { text: () => configToYaml(config) });
+}
