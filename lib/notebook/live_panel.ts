@@ -136,11 +136,11 @@ export function livePanel(options: LivePanelOptions): LivePanel {
     queue = queue.then(() => surface.show(shown, when)).catch(() => {});
   };
   const request = () => {
-    if (over || timer !== undefined) return;
     const wait = drawn + interval - now();
+    if (over) return;
     if (wait <= 0) draw();
     // The last of a burst must be seen too, also when nothing follows it.
-    else timer = setTimeout(() => draw(), wait);
+    else timer ??= setTimeout(() => draw(), wait);
   };
   const record = (key: string, entry: Omit<PanelQuantity, "history">, value: unknown) => {
     if (typeof value !== "number" || !Number.isFinite(value)) return;
@@ -203,13 +203,23 @@ function notebookSurface(): PanelSurface {
   };
 }
 
-/** The kernel redirects `console.error` into the notebook; the file descriptor reaches the program that started it. */
+/**
+ * The kernel turns `console.error` and `Deno.stderr` into notebook output; only the device still reaches the program that
+ * started it. Where there is no such device (Windows), nothing is written.
+ */
 function progressLines(): (state: PanelState, last: boolean) => void {
   let written = -Infinity;
   return (state, last) => {
     if (!last && state.elapsedSeconds - written < 1) return;
     written = state.elapsedSeconds;
-    Deno.stderr.writeSync(new TextEncoder().encode(`${panelLine(state, { width: 160 })}\n`));
+    try {
+      Deno.writeTextFileSync("/dev/stderr", `${panelLine(state, { width: 160 })}\n`, {
+        append: true,
+        create: false,
+      });
+    } catch {
+      // Progress is a courtesy: training goes on without it.
+    }
   };
 }
 

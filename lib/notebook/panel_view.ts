@@ -15,7 +15,7 @@ export interface PanelQuantity {
 
 /** A completion shown in a panel. */
 export interface PanelSample {
-  question?: string;
+  prompt?: string;
   completion: string;
   reference?: string;
   reward?: number;
@@ -104,7 +104,7 @@ function tile(quantity: PanelQuantity): string {
     `${sparkline(history, { colour, ...(share ? { range: [0, 1] } : {}) })}</div>`;
 }
 
-function sampleHtml({ question, completion, reference, reward, correct, components }: PanelSample): string {
+function sampleHtml({ prompt, completion, reference, reward, correct, components }: PanelSample): string {
   const facts = [
     correct === undefined
       ? ""
@@ -116,12 +116,12 @@ function sampleHtml({ question, completion, reference, reward, correct, componen
     ...Object.entries(components ?? {}).map(([name, score]) => `${escapeHtml(name)} ${formatNumber(score)}`),
   ].filter(Boolean);
   return `<div style="margin-top:10px;border-top:1px solid ${ink.grid};padding-top:8px">
-<div style="color:${ink.muted};font-size:11.5px">A completion of this ${question ? "step" : "moment"}${
+<div style="color:${ink.muted};font-size:11.5px">Latest completion${
     facts.length ? ` · ${facts.join(" · ")}` : ""
   }</div>
 ${
-    question
-      ? `<div style="margin-top:2px">${escapeHtml(question)}</div>`
+    prompt
+      ? `<div style="margin-top:2px">${escapeHtml(prompt)}</div>`
       : ""
   }<div style="white-space:pre-wrap;overflow-wrap:anywhere;font:12.5px/1.5 ui-monospace,Menlo,Consolas,monospace;background:#f7f9fb;border-radius:6px;padding:8px 10px;margin-top:4px;max-height:220px;overflow:auto">${
     highlightCompletion(completion)

@@ -3,12 +3,12 @@ import { escapeHtml } from "./escape_html.ts";
 /** What a Jupyter front end may choose from, by media type. */
 export type MediaBundle = Record<string, string | Record<string, unknown>>;
 
-/** The two ways of showing a value; each is called when it is shown, so it sees the value as it then is. */
-export interface Display {
+/** The two ways of showing a value; each is called when it is shown, with the value as it then is. */
+export interface Display<T> {
   /** For a terminal, and `text/plain` in a notebook. */
-  text(): string;
+  text(value: T): string;
   /** For a notebook; without it the text is shown. */
-  html?(): string;
+  html?(value: T): string;
 }
 
 /**
@@ -17,12 +17,12 @@ export interface Display {
  *
  * @example
  * ```ts
- * const run = displayable({ steps: 3 }, { text: () => "a run of 3 steps" });
+ * const run = displayable({ steps: 3 }, { text: (run) => `a run of ${run.steps} steps` });
  * console.log(run); // a run of 3 steps
  * JSON.stringify(run); // {"steps":3}
  * ```
  */
-export function displayable<T extends object>(value: T, display: Display): T {
+export function displayable<T extends object>(value: T, display: Display<T>): T {
   const hidden = (result: unknown) => ({
     value: result,
     enumerable: false,
@@ -31,9 +31,9 @@ export function displayable<T extends object>(value: T, display: Display): T {
   });
   return Object.defineProperties(value, {
     [Symbol.for("Jupyter.display")]: hidden((): MediaBundle => ({
-      "text/html": display.html?.() ?? `<pre>${escapeHtml(display.text())}</pre>`,
-      "text/plain": display.text(),
+      "text/html": display.html?.(value) ?? `<pre>${escapeHtml(display.text(value))}</pre>`,
+      "text/plain": display.text(value),
     })),
-    [Symbol.for("Deno.customInspect")]: hidden(() => display.text()),
+    [Symbol.for("Deno.customInspect")]: hidden(() => display.text(value)),
   });
 }

@@ -1,5 +1,6 @@
 import { join, resolve } from "node:path";
-import { stringify } from "@std/yaml";
+import { configToYaml } from "../config/config_to_yaml.ts";
+import type { RunConfig } from "../config/schema.ts";
 import type { Evaluation } from "../stages/evaluation.ts";
 import type { TrainingRun } from "../training/run.ts";
 import { compare, type Comparison } from "./compare.ts";
@@ -23,8 +24,8 @@ export interface ExportableModel {
 
 /** What a run leaves behind, as {@linkcode exportRun} takes it. */
 export interface RunContents {
-  /** The resolved configuration. */
-  config: object;
+  /** The resolved configuration, as `loadConfig` gives it. */
+  config: RunConfig | Record<string, unknown>;
   runs: TrainingRun[];
   /** In the order of the stages: base first. */
   evaluations: Record<string, Evaluation>;
@@ -109,7 +110,7 @@ export async function exportRun(dir: string, contents: RunContents): Promise<Exp
   const target = resolve(dir), temporary = `${target}.${crypto.randomUUID()}.tmp`;
   await makeFolder(temporary);
   try {
-    const results = await writeAll(temporary, contents);
+    const results = await writeAll(temporary, { ...contents, target });
     await putInPlace(temporary, target);
     return { dir: target, files: results.files, results };
   } catch (error) {
@@ -122,7 +123,7 @@ export async function exportRun(dir: string, contents: RunContents): Promise<Exp
 const isSystemError = (error: unknown) =>
   error instanceof Error && Object.values(Deno.errors).some((kind) => error instanceof kind);
 
-async function writeAll(dir: string, contents: RunContents): Promise<FinalResults> {
+async function writeAll(dir: string, contents: RunContents & { target: string }): Promise<FinalResults> {
   const { config, runs, evaluations, model, backend, figures: more = {} } = contents;
   const names = Object.keys(evaluations), comparison = names.length > 1 ? compare(evaluations) : null;
   const figures: Record<string, Figure> = {
@@ -143,7 +144,8 @@ async function writeAll(dir: string, contents: RunContents): Promise<FinalResult
     lines([...runs.flatMap(completionLines), ...itemLines(evaluations)]),
   );
   const plainConfig = JSON.parse(JSON.stringify(config));
-  await writeOutput(join(dir, "config.yaml"), stringify(plainConfig));
+  const yaml = configToYaml(config as RunConfig, { directory: contents.target });
+  await writeOutput(join(dir, "config.yaml"), yaml);
   if (model?.lora) await model.saveAdapter(join(dir, "adapter"));
   else if (model) await model.save(join(dir, "model"));
 
@@ -168,7 +170,7 @@ async function writeAll(dir: string, contents: RunContents): Promise<FinalResult
   };
   await writeOutput(
     join(dir, "report.html"),
-    htmlReport({ results, runs, evaluations, pictures, config: stringify(plainConfig) }),
+    htmlReport({ results, runs, evaluations, pictures, config: yaml }),
   );
   results.files = ["final_results.json", ...await filesBelow(dir)].sort();
   await writeOutput(join(dir, "final_results.json"), JSON.stringify(results, null, 2) + "\n");

@@ -105,14 +105,27 @@ Plotly.newPlot(box, figure.data, figure.layout, ${JSON.stringify(settings)});</s
    * replaces by the live figure when Plotly can be had (an untrusted notebook keeps the picture); PNG; and text.
    */
   async [Symbol.for("Jupyter.display")](): Promise<MediaBundle> {
-    const { png, width } = await this.png();
+    return (await this.#display()).data;
+  }
+
+  /**
+   * Shows the figure now, anywhere in a cell, with the picture's size in its metadata for front ends that show only PNG.
+   * (What a cell ends with is shown without being asked, but Deno then sends no metadata.) Throws outside a kernel.
+   */
+  async show(): Promise<void> {
+    await Deno.jupyter.broadcast("display_data", { ...await this.#display(), transient: {} });
+  }
+
+  async #display() {
+    const zoom = 2, { png, width, height } = await this.png({ zoom });
     const picture = png.toBase64();
-    return {
+    const data: MediaBundle = {
       "application/vnd.plotly.v1+json": { ...this.toJSON(), config: settings },
-      "text/html": displayHtml(this, picture, width / 2),
+      "text/html": displayHtml(this, picture, width / zoom),
       "image/png": picture,
       "text/plain": String(this),
     };
+    return { data, metadata: { "image/png": { width: width / zoom, height: height / zoom } } };
   }
 
   [Symbol.for("Deno.customInspect")](): string {

@@ -238,7 +238,7 @@ function measurePanel(measure: Measure, all: Series[], bands: Band[]): Panel | u
   return {
     title: measure.title,
     subtitle: heldOut
-      ? `${measure.subtitle} · diamonds: held-out`
+      ? "higher is better · diamonds: held-out"
       : (banded && measure.banded) || measure.subtitle,
     traces,
     x: stepAxis(all),

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { join } from "node:path";
+import { join, relative, resolve } from "node:path";
 import { parse } from "@std/yaml";
 import { exportRun, type RunContents } from "../../lib/report/export_run.ts";
 import { loadRun, ResultsError } from "../../lib/report/load_run.ts";
@@ -33,6 +33,17 @@ Deno.test("exportRun() and loadRun() give back the runs and evaluations that wen
     assert.ok(written.files.includes(`plots/learning_curves.${extension}`));
   }
   assert.equal((await Deno.readTextFile(join(target, "metrics.jsonl"))).trim().split("\n").length, 16);
+  await Deno.remove(dir, { recursive: true });
+});
+
+Deno.test("exportRun() writes a config.yaml whose paths are true from the results folder", async () => {
+  const dir = await Deno.makeTempDir(),
+    target = join(dir, "results", "demo"),
+    model = join(dir, "models", "tiny");
+  const config = { model: { path: relative(Deno.cwd(), model) } };
+  await exportRun(target, { config, runs: [inventedSft(2)], evaluations: {} });
+  const { path } = parse(await Deno.readTextFile(join(target, "config.yaml"))).model;
+  assert.equal(resolve(target, path), model);
   await Deno.remove(dir, { recursive: true });
 });
 

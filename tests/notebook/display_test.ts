@@ -1,0 +1,25 @@
+import assert from "node:assert/strict";
+import { displayable, kernel } from "../../lib/notebook/display.ts";
+import { mediaBundle } from "../report/media_bundle.ts";
+
+Deno.test("displayable() shows a value without changing its data", async () => {
+  const plain = { steps: [1, 2], name: "<sft>" };
+  const shown = displayable(structuredClone(plain), { text: () => `${plain.steps.length} steps of <sft>` });
+  assert.equal(Deno.inspect(shown), "2 steps of <sft>");
+  assert.deepEqual(await mediaBundle(shown), {
+    "text/html": "<pre>2 steps of &lt;sft&gt;</pre>",
+    "text/plain": "2 steps of <sft>",
+  });
+  assert.equal(JSON.stringify(shown), JSON.stringify(plain));
+  assert.deepEqual(Object.keys({ ...shown }), ["steps", "name"]);
+  assert.deepEqual(structuredClone(shown), plain);
+  assert.deepEqual(shown, plain);
+});
+
+Deno.test("displayable() sees the value as it is when it is shown", async () => {
+  const run = displayable({ steps: 1 }, { text: () => "", html: ({ steps }) => `<b>${steps}</b>` });
+  run.steps = 7;
+  assert.equal((await mediaBundle(run))["text/html"], "<b>7</b>");
+});
+
+Deno.test("kernel() is undefined outside a Deno kernel", () => assert.equal(kernel(), undefined));

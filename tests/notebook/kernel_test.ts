@@ -1,0 +1,106 @@
+import assert from "node:assert/strict";
+
+const python = Deno.env.get("SHOWWORK_PYTHON");
+const reason = "needs a Python with jupyter_client: set SHOWWORK_PYTHON to its path";
+if (!python) console.log(`skipped: tests/notebook/kernel_test.ts ${reason}`);
+
+interface Reply {
+  status: string;
+  alive: boolean;
+  sent: { type: string; data?: Record<string, string>; text?: string; transient?: { display_id?: string } }[];
+}
+
+/** Runs cells in a real Deno kernel; `interruptAfter` presses ■ that many seconds into a cell. */
+async function runCells(
+  cells: { code: string; interruptAfter?: number[] }[],
+  env: Record<string, string> = {},
+) {
+  const script = new URL("../fixtures/run_kernel.py", import.meta.url).pathname;
+  const child = new Deno.Command(python!, {
+    args: [script],
+    stdin: "piped",
+    stdout: "piped",
+    stderr: "piped",
+    env,
+  }).spawn();
+  const writer = child.stdin.getWriter();
+  await writer.write(new TextEncoder().encode(JSON.stringify(cells)));
+  await writer.close();
+  const { stdout, stderr } = await child.output(),
+    text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
+  return { replies: JSON.parse(text(stdout)) as Reply[], stderr: text(stderr) };
+}
+
+const lib = (path: string) => JSON.stringify(new URL(`../../lib/${path}`, import.meta.url).href);
+const imports = {
+  code: `import { livePanel } from ${lib("notebook/live_panel.ts")};
+    import { keepKernelAlive, stopButton } from ${lib("notebook/stop_button.ts")};
+    import { Figure } from ${lib("report/figure.ts")};
+    keepKernelAlive();
+    let kept = 41;
+    const turn = () => new Promise((done) => setTimeout(done, 10));`,
+};
+
+Deno.test({
+  name:
+    "■ stops a stage after its step, a second press ends it at once, between cells it does nothing; variables live",
+  ignore: !python,
+  async fn() {
+    const { replies } = await runCells([
+      imports,
+      {
+        code: `const one = stopButton(); while (!one.pressed) await turn(); one.release(); ++kept; kept`,
+        interruptAfter: [0.5],
+      },
+      { code: `for (let i = 0; i < 80; i++) await turn(); ++kept; kept`, interruptAfter: [0.3] },
+      {
+        code: `const two = stopButton(); try { while (true) { two.signal.throwIfAborted(); await turn(); } }
+          catch (error) { console.log(error.name, kept); } finally { two.release(); }`,
+        interruptAfter: [0.3, 0.7],
+      },
+    ]);
+    assert.deepEqual(replies.map(({ status, alive }) => [status, alive]), Array(4).fill(["ok", true]));
+    const result = (reply: Reply) =>
+      reply.sent.find(({ type }) => type === "execute_result")!.data!["text/plain"];
+    assert.match(result(replies[1]), /42/);
+    assert.match(result(replies[2]), /43/);
+    assert.equal(replies[3].sent.find(({ type }) => type === "stream")!.text, "StoppedError 43\n");
+  },
+});
+
+Deno.test({
+  name: "a panel updates one display in place, and writes progress to the kernel's stderr when asked",
+  ignore: !python,
+  async fn() {
+    const cells = [imports, {
+      code: `const panel = livePanel({ title: "SFT", total: 60 });
+        for (let step = 1; step <= 60; step++) { panel.update({ step, loss: 1 / step }); await turn(); }
+        await panel.end();`,
+    }];
+    const { replies, stderr } = await runCells(cells, { SHOWWORK_PROGRESS: "1" });
+    const shown = replies[1].sent.filter(({ type }) => type.endsWith("display_data"));
+    assert.equal(shown.filter(({ type }) => type === "display_data").length, 1);
+    assert.ok(shown.length >= 3 && shown.length <= 6, `${shown.length} drawings in 0.6 s`);
+    assert.equal(new Set(shown.map(({ transient }) => transient!.display_id)).size, 1);
+    assert.match(shown.at(-1)!.data!["text/plain"], /^SFT 60\/60 steps ██████████ finished/);
+    assert.match(stderr, /SFT 60\/60 steps/);
+    assert.doesNotMatch((await runCells(cells)).stderr, /SFT 60/);
+  },
+});
+
+Deno.test({
+  name: "a figure that a cell ends with is sent as Plotly, HTML, PNG and text",
+  ignore: !python,
+  async fn() {
+    const { replies } = await runCells([imports, { code: `kept` }, {
+      code: `new Figure([{ y: [1, 2] }], { title: { text: "T" } })`,
+    }]);
+    const { data } = replies[2].sent.find(({ type }) => type === "execute_result")!;
+    assert.deepEqual(Object.keys(data!).sort(), [
+      "application/vnd.plotly.v1+json",
+      "image/png",
+      "text/html",
+      "text/plain",
+    ]);
+  },
+});
