@@ -1,7 +1,7 @@
 import type { Evaluation, EvaluationItem, Rate } from "../stages/evaluation.ts";
 import { displayable } from "./displayable.ts";
 import { formatNumber, formatPercent } from "./format_number.ts";
-import { type Difference, type McNemar, mcnemar, pairedBootstrap } from "./statistics.ts";
+import { type Difference, type McNemar, mcnemar, pairedBootstrap } from "../stages/statistics.ts";
 import { type Cell, htmlTable, type Table, textTable } from "./table.ts";
 
 /** One stage's column of a {@linkcode Comparison}. */

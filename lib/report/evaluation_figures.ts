@@ -5,7 +5,7 @@ import type { Figure } from "./figure.ts";
 import { formatNumber } from "./format_number.ts";
 import { ink, seriesColours, stageColours, translucent } from "./palette.ts";
 import { type Panel, smallMultiples } from "./small_multiples.ts";
-import { calibration, passAtK } from "./statistics.ts";
+import { calibration, passAtK } from "../stages/statistics.ts";
 
 /** Evaluations by name, in the order in which they are drawn. */
 export type Evaluations = Record<string, Evaluation>;

@@ -9,7 +9,7 @@ import type { Figure } from "./figure.ts";
 import { learningCurves } from "./learning_curves.ts";
 import { htmlReport } from "./html_report.ts";
 import { renderPng } from "./static_render.ts";
-import { calibration } from "./statistics.ts";
+import { calibration } from "../stages/statistics.ts";
 import { makeFolder, OutputError, outputError, writeOutput } from "./write_output.ts";
 
 /** What a model must offer to be exported: {@linkcode CausalLM} does. */

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { compare } from "../../lib/report/compare.ts";
-import { wilson } from "../../lib/report/statistics.ts";
+import { wilson } from "../../lib/stages/statistics.ts";
 import type { Evaluation } from "../../lib/stages/evaluation.ts";
 import { mediaBundle } from "./media_bundle.ts";
 import { inventedEvaluation } from "./invented.ts";

@@ -5,7 +5,7 @@ import {
   failureFigure,
   passAtKFigure,
 } from "../../lib/report/evaluation_figures.ts";
-import { passAtK } from "../../lib/report/statistics.ts";
+import { passAtK } from "../../lib/stages/statistics.ts";
 import { inventedEvaluation } from "./invented.ts";
 
 const pair = () => ({

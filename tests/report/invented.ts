@@ -1,6 +1,6 @@
 import type { StepMetrics, TrainingRun } from "../../lib/training/run.ts";
 import type { Evaluation, EvaluationItem, Rate } from "../../lib/stages/evaluation.ts";
-import { wilson } from "../../lib/report/statistics.ts";
+import { wilson } from "../../lib/stages/statistics.ts";
 
 /** Invented runs and evaluations for tests of drawing and writing. Nothing here was measured or is a result. */
 

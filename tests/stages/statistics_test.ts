@@ -6,7 +6,7 @@ import {
   pairedBootstrap,
   passAtK,
   wilson,
-} from "../../lib/report/statistics.ts";
+} from "../../lib/stages/statistics.ts";
 
 function near(actual: number, expected: number, tolerance = 1e-12) {
   assert.ok(Math.abs(actual - expected) <= tolerance, `${actual} is not within ${tolerance} of ${expected}`);

@@ -1,4 +1,4 @@
-import type { Rate } from "../stages/evaluation.ts";
+import type { Rate } from "./evaluation.ts";
 
 /** The standard normal quantile of a two-sided 95 % interval. */
 const z95 = 1.959963984540054;
