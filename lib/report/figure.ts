@@ -117,7 +117,7 @@ Plotly.newPlot(box, figure.data, figure.layout, ${JSON.stringify(settings)});</s
   }
 
   async #display() {
-    const zoom = 2, { png, width, height } = await this.png({ zoom });
+    const zoom = 1.5, { png, width, height } = await this.png({ zoom });
     const picture = png.toBase64();
     const data: MediaBundle = {
       "application/vnd.plotly.v1+json": { ...this.toJSON(), config: settings },

@@ -111,12 +111,6 @@ const grpoMeasures: Measure[] = [
     fromZero: true,
   },
   {
-    title: "Gradient norm",
-    subtitle: "before clipping · spikes warn of trouble",
-    read: (m) => m.gradientNorm,
-    fromZero: true,
-  },
-  {
     title: "GRPO loss",
     subtitle: "near zero is normal: advantages sum to zero",
     read: (m) => m.loss,
@@ -126,7 +120,7 @@ const grpoMeasures: Measure[] = [
 /**
  * The learning curves of any number of runs as one Plotly figure of small multiples: the SFT runs' loss, token
  * accuracy and entropy; the GRPO runs' reward (± a standard deviation), correctness, trace score, format rate, KL,
- * completion length, entropy, loss, reward weights and curriculum phase. A quantity that no run measured has no panel.
+ * completion length, entropy, loss, lost signal, component scores, reward weights and curriculum phase. A quantity that no run measured has no panel.
  * The faint line is what was measured; the strong one is a local fit over about a tenth of the run, drawn from
  * ten steps on. Diamonds are evaluations on held-out problems. With one GRPO run, its curriculum's phases are shaded.
  *
@@ -148,15 +142,18 @@ export function learningCurves(runs: TrainingRun[], options: LearningCurvesOptio
     ...sftMeasures.map((measure) => measurePanel(measure, sft, [])),
     ...grpoMeasures.map((measure) => measurePanel(measure, grpo, bands)),
     lostSignalPanel(grpo, bands),
-    weightsPanel(grpo),
+    componentsPanel(grpo, "Component scores", ({ mean }) => mean),
+    componentsPanel(grpo, "Reward weights", ({ weight }) => weight),
     phasePanel(grpo),
   ].filter((panel) => panel !== undefined);
   return smallMultiples(panels, {
     title: escapeHtml(options.title ?? "Learning curves"),
-    subtitle: [...sft, ...grpo].map(({ run, label, colour }) =>
-      `<span style="color:${colour}"><b>${label}</b></span> ${summary(run)}`
-    )
-      .join(" · "),
+    subtitle: Object.values(Object.groupBy(
+      [...sft, ...grpo].map(({ run, label, colour }) =>
+        `<span style="color:${colour}"><b>${label}</b></span> ${summary(run)}`
+      ),
+      (_, i) => Math.floor(i / 4),
+    )).map((row) => row!.join(" · ")).join("<br>"),
     columns: options.columns ?? 3,
   });
 }
@@ -187,8 +184,11 @@ function points(run: TrainingRun, read: Read): { x: number[]; y: number[] } {
     const value = read(m);
     return value === undefined || !Number.isFinite(value) ? [] : [[m.step, value]];
   });
-  return { x: measured.map(([x]) => x), y: measured.map(([, y]) => y) };
+  return { x: measured.map(([x]) => x), y: measured.map(([, y]) => rounded(y)) };
 }
+
+/** Six digits are more than a pixel shows and half the size of a notebook. */
+const rounded = (value: number) => Number(value.toPrecision(6));
 
 const line = (colour: string, width: number) => ({ color: colour, width, shape: "linear" });
 
@@ -199,7 +199,7 @@ function measurePanel(measure: Measure, all: Series[], bands: Band[]): Panel | u
     const { x, y } = points(run, measure.read);
     if (!x.length) continue;
     lowest = Math.min(lowest, ...y);
-    const short = x.length < 10, curve = short ? y : smooth(y);
+    const short = x.length < 10, curve = short ? y : smooth(y).map(rounded);
     const hover = `${label}, step %{x}: %{y:.3~g}<extra></extra>`;
     if (all.length === 1) traces.push(...band(run, measure, colour));
     if (!short) {
@@ -258,7 +258,7 @@ function band(run: TrainingRun, { read, spread, range }: Measure, colour: string
   const bottom = points(run, low), top = points(run, high);
   if (bottom.x.length < 2) return [];
   const edge = { mode: "lines", line: { width: 0 }, hoverinfo: "skip" };
-  const even = (y: number[]) => y.length < 10 ? y : smooth(y);
+  const even = (y: number[]) => y.length < 10 ? y : smooth(y).map(rounded);
   return [
     { x: bottom.x, y: even(bottom.y), ...edge },
     { x: top.x, y: even(top.y), ...edge, fill: "tonexty", fillcolor: translucent(colour, 0.12) },
@@ -302,30 +302,53 @@ function lostSignalPanel(grpo: Series[], bands: Band[]): Panel | undefined {
   };
 }
 
-function weightsPanel(grpo: Series[]): Panel | undefined {
+/** One number of every reward component, a colour a component and a dash a run; the subtitle is the legend. */
+function componentsPanel(
+  grpo: Series[],
+  title: string,
+  read: (component: NonNullable<StepMetrics["components"]>[string]) => number,
+): Panel | undefined {
   const names = [
     ...new Set(grpo.flatMap(({ run }) => run.steps.flatMap((m) => Object.keys(m.components ?? {})))),
   ];
   if (!names.length) return;
+  const colour = (name: string) => seriesColours[names.indexOf(name) % seriesColours.length];
   const dashes = ["solid", "dash", "dot", "dashdot"];
   const traces = grpo.flatMap(({ run, label }, r) =>
-    names.map((name, i) => ({
-      ...points(run, (m) => m.components?.[name]?.weight),
-      mode: run.steps.length > 1 ? "lines" : "markers",
-      line: { color: seriesColours[i % seriesColours.length], width: 2.2, dash: dashes[r % dashes.length] },
-      name: `${label}: ${escapeHtml(name)}`,
-      hovertemplate: `${escapeHtml(name)}, step %{x}: %{y:.3~g}<extra>${label}</extra>`,
-    }))
+    names.map((name) => {
+      const { x, y } = points(run, (m) => m.components?.[name] && read(m.components[name]));
+      return {
+        x,
+        y: y.length < 10 ? y : smooth(y).map(rounded),
+        mode: y.length > 1 ? "lines" : "markers",
+        line: { color: colour(name), width: 2.2, dash: dashes[r % dashes.length] },
+        marker: { color: colour(name), size: 6 },
+        name: `${label}: ${escapeHtml(name)}`,
+        hovertemplate: `${escapeHtml(name)}, step %{x}: %{y:.3~g}<extra>${label}</extra>`,
+      };
+    })
   );
   return {
-    title: "Reward weights",
-    subtitle: names.map((name, i) =>
-      `<span style="color:${seriesColours[i % seriesColours.length]}">${escapeHtml(name)}</span>`
-    )
-      .join(" · "),
+    title,
+    subtitle: legendLines(names.map((name) => ({ name, colour: colour(name) }))),
     traces,
     x: stepAxis(grpo),
   };
+}
+
+/** Coloured names, a new line where they would grow wider than a panel. */
+function legendLines(entries: { name: string; colour: string }[]): string {
+  const lines: string[][] = [[]];
+  let length = 0;
+  for (const { name, colour } of entries) {
+    if (length && length + name.length > 46) {
+      lines.push([]);
+      length = 0;
+    }
+    length += name.length + 3;
+    lines.at(-1)!.push(`<span style="color:${colour}">${escapeHtml(name)}</span>`);
+  }
+  return lines.map((line) => line.join(" · ")).join("<br>");
 }
 
 function phasePanel(grpo: Series[]): Panel | undefined {

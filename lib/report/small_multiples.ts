@@ -28,7 +28,9 @@ export interface SmallMultiplesOptions {
   width?: number;
 }
 
-const heading = 58, footing = 44, top = 92, bottom = 16, side = 60, right = 20, gutter = 0.06;
+const heading = 58, footing = 44, bottom = 16, side = 60, right = 20, gutter = 0.06;
+
+const lineCount = (text = "") => text.split("<br>").length;
 
 /** The layout that every figure starts from: type, paper, and a title at the left with its subtitle below. */
 export function houseLayout(
@@ -78,11 +80,20 @@ export function houseAxis(extra: Record<string, unknown> = {}): Record<string, u
 export function smallMultiples(panels: Panel[], options: SmallMultiplesOptions): Figure {
   const columns = Math.max(1, Math.min(options.columns ?? 3, panels.length));
   const rows = Math.max(1, Math.ceil(panels.length / columns));
-  const panelHeight = options.panelHeight ?? 170, rowHeight = heading + panelHeight + footing;
-  const inner = rows * rowHeight, height = top + inner + bottom;
+  const panelHeight = options.panelHeight ?? 170;
+  const titleTop = 22, top = 92 + 18 * (lineCount(options.subtitle) - 1);
+  // A row's headings are as high as its longest subtitle; `tops` says where each row's plotting areas begin.
+  const tops: number[] = [];
+  let inner = 0;
+  for (let row = 0; row < rows; row++) {
+    const own = panels.slice(row * columns, (row + 1) * columns);
+    inner += heading + 15 * (Math.max(1, ...own.map(({ subtitle }) => lineCount(subtitle))) - 1);
+    tops.push(inner);
+    inner += panelHeight + footing;
+  }
+  const height = top + inner + bottom;
   const data: Record<string, unknown>[] = [], shapes: Record<string, unknown>[] = [];
   const annotations: Record<string, unknown>[] = [];
-  const titleTop = 22;
   const layout: Record<string, unknown> = {
     ...houseLayout(options),
     height,
@@ -96,7 +107,7 @@ export function smallMultiples(panels: Panel[], options: SmallMultiplesOptions):
   panels.forEach((panel, i) => {
     const id = i ? String(i + 1) : "", column = i % columns, row = Math.floor(i / columns);
     const width = (1 - (columns - 1) * gutter) / columns, left = column * (width + gutter);
-    const y1 = 1 - (row * rowHeight + heading) / inner, y0 = y1 - panelHeight / inner;
+    const y1 = 1 - tops[row] / inner, y0 = y1 - panelHeight / inner;
     layout[`xaxis${id}`] = houseAxis({
       domain: [left, left + width],
       anchor: `y${id}`,
@@ -140,7 +151,7 @@ export function smallMultiples(panels: Panel[], options: SmallMultiplesOptions):
         yshift: shift,
         align: "left",
       });
-    label(`<b>${panel.title}</b>`, 25, { size: 14, color: ink.text });
+    label(`<b>${panel.title}</b>`, 25 + 15 * (lineCount(panel.subtitle) - 1), { size: 14, color: ink.text });
     label(panel.subtitle, 8, { size: 11.5, color: ink.muted });
   });
   return new Figure(data, { ...layout, shapes, annotations });
