@@ -34,7 +34,8 @@ const words =
  */
 function screen(text: string): string | null {
   if (text.length > maxLength) return null;
-  const named = text.replace(words, (_, before, name) => `${before}\\${name.toLowerCase()} `);
+  const named = text.replace(words, (_, before, name) => `${before}\\${name.toLowerCase()} `)
+    .replace(/([\^_]) ?(\d{2,})/g, "$1{$2}"); // TeX reads 2^10 as 2^1·0; people don't
   const closers: string[] = [];
   let tokens = 0, bars = 0, marks = 0, previous = "", out = "";
   for (let i = 0; i < named.length; i++) {

@@ -54,7 +54,7 @@ function whole(words: string[]): bigint | null {
     } else if (magnitude !== undefined) {
       if (afterAnd) return null;
       if (magnitude === 100n) {
-        if (group === 0n || group >= 20n) return null;
+        if (group === 0n || group >= 100n) return null;
         group *= 100n;
       } else {
         if (group === 0n || magnitude >= lastMagnitude) return null;
