@@ -1,6 +1,6 @@
-import { ink, seriesColours } from "../report/palette.ts";
+import { ink, seriesColours } from "../display/palette.ts";
 import type { StepMetrics } from "../training/run.ts";
-import { kernel } from "./display.ts";
+import { kernel } from "./kernel.ts";
 import { panelHtml, panelLine, type PanelQuantity, type PanelSample, type PanelState } from "./panel_view.ts";
 
 /** The numbers of one update: `step` of the total, and whatever of a step's metrics (or other numbers) is known. */

@@ -1,8 +1,8 @@
-import { escapeHtml } from "../report/escape_html.ts";
-import { formatDuration, formatNumber, formatPercent } from "../report/format_number.ts";
-import { highlightCompletion } from "../report/highlight_completion.ts";
-import { ink } from "../report/palette.ts";
-import { sparkline } from "../report/sparkline.ts";
+import { escapeHtml } from "../display/escape_html.ts";
+import { formatDuration, formatNumber, formatPercent } from "../display/format_number.ts";
+import { highlightCompletion } from "../display/highlight_completion.ts";
+import { ink } from "../display/palette.ts";
+import { sparkline } from "../display/sparkline.ts";
 
 /** One quantity that a panel shows, with its course so far. */
 export interface PanelQuantity {

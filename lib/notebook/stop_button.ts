@@ -1,4 +1,4 @@
-import { kernel } from "./display.ts";
+import { kernel } from "./kernel.ts";
 
 /** What a stage asks between two steps: has a person pressed ■ or Ctrl-C? */
 export interface StopButton {

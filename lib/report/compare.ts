@@ -1,8 +1,8 @@
 import type { Evaluation, EvaluationItem, Rate } from "../stages/evaluation.ts";
-import { displayable } from "./displayable.ts";
-import { formatNumber, formatPercent } from "./format_number.ts";
+import { displayable } from "../display/displayable.ts";
+import { formatNumber, formatPercent } from "../display/format_number.ts";
 import { type Difference, type McNemar, mcnemar, pairedBootstrap } from "../stages/statistics.ts";
-import { type Cell, htmlTable, type Table, textTable } from "./table.ts";
+import { type Cell, htmlTable, type Table, textTable } from "../display/table.ts";
 
 /** One stage's column of a {@linkcode Comparison}. */
 export interface ComparedStage {

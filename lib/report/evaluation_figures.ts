@@ -1,9 +1,9 @@
 import type { Evaluation, EvaluationItem, Rate } from "../stages/evaluation.ts";
 import { stageLabel } from "./compare.ts";
-import { escapeHtml } from "./escape_html.ts";
+import { escapeHtml } from "../display/escape_html.ts";
 import type { Figure } from "./figure.ts";
-import { formatNumber } from "./format_number.ts";
-import { ink, seriesColours, stageColours, translucent } from "./palette.ts";
+import { formatNumber } from "../display/format_number.ts";
+import { ink, seriesColours, stageColours, translucent } from "../display/palette.ts";
 import { type Panel, smallMultiples } from "./small_multiples.ts";
 import { calibration, passAtK } from "../stages/statistics.ts";
 

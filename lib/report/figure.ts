@@ -1,5 +1,5 @@
-import type { MediaBundle } from "./displayable.ts";
-import { escapeHtml, scriptJson } from "./escape_html.ts";
+import type { MediaBundle } from "../display/displayable.ts";
+import { escapeHtml, scriptJson } from "../display/escape_html.ts";
 import {
   defaultSize,
   type FigureData,

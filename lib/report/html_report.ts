@@ -1,12 +1,12 @@
 import type { Evaluation, EvaluationItem } from "../stages/evaluation.ts";
 import type { TrainingRun } from "../training/run.ts";
 import { compare, stageLabel } from "./compare.ts";
-import { escapeHtml } from "./escape_html.ts";
+import { escapeHtml } from "../display/escape_html.ts";
 import type { FinalResults } from "./export_run.ts";
-import { formatDuration, formatNumber, formatPercent } from "./format_number.ts";
-import { highlightCompletion } from "./highlight_completion.ts";
-import { fontFamily, ink } from "./palette.ts";
-import { htmlTable } from "./table.ts";
+import { formatDuration, formatNumber, formatPercent } from "../display/format_number.ts";
+import { highlightCompletion } from "../display/highlight_completion.ts";
+import { fontFamily, ink } from "../display/palette.ts";
+import { htmlTable } from "../display/table.ts";
 
 /** What {@linkcode htmlReport} shows. */
 export interface ReportContents {

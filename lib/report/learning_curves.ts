@@ -1,9 +1,9 @@
 import type { StepMetrics, TrainingRun } from "../training/run.ts";
 import { stageLabel } from "./compare.ts";
-import { escapeHtml } from "./escape_html.ts";
+import { escapeHtml } from "../display/escape_html.ts";
 import type { Figure } from "./figure.ts";
-import { formatDuration } from "./format_number.ts";
-import { ink, phaseColours, seriesColours, stageColours, translucent } from "./palette.ts";
+import { formatDuration } from "../display/format_number.ts";
+import { ink, phaseColours, seriesColours, stageColours, translucent } from "../display/palette.ts";
 import { type Panel, smallMultiples } from "./small_multiples.ts";
 import { smooth } from "./smooth.ts";
 

@@ -1,5 +1,5 @@
 import { Figure } from "./figure.ts";
-import { fontFamily, ink } from "./palette.ts";
+import { fontFamily, ink } from "../display/palette.ts";
 
 /** One chart of a grid: its traces without axes, a title that names the quantity and a subtitle that reads it. */
 export interface Panel {

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { kernel } from "../../lib/notebook/kernel.ts";
 
 const python = Deno.env.get("SHOWWORK_PYTHON");
 const reason = "needs a Python with jupyter_client: set SHOWWORK_PYTHON to its path";
@@ -40,6 +41,8 @@ const imports = {
     let kept = 41;
     const turn = () => new Promise((done) => setTimeout(done, 10));`,
 };
+
+Deno.test("kernel() is undefined outside a Deno kernel", () => assert.equal(kernel(), undefined));
 
 Deno.test({
   name:

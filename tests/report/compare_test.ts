@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { compare } from "../../lib/report/compare.ts";
 import { wilson } from "../../lib/stages/statistics.ts";
 import type { Evaluation } from "../../lib/stages/evaluation.ts";
-import { mediaBundle } from "./media_bundle.ts";
+import { mediaBundle } from "../display/media_bundle.ts";
 import { inventedEvaluation } from "./invented.ts";
 
 /** `pattern` says which of its problems are right: `compare` reads only verdicts and ids. */

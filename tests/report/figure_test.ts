@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { Figure } from "../../lib/report/figure.ts";
 import { renderPng } from "../../lib/report/static_render.ts";
-import { mediaBundle } from "./media_bundle.ts";
+import { mediaBundle } from "../display/media_bundle.ts";
 import { OutputError } from "../../lib/report/write_output.ts";
 
 const line = () =>

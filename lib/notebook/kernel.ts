@@ -1,5 +1,3 @@
-export { type Display, displayable, type MediaBundle } from "../report/displayable.ts";
-
 /** `Deno.jupyter` inside a Deno kernel, `undefined` elsewhere (where merely reading it throws). */
 export function kernel(): typeof Deno.jupyter | undefined {
   try {

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { formatDuration, formatNumber, formatPercent } from "../../lib/report/format_number.ts";
+import { formatDuration, formatNumber, formatPercent } from "../../lib/display/format_number.ts";
 
 Deno.test("formatDuration() says seconds as people do", () => {
   const cases: [number, string][] = [

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { displayable, kernel } from "../../lib/notebook/display.ts";
-import { mediaBundle } from "../report/media_bundle.ts";
+import { displayable } from "../../lib/display/displayable.ts";
+import { mediaBundle } from "./media_bundle.ts";
 
 Deno.test("displayable() shows a value without changing its data", async () => {
   const plain = { steps: [1, 2], name: "<sft>" };
@@ -21,5 +21,3 @@ Deno.test("displayable() sees the value as it is when it is shown", async () => 
   run.steps = 7;
   assert.equal((await mediaBundle(run))["text/html"], "<b>7</b>");
 });
-
-Deno.test("kernel() is undefined outside a Deno kernel", () => assert.equal(kernel(), undefined));

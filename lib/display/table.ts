@@ -1,0 +1,72 @@
+import { escapeHtml } from "./escape_html.ts";
+import { fontFamily, ink } from "./palette.ts";
+
+/** A cell: text, or text with what it means (`better` and `worse` are certain, `unclear` is not). */
+export type Cell = string | { text: string; mark: "better" | "worse" | "unclear" };
+
+/** A small table: the first column holds names, the others numbers. */
+export interface Table {
+  title?: string;
+  columns: string[];
+  /** A row of one cell is a heading over the rows that follow. */
+  rows: Cell[][];
+  /** Sentences below the table. */
+  notes?: string[];
+}
+
+const text = (cell: Cell) => typeof cell === "string" ? cell : cell.text;
+
+/**
+ * A table for a terminal: columns padded, the first to the left and the others to the right.
+ *
+ * @example
+ * ```ts
+ * textTable({ columns: ["", "base"], rows: [["accuracy", "12 %"]] });
+ * ```
+ */
+export function textTable({ title, columns, rows, notes = [] }: Table): string {
+  const full = rows.filter((row) => row.length > 1);
+  const widths = columns.map((column, i) =>
+    Math.max(column.length, ...full.map((row) => text(row[i] ?? "").length))
+  );
+  const line = (cells: Cell[]) =>
+    cells.map((cell, i) => i ? text(cell).padStart(widths[i]) : text(cell).padEnd(widths[i])).join("   ")
+      .trimEnd();
+  return [
+    ...(title ? [title] : []),
+    line(columns),
+    widths.map((width) => "─".repeat(width)).join("───"),
+    ...rows.map((row) => row.length > 1 ? line(row) : text(row[0])),
+    ...notes,
+  ].join("\n");
+}
+
+const markColours = { better: "#0b7a5c", worse: "#b8264f", unclear: ink.muted };
+
+/** The same table as HTML with inline styles, every cell escaped. */
+export function htmlTable({ title, columns, rows, notes = [] }: Table): string {
+  const cell = (value: Cell, i: number, tag: "td" | "th") => {
+    const mark = typeof value === "string" ? "" : `color:${markColours[value.mark]};`;
+    const style =
+      `${mark}text-align:${i ? "right" : "left"};padding:4px 12px 4px ${i ? 12 : 0}px;white-space:nowrap;` +
+      `border-bottom:1px solid ${ink.grid};font-weight:${tag === "th" ? 600 : 400};vertical-align:top`;
+    return `<${tag} style="${style}">${escapeHtml(text(value))}</${tag}>`;
+  };
+  const row = (cells: Cell[]) =>
+    cells.length > 1
+      ? `<tr>${cells.map((value, i) => cell(value, i, "td")).join("")}</tr>`
+      : `<tr><td colspan="${columns.length}" style="text-align:left;padding:12px 0 3px;font-weight:600;color:${ink.muted};border-bottom:1px solid ${ink.line}">${
+        escapeHtml(text(cells[0]))
+      }</td></tr>`;
+  return `<div style="font:13px/1.4 ${fontFamily};color:${ink.text};background:${ink.paper};padding:6px 10px;overflow-x:auto">` +
+    (title
+      ? `<div style="font-size:15px;font-weight:700;margin-bottom:6px">${escapeHtml(title)}</div>`
+      : "") +
+    `<table style="border-collapse:collapse;font:inherit;color:inherit;font-variant-numeric:tabular-nums;margin:0"><thead><tr>${
+      columns.map((column, i) => cell(column, i, "th")).join("")
+    }</tr></thead><tbody>${rows.map(row).join("")}</tbody></table>` +
+    notes.map((note) =>
+      `<div style="color:${ink.muted};margin-top:6px;max-width:900px">${escapeHtml(note)}</div>`
+    ).join("") +
+    `</div>`;
+}
