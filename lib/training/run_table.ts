@@ -1,0 +1,88 @@
+import { displayable } from "../display/displayable.ts";
+import { escapeHtml } from "../display/escape_html.ts";
+import { formatDuration, formatNumber, formatPercent } from "../display/format_number.ts";
+import { ink } from "../display/palette.ts";
+import { sparkline } from "../display/sparkline.ts";
+import { htmlTable, type Table, textTable } from "../display/table.ts";
+import type { StepMetrics, TrainingRun } from "./run.ts";
+
+interface Measure {
+  name: string;
+  read: (metrics: StepMetrics) => number | undefined;
+  share?: boolean;
+}
+
+const measures: Measure[] = [
+  { name: "reward", read: (m) => m.reward },
+  { name: "correctness", read: (m) => m.components?.correctness?.mean, share: true },
+  { name: "trace score", read: (m) => m.components?.trace?.mean },
+  { name: "format rate", read: (m) => m.formatRate, share: true },
+  { name: "loss", read: (m) => m.loss },
+  { name: "token accuracy", read: (m) => m.tokenAccuracy, share: true },
+  { name: "KL", read: (m) => m.kl },
+  { name: "entropy", read: (m) => m.entropy },
+  { name: "completion length", read: (m) => m.completionLength?.mean },
+  { name: "truncated", read: (m) => m.truncatedFraction, share: true },
+  { name: "tokens a second", read: (m) => m.tokensPerSecond },
+];
+
+const values = (run: TrainingRun, { read }: Measure) =>
+  run.steps.map(read).filter((value) => value !== undefined && Number.isFinite(value)) as number[];
+const measured = (run: TrainingRun) => measures.filter((measure) => values(run, measure).length);
+
+function title({ name, steps, seconds, ended, reason, checkpoint }: TrainingRun): string {
+  return `${name}: ${steps.length} step${steps.length === 1 ? "" : "s"} in ${
+    formatDuration(seconds)
+  }, ${ended}` +
+    `${reason ? ` (${reason})` : ""}${checkpoint ? `, checkpoint in ${checkpoint}` : ""}`;
+}
+
+/** First, last and a tenth of the run at each end, whose means differ less by chance than single steps. */
+function table(run: TrainingRun): Table {
+  return {
+    title: title(run),
+    columns: ["", "first tenth", "last tenth", "lowest", "highest"],
+    rows: measured(run).map((measure) => {
+      const all = values(run, measure), tenth = Math.max(1, Math.floor(all.length / 10));
+      const mean = (some: number[]) => some.reduce((sum, value) => sum + value, 0) / some.length;
+      const numbers = [
+        mean(all.slice(0, tenth)),
+        mean(all.slice(-tenth)),
+        Math.min(...all),
+        Math.max(...all),
+      ];
+      return [
+        measure.name,
+        ...numbers.map((value) => measure.share ? formatPercent(value) : formatNumber(value)),
+      ];
+    }),
+    notes: run.diagnoses.map(({ step, message }) => `Step ${step}: ${message}`),
+  };
+}
+
+function curves(run: TrainingRun): string {
+  const tiles = measured(run).filter((measure) => values(run, measure).length > 1).map((measure) =>
+    `<div><div style="color:${ink.muted};font-size:11.5px">${escapeHtml(measure.name)}</div>${
+      sparkline(values(run, measure), { width: 130, height: 32, ...(measure.share ? { range: [0, 1] } : {}) })
+    }</div>`
+  );
+  return `<div style="display:flex;flex-wrap:wrap;gap:8px 18px;padding:6px 10px;background:${ink.paper}">${
+    tiles.join("")
+  }</div>`;
+}
+
+/**
+ * Gives a training run its face: how it ended, where each metric began and ended, small curves, and the diagnoses. The data
+ * stays plain.
+ *
+ * @example
+ * ```ts
+ * console.log(runTable(run));
+ * ```
+ */
+export function runTable(run: TrainingRun): TrainingRun {
+  return displayable(run, {
+    text: (shown) => textTable(table(shown)),
+    html: (shown) => htmlTable(table(shown)) + curves(shown),
+  });
+}
