@@ -1,7 +1,7 @@
 import { displayable } from "../display/displayable.ts";
 import { escapeHtml } from "../display/escape_html.ts";
 import { formatDuration, formatNumber, formatPercent } from "../display/format_number.ts";
-import { ink } from "../display/palette.ts";
+import { fontFamily, ink } from "../display/palette.ts";
 import { sparkline } from "../display/sparkline.ts";
 import { htmlTable, type Table, textTable } from "../display/table.ts";
 import type { StepMetrics, TrainingRun } from "./run.ts";
@@ -66,7 +66,7 @@ function curves(run: TrainingRun): string {
       sparkline(values(run, measure), { width: 130, height: 32, ...(measure.share ? { range: [0, 1] } : {}) })
     }</div>`
   );
-  return `<div style="display:flex;flex-wrap:wrap;gap:8px 18px;padding:6px 10px;background:${ink.paper}">${
+  return `<div style="display:flex;flex-wrap:wrap;gap:8px 18px;padding:6px 10px;font-family:${fontFamily};background:${ink.paper}">${
     tiles.join("")
   }</div>`;
 }
