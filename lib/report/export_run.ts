@@ -3,7 +3,9 @@ import { configToYaml } from "../config/config_to_yaml.ts";
 import type { RunConfig } from "../config/schema.ts";
 import type { Evaluation } from "../stages/evaluation.ts";
 import type { TrainingRun } from "../training/run.ts";
-import { compare, type Comparison } from "./compare.ts";
+import { displayable } from "../display/displayable.ts";
+import { formatPercent } from "../display/format_number.ts";
+import { compare, type Comparison, stageLabel } from "./compare.ts";
 import { accuracyFigure, calibrationFigure, failureFigure, passAtKFigure } from "./evaluation_figures.ts";
 import type { Figure } from "./figure.ts";
 import { learningCurves } from "./learning_curves.ts";
@@ -112,12 +114,21 @@ export async function exportRun(dir: string, contents: RunContents): Promise<Exp
   try {
     const results = await writeAll(temporary, { ...contents, target });
     await putInPlace(temporary, target);
-    return { dir: target, files: results.files, results };
+    return displayable({ dir: target, files: results.files, results }, { text: describe });
   } catch (error) {
     throw isSystemError(error) ? outputError(target, error) : error;
   } finally {
     await Deno.remove(temporary, { recursive: true }).catch(() => {});
   }
+}
+
+function describe({ dir, files, results }: ExportedRun): string {
+  const rates = Object.entries(results.evaluations).map(([name, { accuracy, formatRate }]) =>
+    `${stageLabel(name)} ${formatPercent(accuracy.value)} right, ${
+      formatPercent(formatRate.value)
+    } well formed`
+  );
+  return [`Wrote ${files.length} files to ${dir}`, ...files.map((file) => `  ${file}`), ...rates].join("\n");
 }
 
 const isSystemError = (error: unknown) =>

@@ -1,4 +1,5 @@
 import type { Evaluation, EvaluationItem } from "../stages/evaluation.ts";
+import { runTable } from "../training/run_table.ts";
 import type { TrainingRun } from "../training/run.ts";
 import { compare, stageLabel } from "./compare.ts";
 import { escapeHtml } from "../display/escape_html.ts";
@@ -48,7 +49,7 @@ export function htmlReport({ results, runs, evaluations, pictures, config }: Rep
 <title>showwork: ${title.toLowerCase()}</title><style>${style}</style></head><body><main>
 <h1>${title}</h1><div class="muted">${escapeHtml(headline(results, runs))}</div>
 ${cards(evaluations)}
-${names.length ? section("Before and after", tableOf(evaluations)) : ""}
+${names.length ? section("Before and after", displayedHtml(compare(evaluations))) : ""}
 ${picturesOf(pictures)}
 ${runs.length ? section("Training", runs.map(runSummary).join("")) : ""}
 ${names.length ? section("Failure analysis", failures(evaluations)) : ""}
@@ -92,11 +93,6 @@ function cards(evaluations: Record<string, Evaluation>): string {
   return list.length ? `<div class="cards">${list.join("")}</div>` : "";
 }
 
-function tableOf(evaluations: Record<string, Evaluation>): string {
-  const shown = compare(evaluations) as unknown as Record<symbol, () => Record<string, string>>;
-  return shown[Symbol.for("Jupyter.display")]()["text/html"];
-}
-
 function picturesOf(pictures: Record<string, string>): string {
   const all = Object.entries(pictures);
   if (!all.length) return "";
@@ -116,24 +112,14 @@ function scalable(svg: string): string {
     : svg.replace("<svg", `<svg viewBox="0 0 ${width} ${height}"`);
 }
 
-function runSummary(
-  { name, stage, steps, ended, reason, seconds, diagnoses, checkpoint }: TrainingRun,
-): string {
-  const last = steps.at(-1);
-  const facts = [
-    `${steps.length} steps in ${formatDuration(seconds)}`,
-    ended + (reason ? `: ${reason}` : ""),
-    ...(last ? [`last loss ${formatNumber(last.loss)}`] : []),
-    ...(last?.reward === undefined ? [] : [`last reward ${formatNumber(last.reward)}`]),
-    ...(last?.kl === undefined ? [] : [`last KL ${formatNumber(last.kl)}`]),
-    ...(checkpoint ? [`checkpoint ${checkpoint}`] : []),
-  ];
-  return `<h3>${escapeHtml(stageLabel(name))}${name === stage ? "" : ` (${stage.toUpperCase()})`}</h3><div>${
-    escapeHtml(facts.join(" · "))
-  }</div>` +
-    diagnoses.map(({ step, message }) => `<div class="note">Step ${step}: ${escapeHtml(message)}</div>`).join(
-      "",
-    );
+/** How the run ended, its metrics and its diagnoses, as a notebook shows them; on a copy, so that `run` stays as it is. */
+function runSummary(run: TrainingRun): string {
+  return displayedHtml(runTable({ ...run, name: stageLabel(run.name) }));
+}
+
+function displayedHtml(value: object): string {
+  return (value as Record<symbol, () => Record<string, string>>)
+    [Symbol.for("Jupyter.display")]()["text/html"];
 }
 
 function failures(evaluations: Record<string, Evaluation>): string {

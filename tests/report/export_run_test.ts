@@ -28,6 +28,7 @@ Deno.test("exportRun() and loadRun() give back the runs and evaluations that wen
   assert.equal(read.results.environment.backend, "cpu, invented");
   assert.equal(read.results.comparison!.differences[0].problems, 40);
   assert.deepEqual(names(dir), ["demo"]);
+  assert.match(Deno.inspect(written), /^Wrote \d+ files to .*demo[\s\S]*GRPO [\d.]+ % right/);
   for (const file of written.files) assert.ok((await Deno.stat(join(target, file))).size > 0, file);
   for (const extension of ["png", "svg", "html"]) {
     assert.ok(written.files.includes(`plots/learning_curves.${extension}`));
