@@ -1,0 +1,98 @@
+import { type ConfigFields, ropeScalingJson } from "../config_fields.ts";
+import type { LayerRope } from "../decoder_config.ts";
+import type { Architecture } from "./architecture.ts";
+import { readSizes, windows } from "./sizes.ts";
+
+/**
+ * Gemma 3 text: five sliding layers for each full one, a rotary base for each kind, RMSNorm with `1 + weight` before and after
+ * attention and MLP and over the heads of queries and keys, scaled and tied embeddings (Gemma 3 Technical Report, 2025, §2).
+ */
+export const gemma3: Architecture = {
+  name: "gemma3_text",
+  transformersClass: "Gemma3ForCausalLM",
+  defaults: { vocabSize: 262_208, bosId: 2, eosIds: [1], padId: 0, tiedEmbeddings: true },
+  read(fields) {
+    fields.refuse({
+      use_bidirectional_attention: [false],
+      // transformers keeps the field and never applies it: Gemma 3 dropped the cap for QK-norm.
+      attn_logit_softcapping: [],
+    });
+    const sizes = readSizes(fields, {
+      hiddenSize: 2304,
+      intermediateSize: 9216,
+      layers: 26,
+      heads: 8,
+      kvHeads: 4,
+      headDim: 256,
+      rmsEps: 1e-6,
+      maxPositions: 131_072,
+    });
+    const pattern = fields.count("sliding_window_pattern", fields.count("_sliding_window_pattern", 6));
+    const sliding = fields.sliding(sizes.layers, (layer) => (layer + 1) % pattern !== 0);
+    const { full, local } = rope(fields, sizes.maxPositions);
+    const bias = fields.flag("attention_bias", false);
+    return {
+      ...sizes,
+      rmsAddOne: true,
+      qkNorm: true,
+      postNorms: true,
+      activation: fields.activation("hidden_activation", "gelu_pytorch_tanh"),
+      embeddingScale: Math.sqrt(sizes.hiddenSize),
+      queryScale: fields.positive("query_pre_attn_scalar", 256) ** -0.5,
+      attentionSoftcap: null,
+      finalSoftcap: fields.softcap("final_logit_softcapping", null),
+      attentionBias: bias,
+      outputBias: bias,
+      mlpBias: false,
+      layerWindows: windows(fields, sliding, 4096),
+      layerRope: sliding.map((is) => is ? local : full),
+    };
+  },
+  write(config) {
+    const local = config.layerRope.find((_, i) => config.layerWindows[i] !== null);
+    const full = config.layerRope.find((_, i) => config.layerWindows[i] === null);
+    const firstFull = config.layerWindows.indexOf(null);
+    return {
+      hidden_activation: config.activation === "silu" ? "silu" : "gelu_pytorch_tanh",
+      query_pre_attn_scalar: scalarOf(config.queryScale),
+      attention_bias: config.attentionBias,
+      final_logit_softcapping: config.finalSoftcap,
+      attn_logit_softcapping: null,
+      sliding_window: config.layerWindows.find((window) => window !== null) ?? config.maxPositions,
+      sliding_window_pattern: firstFull < 0 ? config.layers + 1 : firstFull + 1,
+      layer_types: config.layerWindows.map((window) =>
+        window === null ? "full_attention" : "sliding_attention"
+      ),
+      rope_theta: full?.base ?? 1e6,
+      rope_local_base_freq: local?.base ?? 1e4,
+      rope_scaling: ropeScalingJson(full?.scaling ?? null),
+    };
+  },
+};
+
+/** `1 / scale²`, as the whole number that it mostly is: `transformers` refuses a fraction. */
+export function scalarOf(queryScale: number): number {
+  const scalar = queryScale ** -2, rounded = Math.round(scalar);
+  return Math.abs(scalar - rounded) < 1e-6 * rounded ? rounded : scalar;
+}
+
+function rope(fields: ConfigFields, maxPositions: number): { full: LayerRope; local: LayerRope } {
+  const theta = fields.positive("rope_theta", 1e6), localTheta = fields.positive("rope_local_base_freq", 1e4);
+  const parameters = fields.object("rope_parameters");
+  if (parameters !== null && !parameters.has("full_attention") && !parameters.has("sliding_attention")) {
+    parameters.fail(`expected "full_attention" and "sliding_attention"`);
+  }
+  const read = (name: string, base: number): LayerRope => {
+    const own = parameters?.object(name) ?? null;
+    return own === null
+      ? { base, scaling: null }
+      : { base: own.positive("rope_theta", base), scaling: own.ropeScaling(maxPositions) };
+  };
+  const full = read("full_attention", theta);
+  // The flat generation scales the full layers only.
+  const flat = fields.object("rope_scaling");
+  return {
+    full: flat === null ? full : { ...full, scaling: flat.ropeScaling(maxPositions) },
+    local: read("sliding_attention", localTheta),
+  };
+}
