@@ -1,0 +1,68 @@
+import { checkArithmetic } from "../text/check_arithmetic.ts";
+import { parseCompletion } from "../text/completion.ts";
+import { answersMatch } from "./answers_match.ts";
+import type { RewardSample } from "./reward.ts";
+import type { RubricScores } from "./rubric.ts";
+
+/** What is looked at of a completion: beyond it a score would only reward length. */
+const maxLength = 4000;
+
+const numbersOf = (text: string) =>
+  new Set((text.match(/\d[\d,]*(?:\.\d+)?/g) ?? []).map((number) => Number(number.replaceAll(",", ""))));
+
+const steps = (reasoning: string) =>
+  reasoning.split(/[.!?](?=\s|$)|\n/).map((step) => step.trim()).filter((step) => step !== "");
+
+const share = (parts: number, whole: number) => whole === 0 ? 0 : parts / whole;
+
+/**
+ * Scores a completion by R4's rubric without a judge, from what can be checked:
+ *
+ * - reasoning quality, 40: 20 · the share of stated equations that hold, 10 · the share of the question's numbers that
+ *   the reasoning uses, 10 when its last step names the given answer; a text that states no equation earns half of the
+ *   first 20 when the question has no numbers either;
+ * - answer correctness, 30: `answersMatch`;
+ * - trace coherence, 20: 10 when reasoning and answer stand in order and nothing else, 10 · the share of steps that say
+ *   something new;
+ * - step clarity, 10: 10 · the share of steps of 10 to 200 characters, halved below two steps or above twelve.
+ *
+ * Without reasoning only the answer's correctness earns points.
+ *
+ * @example
+ * ```ts
+ * import { rubricHeuristics } from "./rubric_heuristics.ts";
+ * rubricHeuristics(sample).answerCorrectness; // 30
+ * ```
+ */
+export function rubricHeuristics({ completion, problem }: RewardSample): RubricScores {
+  const { reasoning, answer, wellFormed } = parseCompletion(completion);
+  const scores: RubricScores = {
+    reasoningQuality: 0,
+    answerCorrectness: answer !== null && answersMatch(answer, problem.answer) ? 30 : 0,
+    traceCoherence: 0,
+    stepClarity: 0,
+  };
+  const text = (reasoning ?? "").slice(0, maxLength), list = steps(text);
+  if (!/[\p{L}\p{N}]/u.test(text)) return scores;
+
+  const equations = checkArithmetic(text), asked = numbersOf(problem.question.slice(0, maxLength));
+  const used = numbersOf(text);
+  scores.reasoningQuality = equations.length > 0
+    ? 20 * share(equations.filter(({ holds }) => holds).length, equations.length)
+    : asked.size === 0
+    ? 10
+    : 0;
+  scores.reasoningQuality += 10 * share([...asked].filter((number) => used.has(number)).length, asked.size);
+  const given = numbersOf(answer ?? ""), last = list.at(-1) ?? "";
+  const named = given.size > 0
+    ? [...given].every((number) => numbersOf(last).has(number))
+    : !!answer && last.toLowerCase().split(/[^\p{L}\p{N}]+/u).includes(answer.toLowerCase());
+  if (named) scores.reasoningQuality += 10;
+
+  const fresh = new Set(list.map((step) => step.toLowerCase().replace(/\s+/g, " "))).size;
+  scores.traceCoherence = (wellFormed ? 10 : 0) + 10 * share(fresh, list.length);
+
+  const clear = list.filter(({ length }) => length >= 10 && length <= 200).length;
+  scores.stepClarity = 10 * share(clear, list.length) * (list.length >= 2 && list.length <= 12 ? 1 : 0.5);
+  return scores;
+}
