@@ -232,7 +232,8 @@ function terminalSurface(): PanelSurface {
       const fresh = state.notes.slice(notes).map((text) => `  ${text}\n`).join("");
       notes = state.notes.length;
       if (inPlace) {
-        const width = Deno.consoleSize().columns - 1;
+        // A pseudo-terminal that was given no size says 0.
+        const width = (Deno.consoleSize().columns || 80) - 1;
         return write(`\r\x1b[2K${fresh}${panelLine(state, { width })}${last ? "\n" : ""}`);
       }
       const reached = Math.floor(10 * state.done / Math.max(1, state.total));

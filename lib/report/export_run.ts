@@ -2,6 +2,7 @@ import { join, resolve } from "node:path";
 import { configToYaml } from "../config/config_to_yaml.ts";
 import type { RunConfig } from "../config/schema.ts";
 import type { Evaluation } from "../stages/evaluation.ts";
+import { stringifyExact } from "../training/exact_json.ts";
 import type { TrainingRun } from "../training/run.ts";
 import { displayable } from "../display/displayable.ts";
 import { formatPercent } from "../display/format_number.ts";
@@ -189,7 +190,7 @@ async function writeAll(dir: string, contents: RunContents & { target: string })
 }
 
 const finite = (value: number) => Number.isFinite(value) ? value : null;
-const lines = (values: unknown[]) => values.map((value) => JSON.stringify(value) + "\n").join("");
+const lines = (values: unknown[]) => values.map((value) => stringifyExact(value) + "\n").join("");
 
 function evaluationFigures(evaluations: Record<string, Evaluation>): Record<string, Figure> {
   const items = Object.values(evaluations).flatMap((evaluation) => evaluation.items);

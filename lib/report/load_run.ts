@@ -1,6 +1,7 @@
 import { join, resolve } from "node:path";
 import { z } from "zod";
 import type { Evaluation } from "../stages/evaluation.ts";
+import { parseExact } from "../training/exact_json.ts";
 import type { TrainingRun } from "../training/run.ts";
 import type { FinalResults } from "./export_run.ts";
 
@@ -53,10 +54,12 @@ const finalResults = z.object({
   comparison: z.unknown(),
   files: z.array(z.string()),
 });
+/** Also NaN and the infinities, which zod's own number refuses: a failed step is part of the record. */
+const number = z.custom<number>((value) => typeof value === "number", "must be a number");
 const stepLine = z.looseObject({
   run: z.int().nonnegative(),
   step: z.int().positive(),
-  loss: z.number().nullable(),
+  loss: number,
 });
 const completionLine = z.discriminatedUnion("kind", [
   z.looseObject({
@@ -151,7 +154,7 @@ async function read(path: string): Promise<string> {
 function parse<T>(where: string, schema: z.ZodType<T>, text: string): T {
   let value: unknown;
   try {
-    value = JSON.parse(text);
+    value = parseExact(text);
   } catch (error) {
     throw new ResultsError(`Reading '${where}': it must be JSON, but ${(error as Error).message}`, {
       cause: error,

@@ -37,6 +37,16 @@ Deno.test("exportRun() and loadRun() give back the runs and evaluations that wen
   await Deno.remove(dir, { recursive: true });
 });
 
+Deno.test("exportRun() and loadRun() keep a step whose loss was not finite and a run that made no step", async () => {
+  const dir = await Deno.makeTempDir(), target = join(dir, "r");
+  const failed = { ...inventedSft(2), ended: "failed" as const, reason: "loss was NaN twice" };
+  failed.steps[1] = { ...failed.steps[1], loss: NaN, gradientNorm: Infinity };
+  const runs = [failed, { ...inventedGrpo(3), steps: [], completions: [], ended: "interrupted" as const }];
+  await exportRun(target, { config: {}, runs, evaluations: {} });
+  assert.deepEqual((await loadRun(target)).runs, runs);
+  await Deno.remove(dir, { recursive: true });
+});
+
 Deno.test("exportRun() writes a config.yaml whose paths are true from the results folder", async () => {
   const dir = await Deno.makeTempDir(),
     target = join(dir, "results", "demo"),
