@@ -28,9 +28,10 @@ export const loraSchema = z.strictObject({
   alpha: z.number().positive().optional().describe(
     "The update is scaled by alpha / rank. PEFT: lora_alpha. Default 2·rank.",
   ),
-  dropout: z.number().min(0).lt(1).default(0).describe(
-    "Dropout before the update. PEFT: lora_dropout. Default 0.",
-  ),
+  dropout: z.number().refine((rate) => rate === 0, "must be 0: adapters train without dropout").default(0)
+    .describe(
+      "Only 0: what a deterministic run wants, too. PEFT: lora_dropout. Default 0.",
+    ),
   targets: z.union([z.literal("all"), z.array(z.string().min(1)).min(1)]).default("all").describe(
     "Linear layers by the end of their names, such as q_proj, or all of them. PEFT: target_modules. Default all.",
   ),

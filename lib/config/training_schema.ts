@@ -22,26 +22,18 @@ const common = {
   maxMinutes: z.number().positive().nullable().default(null).describe(
     "The stage ends after the step that passes this many minutes. Default null: no limit.",
   ),
+  evaluateEvery: count.nullable().default(null).describe(
+    "Steps between evaluations by the `evaluation` given to the stage; the best checkpoint is kept. TRL: eval_steps. " +
+      "Default null: none.",
+  ),
   checkpointEvery: count.nullable().default(null).describe(
-    "Steps between checkpoints. TRL: save_steps. Default null: only when the stage ends, if `checkpoints` is given.",
+    "Steps between checkpoints. TRL: save_steps. Default null: only when the stage ends early.",
   ),
   checkpoints: z.string().min(1).nullable().default(null).describe(
-    "Folder for checkpoints, relative to the configuration file. TRL: output_dir. Default null: none are written.",
+    "Folder for checkpoints, relative to the configuration file. TRL: output_dir. Default null: a temporary one.",
   ),
+  keepCheckpoints: count.default(2).describe("Newest checkpoints to keep. TRL: save_total_limit. Default 2."),
 };
-
-function checkpointsHaveAFolder(
-  value: { checkpointEvery: number | null; checkpoints: string | null },
-  context: z.RefinementCtx,
-) {
-  if (value.checkpointEvery !== null && value.checkpoints === null) {
-    context.addIssue({
-      code: "custom",
-      path: ["checkpointEvery"],
-      message: "needs a folder in `checkpoints`",
-    });
-  }
-}
 
 /** Options of `sft`. */
 export const sftSchema = z.strictObject({
@@ -55,9 +47,6 @@ export const sftSchema = z.strictObject({
   maxLength: count.default(256).describe(
     "Longest prompt and completion in tokens; longer examples are left out. TRL: max_length. Default 256.",
   ),
-  packing: z.boolean().default(false).describe(
-    "Put several short examples into one row, apart from each other. TRL: packing. Default false.",
-  ),
   demonstrations: z.strictObject({
     full: z.number().min(0).default(1).describe("Share with the whole reasoning. Default 1."),
     terse: z.number().min(0).default(0).describe("Share with the final calculation only. Default 0."),
@@ -69,7 +58,6 @@ export const sftSchema = z.strictObject({
   }).describe("Relative shares of the kinds of demonstration. Default: all with the whole reasoning."),
   ...common,
 }).superRefine((value, context) => {
-  checkpointsHaveAFolder(value, context);
   if (value.gradientAccumulation > value.batchSize) {
     context.addIssue({
       code: "custom",
@@ -157,12 +145,8 @@ const grpoObject = z.strictObject({
   maxTokens: count.default(128).describe(
     "Longest completion in tokens. TRL: max_completion_length. Default 128.",
   ),
-  evaluateEvery: count.nullable().default(null).describe(
-    "Steps between evaluations on the test set given to the stage. TRL: eval_steps. Default null: none.",
-  ),
   ...common,
 }).superRefine((value, context) => {
-  checkpointsHaveAFolder(value, context);
   const issue = (path: keyof typeof value, message: string) =>
     context.addIssue({ code: "custom", path: [path], message });
   const {

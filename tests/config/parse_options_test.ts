@@ -112,7 +112,6 @@ Deno.test("settings are validated together", () => {
     [{ epsilon: 0.3, epsilonHigh: 0.2 }, "epsilonHigh", /below epsilon/],
     [{ epsilon: 0.3, dualClip: 1.2 }, "dualClip", /1 \+ epsilon/],
     [{ advantage: "rloo", normalizeThenSum: true }, "normalizeThenSum", /`group` only/],
-    [{ checkpointEvery: 10 }, "checkpointEvery", /folder/],
     [{ beta: { kind: "linear", from: 0.1, to: -1 } }, "beta.to", /at least 0/],
     [{ temperature: { kind: "exponential", from: 1, to: 0 } }, "temperature.to", /above 0|sign/],
     [
