@@ -1,0 +1,112 @@
+import * as tf from "@tensorflow/tfjs";
+import { WebGPUBackend } from "@tensorflow/tfjs-backend-webgpu";
+
+/** Options of {@linkcode openWebgpuDevice}. */
+export interface WebgpuDeviceOptions {
+  /** Whether a software adapter (llvmpipe, SwiftShader) will do: right for tests, far slower than the CPU path. @default false */
+  allowSoftware?: boolean;
+}
+
+/** The device in use. */
+export interface WebgpuDevice {
+  /** The adapter's name, such as `NVIDIA GeForce RTX 4090`. */
+  name: string;
+  /** Whether the adapter computes on the CPU. */
+  software: boolean;
+  /** Optional features that the adapter has and we asked for. */
+  features: string[];
+  /** The adapter's limits that bound our kernels, in bytes or counts. */
+  limits: Record<string, number>;
+}
+
+/** No WebGPU device can be had; the message says why. */
+export class WebgpuUnavailableError extends Error {
+  override name = "WebgpuUnavailableError";
+}
+
+const wantedFeatures: GPUFeatureName[] = ["shader-f16", "subgroups", "timestamp-query"] as GPUFeatureName[];
+const wantedLimits = [
+  "maxBufferSize",
+  "maxStorageBufferBindingSize",
+  "maxStorageBuffersPerShaderStage",
+  "maxComputeWorkgroupStorageSize",
+  "maxComputeInvocationsPerWorkgroup",
+  "maxComputeWorkgroupSizeX",
+  "maxComputeWorkgroupSizeY",
+  "maxComputeWorkgroupSizeZ",
+  "maxComputeWorkgroupsPerDimension",
+] as const;
+
+/** More dispatches a submission than tfjs's 15: a decoder layer has about 20. */
+const dispatchesPerSubmission = 256;
+
+let opened: { device: GPUDevice; description: WebgpuDevice } | null = null;
+let failure: Error | null = null;
+
+/** The first error that the device reported since it was opened, or null. Validation errors are silent otherwise. */
+export function lastError(): Error | null {
+  return failure;
+}
+
+/**
+ * Throws what the device reported: call it after a read-back, since WebGPU reports late and computes on with wrong data.
+ * @throws {Error} when the device was lost or an operation was refused
+ */
+export function checkDevice(): void {
+  if (failure) throw failure;
+}
+
+/**
+ * Opens a GPU with the adapter's own limits and optional features, and makes it tfjs's active backend "webgpu". A second
+ * call gives the same device, unless it was lost. Errors of the device are kept for {@linkcode lastError}.
+ *
+ * @example
+ * ```ts
+ * const { name, software } = await openWebgpuDevice({ allowSoftware: true });
+ * ```
+ * @throws {WebgpuUnavailableError} when there is no adapter, or only a software one and `allowSoftware` is not set
+ */
+export async function openWebgpuDevice(
+  { allowSoftware = false }: WebgpuDeviceOptions = {},
+): Promise<WebgpuDevice> {
+  if (opened && !(opened.description.software && !allowSoftware)) {
+    await tf.setBackend("webgpu");
+    return opened.description;
+  }
+  const adapter = await navigator.gpu?.requestAdapter({ powerPreference: "high-performance" });
+  if (!adapter) {
+    throw new WebgpuUnavailableError(
+      "opening a GPU needs a WebGPU adapter, and this machine has none: use the CPU backend",
+    );
+  }
+  const { info } = adapter, name = info.description || info.device || info.vendor || "unnamed adapter";
+  const software = info.isFallbackAdapter || /llvmpipe|lavapipe|swiftshader|basic render/i.test(name);
+  if (software && !allowSoftware) {
+    throw new WebgpuUnavailableError(
+      `opening a GPU found only the software adapter ${name}, slower than the CPU backend: use that, or pass allowSoftware`,
+    );
+  }
+  const features = wantedFeatures.filter((feature) => adapter.features.has(feature));
+  const limits = Object.fromEntries(wantedLimits.map((limit) => [limit, adapter.limits[limit]]));
+  const device = await adapter.requestDevice({ requiredFeatures: features, requiredLimits: limits });
+  failure = null;
+  device.addEventListener("uncapturederror", (event) => {
+    failure ??= new Error(
+      `the WebGPU device refused an operation: ${(event as GPUUncapturedErrorEvent).error.message}`,
+    );
+    event.preventDefault();
+  });
+  device.lost.then(({ message, reason }) => {
+    if (reason === "destroyed") return;
+    failure ??= new Error(`the WebGPU device was lost (${reason}): ${message}`);
+    if (opened?.device === device) opened = null;
+  });
+  tf.removeBackend("webgpu");
+  tf.registerBackend("webgpu", () => new WebGPUBackend(device, info) as unknown as tf.KernelBackend, 3);
+  tf.env().set("WEBGPU_DEFERRED_SUBMIT_BATCH_SIZE", dispatchesPerSubmission);
+  await tf.setBackend("webgpu");
+  await tf.ready();
+  const description = { name, software, features: [...features], limits };
+  opened = { device, description };
+  return description;
+}

@@ -1,0 +1,272 @@
+/**
+ * Launches WGSL kernels inside tfjs-backend-webgpu's own command stream. `runWebGPUProgram` would do for one output and
+ * read-only inputs; these launches also write several tensors, write in place, bind a part of a large buffer, and carry
+ * only the uniforms that they need. Order with stock kernels is kept: both append to the same compute pass.
+ *
+ * It leans on fields that tfjs marks private; the version is pinned, and the tests of every kernel would show a change.
+ */
+import * as tf from "@tensorflow/tfjs-core";
+
+/** A tensor as a kernel sees it; `offset` and `length` in elements choose a part of it. */
+export interface BoundPart {
+  tensor: tf.TensorInfo;
+  /** Elements of the array type: 4 binds `array<vec4<f32>>`. @default 1 */
+  lanes?: 1 | 4;
+  /** First element; its byte address must be a multiple of 256. @default 0 */
+  offset?: number;
+  /** @default to the tensor's end */
+  length?: number;
+}
+
+/** A tensor, or a part of one. */
+export type Binding = tf.TensorInfo | BoundPart;
+
+/** One dispatch. */
+export interface Launch {
+  /** Names the pipeline: everything that changes the code must be in it. Types of the bindings are added. */
+  key: string;
+  /** Invocations a workgroup. @default 64 */
+  workgroupSize?: number;
+  /** Workgroups; more than one dimension's limit is folded into two. */
+  groups: number;
+  /** Read-only tensors by their WGSL name. */
+  reads?: Record<string, Binding>;
+  /** Tensors that the kernel writes, and may read; none may stand in `reads` too. */
+  writes: Record<string, Binding>;
+  /** Uniforms `u.name`, i32. */
+  ints?: Record<string, number>;
+  /** Uniforms `u.name`, f32. */
+  floats?: Record<string, number>;
+  /** Functions and workgroup variables. */
+  declarations?: string;
+  /** The body; it sees `group`, `lane` and `index` = group · workgroupSize + lane, all i32. */
+  body: string;
+}
+
+interface TensorData {
+  resource: GPUBuffer | null;
+  values: unknown;
+  dtype: tf.DataType;
+}
+
+interface CommandStream {
+  device: GPUDevice;
+  queue: GPUQueue;
+  tensorMap: { get(id: object): TensorData };
+  bufferManager: { acquireBuffer(size: number, usage: number): GPUBuffer };
+  commandEncoder: GPUCommandEncoder;
+  computePassEncoder: GPUComputePassEncoder | null;
+  commandQueueOwnedIds: WeakSet<object>;
+  dispatchCountInPass: number;
+  uniformPendingDisposal: GPUBuffer[];
+  makeTensorInfo(shape: number[], dtype: tf.DataType): tf.TensorInfo;
+  uploadToGPU(id: object): void;
+  ensureCommandEncoderReady(): void;
+  endComputePassEncoder(): void;
+  submitQueue(): void;
+}
+
+interface Pipeline {
+  pipeline: GPUComputePipeline;
+  layout: GPUBindGroupLayout;
+}
+
+const pipelines = new WeakMap<GPUDevice, Map<string, Pipeline>>();
+let launched = 0;
+
+/** Dispatches of our kernels so far, to count what an operation costs. */
+export function launchCount(): number {
+  return launched;
+}
+
+/** The device behind the active backend. @throws {Error} when the backend is not webgpu */
+export function activeDevice(): GPUDevice {
+  return commandStream().device;
+}
+
+function commandStream(): CommandStream {
+  const name = tf.getBackend();
+  if (name !== "webgpu") {
+    throw new Error(
+      `running a WebGPU kernel needs the webgpu backend, but "${name}" is active: await useBackend() first`,
+    );
+  }
+  return tf.backend() as unknown as CommandStream;
+}
+
+/** A new tensor on the device, its values undefined until a launch writes them. */
+export function output<T extends tf.Tensor = tf.Tensor>(
+  shape: readonly number[],
+  dtype: "float32" | "int32" = "float32",
+): T {
+  return tf.engine().makeTensorFromTensorInfo(outputInfo(shape, dtype)) as T;
+}
+
+/** The same, not tracked as a tensor: what a registered kernel returns. */
+export function outputInfo(shape: readonly number[], dtype: "float32" | "int32" = "float32"): tf.TensorInfo {
+  return commandStream().makeTensorInfo([...shape], dtype);
+}
+
+/** Fills a tensor with zeros, in stream order. */
+export function clear(tensor: tf.TensorInfo): void {
+  const stream = commandStream();
+  const buffer = written(stream, tensor);
+  stream.ensureCommandEncoderReady();
+  stream.endComputePassEncoder();
+  stream.commandEncoder.clearBuffer(buffer);
+  stream.commandQueueOwnedIds.add(tensor.dataId);
+}
+
+function written(stream: CommandStream, tensor: tf.TensorInfo): GPUBuffer {
+  stream.uploadToGPU(tensor.dataId);
+  const data = stream.tensorMap.get(tensor.dataId);
+  // a read-back leaves a copy on the CPU, which would be stale after this
+  data.values = null;
+  return data.resource!;
+}
+
+const part = (binding: Binding): BoundPart => "dataId" in binding ? { tensor: binding } : binding;
+
+/** Sum over a workgroup: `total(value, lane)`, called by every invocation; `size` a power of two. */
+export const workgroupTotal = (size: number): string => `
+var<workgroup> sums: array<f32, ${size}>;
+fn total(value: f32, lane: i32) -> f32 {
+  workgroupBarrier();
+  sums[lane] = value;
+  workgroupBarrier();
+  for (var step = ${size / 2}; step > 0; step /= 2) {
+    if (lane < step) { sums[lane] += sums[lane + step]; }
+    workgroupBarrier();
+  }
+  return sums[0];
+}`;
+
+/** Records one dispatch. @throws {RangeError} when a tensor is both read and written, or the adapter's limits are passed */
+export function launch(kernel: Launch): void {
+  const { key, workgroupSize = 64, groups, reads = {}, writes, ints = {}, floats = {} } = kernel;
+  const stream = commandStream(), { device } = stream;
+  const bound = [...Object.entries(reads), ...Object.entries(writes)].map(([name, binding], index) => ({
+    name,
+    ...part(binding),
+    writable: index >= Object.keys(reads).length,
+  }));
+  const seen = new Map<object, boolean>();
+  for (const { name, tensor, writable } of bound) {
+    const before = seen.get(tensor.dataId);
+    if (before !== undefined && (before || writable)) {
+      throw new RangeError(
+        `launching ${key}: a tensor that is written may be bound once, but ${name} shares its buffer with another`,
+      );
+    }
+    seen.set(tensor.dataId, writable);
+  }
+  const limit = device.limits.maxComputeWorkgroupsPerDimension,
+    wide = Math.min(groups, limit),
+    high = Math.ceil(groups / wide);
+  if (!(groups > 0) || high > limit) {
+    throw new RangeError(`launching ${key}: needs 1 to ${limit ** 2} workgroups, got ${groups}`);
+  }
+
+  const entries = bound.map(({ name, tensor, writable, offset = 0, length }, binding) => {
+    if (writable) written(stream, tensor);
+    else stream.uploadToGPU(tensor.dataId);
+    const buffer = stream.tensorMap.get(tensor.dataId).resource!;
+    const size = length === undefined ? buffer.size - offset * 4 : length * 4;
+    if (size > device.limits.maxStorageBufferBindingSize) {
+      throw new RangeError(
+        `launching ${key}: ${name} binds ${size} bytes, and this adapter allows ${device.limits.maxStorageBufferBindingSize} at a time`,
+      );
+    }
+    stream.commandQueueOwnedIds.add(tensor.dataId);
+    return { binding, resource: { buffer, offset: offset * 4, size } };
+  });
+
+  const types = bound.map(({ name, tensor, lanes = 1, writable }) => {
+    const scalar = stream.tensorMap.get(tensor.dataId).dtype === "float32" ? "f32" : "i32";
+    return { name, writable, type: lanes === 4 ? `vec4<${scalar}>` : scalar };
+  });
+  const uniforms = [
+    ["groups", "i32"],
+    ...Object.keys(ints).map((k) => [k, "i32"]),
+    ...Object.keys(floats).map((k) => [k, "f32"]),
+  ];
+  const { pipeline, layout } = compiled(kernel, types, uniforms, device);
+
+  const bytes = Math.ceil(uniforms.length / 4) * 16, packed = new ArrayBuffer(bytes);
+  const whole = [groups, ...Object.values(ints)];
+  new Int32Array(packed).set(whole);
+  new Float32Array(packed).set(Object.values(floats), whole.length);
+  const uniformBuffer = stream.bufferManager.acquireBuffer(
+    bytes,
+    GPUBufferUsage.COPY_DST | GPUBufferUsage.UNIFORM,
+  );
+  stream.queue.writeBuffer(uniformBuffer, 0, packed);
+  stream.uniformPendingDisposal.push(uniformBuffer);
+
+  const bindGroup = device.createBindGroup({
+    layout,
+    entries: [...entries, {
+      binding: entries.length,
+      resource: { buffer: uniformBuffer, offset: 0, size: bytes },
+    }],
+  });
+  stream.ensureCommandEncoderReady();
+  stream.computePassEncoder ??= stream.commandEncoder.beginComputePass();
+  stream.computePassEncoder.setPipeline(pipeline);
+  stream.computePassEncoder.setBindGroup(0, bindGroup);
+  stream.computePassEncoder.dispatchWorkgroups(wide, high, 1);
+  launched++;
+  if (++stream.dispatchCountInPass >= tf.env().getNumber("WEBGPU_DEFERRED_SUBMIT_BATCH_SIZE")) {
+    stream.endComputePassEncoder();
+    stream.submitQueue();
+  }
+
+  function compiled(
+    { declarations = "", body }: Launch,
+    types: { name: string; type: string; writable: boolean }[],
+    uniforms: string[][],
+    device: GPUDevice,
+  ): Pipeline {
+    let cache = pipelines.get(device);
+    if (!cache) pipelines.set(device, cache = new Map());
+    const name = `${key}/${workgroupSize}/${types.map(({ type }) => type)}`, held = cache.get(name);
+    if (held) return held;
+    const code = `
+struct Uniforms { ${uniforms.map(([field, type]) => `${field}: ${type}`).join(", ")} };
+${
+      types.map(({ name, type, writable }, i) =>
+        `@group(0) @binding(${i}) var<storage, ${writable ? "read_write" : "read"}> ${name}: array<${type}>;`
+      ).join("\n")
+    }
+@group(0) @binding(${types.length}) var<uniform> u: Uniforms;
+${declarations}
+@compute @workgroup_size(${workgroupSize})
+fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(num_workgroups) workgroups: vec3<u32>,
+        @builtin(local_invocation_index) invocation: u32) {
+  let group = i32(workgroup.x + workgroup.y * workgroups.x);
+  if (group >= u.groups) { return; }
+  let lane = i32(invocation);
+  let index = group * ${workgroupSize} + lane;
+${body}
+}`;
+    const visibility = GPUShaderStage.COMPUTE;
+    const layout = device.createBindGroupLayout({
+      entries: [
+        ...types.map(({ writable }, binding) => ({
+          binding,
+          visibility,
+          buffer: { type: writable ? "storage" as const : "read-only-storage" as const },
+        })),
+        { binding: types.length, visibility, buffer: { type: "uniform" as const } },
+      ],
+    });
+    const pipeline = device.createComputePipeline({
+      label: name,
+      layout: device.createPipelineLayout({ bindGroupLayouts: [layout] }),
+      compute: { module: device.createShaderModule({ label: name, code }), entryPoint: "main" },
+    });
+    const made = { pipeline, layout };
+    cache.set(name, made);
+    return made;
+  }
+}

@@ -1,0 +1,171 @@
+/**
+ * Sampling on the device: temperature, top-k, top-p, min-p and the draw in one launch, so that a decoding loop reads
+ * nothing back. No sort: the k-th largest logit and the nucleus's smallest are found by bisecting the bits of a float
+ * (32 counting passes over a row that stays in cache), and only where a filter is on.
+ */
+import type * as tf from "@tensorflow/tfjs-core";
+import { launch, output } from "./program.ts";
+
+/** How tokens are drawn. */
+export interface SampleTokensNumbers {
+  /** 0 takes the most likely token. @default 1 */
+  temperature?: number;
+  /** Keep the k most likely; 0: all. @default 0 */
+  topK?: number;
+  /** Keep the smallest set with this much probability; 1: all. @default 1 */
+  topP?: number;
+  /** Keep tokens at least this fraction as likely as the most likely; 0: all. @default 0 */
+  minP?: number;
+  /** A seed a row, int32 [rows]: it names the row's random sequence. */
+  seeds: tf.Tensor1D;
+  /** Position of the token in its completion, the same for all rows. */
+  counter: number;
+}
+
+const groupSize = 256;
+
+/**
+ * logits [rows, vocabulary] → ids int32 [rows] and their log-probability in the whole distribution at the temperature
+ * (1 when greedy). Draws arg max of z + Gumbel noise of `counterGumbel(seed, counter, id)` over the tokens that
+ * `samplingFloor` keeps, as the CPU does. The caller disposes of both. One launch.
+ */
+export function sampleTokens(
+  logits: tf.Tensor2D,
+  { temperature = 1, topK = 0, topP = 1, minP = 0, seeds, counter }: SampleTokensNumbers,
+): { ids: tf.Tensor1D; logprob: tf.Tensor1D } {
+  const [rows, vocabulary] = logits.shape, greedy = temperature === 0;
+  const byCount = !greedy && topK > 0 && topK < vocabulary,
+    byMass = !greedy && topP < 1,
+    byRatio = !greedy && minP > 0;
+  const ids = output<tf.Tensor1D>([rows], "int32"), logprob = output<tf.Tensor1D>([rows]);
+  launch({
+    key: `sample_tokens/${[greedy, byCount, byMass, byRatio]}`,
+    workgroupSize: groupSize,
+    groups: rows,
+    reads: { logits, seeds },
+    writes: { ids, logprob },
+    ints: { vocabulary, topK, counter },
+    floats: { beta: greedy ? 1 : 1 / temperature, topP, logMinP: Math.log(Math.max(minP, 1e-38)) },
+    declarations: `
+var<workgroup> values: array<f32, ${groupSize}>;
+var<workgroup> places: array<i32, ${groupSize}>;
+fn total(value: f32, lane: i32) -> f32 {
+  workgroupBarrier();
+  values[lane] = value;
+  workgroupBarrier();
+  for (var step = ${groupSize / 2}; step > 0; step /= 2) {
+    if (lane < step) { values[lane] += values[lane + step]; }
+    workgroupBarrier();
+  }
+  return values[0];
+}
+/** The largest value's place, the first of equals; its value is left in values[0]. */
+fn largest(value: f32, place: i32, lane: i32) -> i32 {
+  workgroupBarrier();
+  values[lane] = value;
+  places[lane] = place;
+  workgroupBarrier();
+  for (var step = ${groupSize / 2}; step > 0; step /= 2) {
+    if (lane < step) {
+      let other = values[lane + step];
+      if (other > values[lane] || (other == values[lane] && places[lane + step] < places[lane])) {
+        values[lane] = other;
+        places[lane] = places[lane + step];
+      }
+    }
+    workgroupBarrier();
+  }
+  return places[0];
+}
+fn pcg(x: u32) -> u32 {
+  let state = x * 747796405u + 2891336453u;
+  let word = ((state >> ((state >> 28u) + 4u)) ^ state) * 277803737u;
+  return (word >> 22u) ^ word;
+}
+fn gumbel(seed: u32, place: u32) -> f32 {
+  let bits = pcg(place ^ pcg(u32(u.counter) ^ pcg(seed))) >> 8u;
+  // near 1 the inner logarithm loses all its digits in f32: log(1 - x) there by its series
+  let x = (f32(16777215u - bits) + 0.5) / 16777216.0;
+  let inner = select(log((f32(bits) + 0.5) / 16777216.0), -x * (1.0 + x * (0.5 + x / 3.0)), x < 0.01);
+  return -log(-inner);
+}
+/** Floats in their order as unsigned integers, and back. */
+fn key_of(value: f32) -> u32 {
+  let bits = bitcast<u32>(value);
+  return select(bits | 0x80000000u, ~bits, (bits >> 31u) == 1u);
+}
+fn value_of(key: u32) -> f32 {
+  return bitcast<f32>(select(~key, key & 0x7fffffffu, (key >> 31u) == 1u));
+}`,
+    body: `
+  let base = group * u.vocabulary;
+  var top = -3e38;
+  var place = u.vocabulary;
+  for (var i = lane; i < u.vocabulary; i += ${groupSize}) {
+    let z = logits[base + i] * u.beta;
+    if (z > top) { top = z; place = i; }
+  }
+  place = largest(top, place, lane);
+  top = values[0];
+  var own = 0.0;
+  for (var i = lane; i < u.vocabulary; i += ${groupSize}) { own += exp(logits[base + i] * u.beta - top); }
+  let mass = total(own, lane);
+  ${greedy ? "" : "var floor_value = -3e38;"}
+  ${
+      byCount
+        ? `
+  var count_key = 0u;
+  for (var bit = 31; bit >= 0; bit--) {
+    let tried = count_key | (1u << u32(bit));
+    own = 0.0;
+    for (var i = lane; i < u.vocabulary; i += ${groupSize}) { if (key_of(logits[base + i] * u.beta) >= tried) { own += 1.0; } }
+    if (total(own, lane) >= f32(u.topK)) { count_key = tried; }
+  }
+  floor_value = value_of(count_key);`
+        : ""
+    }
+  ${
+      byMass
+        ? `
+  var kept = 0.0;
+  for (var i = lane; i < u.vocabulary; i += ${groupSize}) {
+    let z = logits[base + i] * u.beta;
+    if (z >= floor_value) { kept += exp(z - top); }
+  }
+  let wanted = u.topP * total(kept, lane);
+  let least = key_of(floor_value);
+  var mass_key = 0u;
+  for (var bit = 31; bit >= 0; bit--) {
+    let tried = mass_key | (1u << u32(bit));
+    own = 0.0;
+    for (var i = lane; i < u.vocabulary; i += ${groupSize}) {
+      let z = logits[base + i] * u.beta;
+      if (key_of(z) >= max(tried, least)) { own += exp(z - top); }
+    }
+    if (total(own, lane) >= wanted) { mass_key = tried; }
+  }
+  floor_value = value_of(max(mass_key, least));`
+        : ""
+    }
+  ${byRatio ? "floor_value = max(floor_value, top + u.logMinP);" : ""}
+  ${
+      greedy ? "" : `
+  var best = -3e38;
+  place = u.vocabulary;
+  let seed = u32(seeds[group]);
+  for (var i = lane; i < u.vocabulary; i += ${groupSize}) {
+    let z = logits[base + i] * u.beta;
+    if (z >= floor_value) {
+      let score = z + gumbel(seed, u32(i));
+      if (score > best) { best = score; place = i; }
+    }
+  }
+  place = largest(best, place, lane);`
+    }
+  if (lane == 0) {
+    ids[group] = place;
+    logprob[group] = logits[base + place] * u.beta - top - log(mass);
+  }`,
+  });
+  return { ids, logprob };
+}

@@ -1,0 +1,40 @@
+import * as tf from "@tensorflow/tfjs";
+import { rmsNormBackward, rmsNormForward } from "../../../lib/kernels/webgpu/rms_norm.ts";
+import { assertClose, gradientsOf, normal, testOnWebgpu, valuesOn } from "./on_webgpu.ts";
+
+const epsilon = 1e-5;
+const reference = (addOne: boolean) => (x: tf.Tensor, w: tf.Tensor) =>
+  tf.mul(
+    tf.mul(x, tf.rsqrt(tf.add(tf.mean(tf.square(x), -1, true), epsilon))),
+    addOne ? tf.add(w, 1) : w,
+  );
+
+for (
+  const [rows, width, addOne] of [[5, 7, true], [67, 66, false], [3, 130, true], [2, 1026, false]] as const
+) {
+  const x = normal([rows, width], 1), w = normal([width], 2), dy = normal([rows, width], 3);
+
+  testOnWebgpu(
+    `rmsNormForward() and rmsNormBackward() agree with tfjs-core on ${rows} rows of ${width}`,
+    async () => {
+      const expected = await valuesOn("cpu", [x, w, dy], (x, w, dy) => [
+        reference(addOne)(x, w),
+        ...gradientsOf(reference(addOne), [x, w], dy),
+      ]);
+      const actual = await valuesOn("webgpu", [x, w, dy], (x, w, dy) => {
+        const { dx, dw } = rmsNormBackward(dy, x, w, { epsilon, addOne });
+        return [rmsNormForward(x, w, { epsilon, addOne }).y, dx, dw];
+      });
+      assertClose(actual, expected);
+    },
+  );
+}
+
+testOnWebgpu("rmsNormForward() adds the residual", async () => {
+  const x = normal([3, 65], 4), w = normal([65], 5), residual = normal([3, 65], 6);
+  const expected = await valuesOn("cpu", [x, w, residual], (x, w, r) => [tf.add(r, reference(true)(x, w))]);
+  const actual = await valuesOn("webgpu", [x, w, residual], (x, w, residual) => [
+    rmsNormForward(x, w, { epsilon, addOne: true, residual }).y,
+  ]);
+  assertClose(actual, expected);
+});
