@@ -204,9 +204,14 @@ export class Decoder {
         data: (await this.merged(name)).slice(),
       }]);
     }
-    const copy = new Decoder(this.config, weights);
-    copy.trainBase = false;
-    return copy;
+    return this.frozen(weights);
+  }
+
+  /** A frozen decoder of the same shape from given weights. */
+  frozen(weights: Iterable<[string, { shape: number[]; data: Float32Array }]>): Decoder {
+    const decoder = new Decoder(this.config, weights);
+    decoder.trainBase = false;
+    return decoder;
   }
 
   /** A weight's values with the active adapter added: W + scale·B·A. */

@@ -61,7 +61,7 @@ export function tokenLogprobs(hidden: tf.Tensor2D, table: tf.Tensor2D, targets: 
         gradFunc: (dy, saved) => {
           const [hidden, targets, logSumExp] = saved as tf.Tensor[];
           const { dhidden, dtable } = tokenLogprobsBackward(dy as tf.Tensor1D, hidden as tf.Tensor2D, table, targets as tf.Tensor1D, logSumExp as tf.Tensor1D, { temperature, softcap });
-          return tableTrainable ? [dhidden, dtable] : [dhidden];
+          return dtable && tableTrainable ? [dhidden, dtable] : [dhidden];
         },
       };
     }

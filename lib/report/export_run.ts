@@ -13,7 +13,7 @@ import { learningCurves } from "./learning_curves.ts";
 import { htmlReport } from "./html_report.ts";
 import { renderPng } from "./static_render.ts";
 import { calibration } from "../stages/statistics.ts";
-import { makeFolder, OutputError, outputError, writeOutput } from "./write_output.ts";
+import { OutputError, outputError, writeOutput } from "./write_output.ts";
 
 /** What a model must offer to be exported: {@linkcode CausalLM} does. */
 export interface ExportableModel {
@@ -111,13 +111,15 @@ const ownEntries = [
  */
 export async function exportRun(dir: string, contents: RunContents): Promise<ExportedRun> {
   const target = resolve(dir), temporary = `${target}.${crypto.randomUUID()}.tmp`;
-  await makeFolder(temporary);
   try {
+    await Deno.mkdir(temporary, { recursive: true });
     const results = await writeAll(temporary, { ...contents, target });
     await putInPlace(temporary, target);
     return displayable({ dir: target, files: results.files, results }, { text: describe });
   } catch (error) {
-    throw isSystemError(error) ? outputError(target, error) : error;
+    // The temporary folder's name says nothing to anybody; the message names the folder that was asked for.
+    const cause = error instanceof OutputError ? error.cause ?? error : error;
+    throw isSystemError(cause) ? outputError(target, cause) : error;
   } finally {
     await Deno.remove(temporary, { recursive: true }).catch(() => {});
   }

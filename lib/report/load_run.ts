@@ -1,4 +1,5 @@
 import { join, resolve } from "node:path";
+import { PlainError } from "../display/plain_error.ts";
 import { z } from "zod";
 import type { Evaluation } from "../stages/evaluation.ts";
 import { parseExact } from "../training/exact_json.ts";
@@ -6,7 +7,7 @@ import type { TrainingRun } from "../training/run.ts";
 import type { FinalResults } from "./export_run.ts";
 
 /** A results folder cannot be read back. The message names the file, what it must hold and what it holds. */
-export class ResultsError extends Error {
+export class ResultsError extends PlainError {
   override name = "ResultsError";
 }
 

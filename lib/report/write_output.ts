@@ -1,7 +1,8 @@
 import { dirname, resolve } from "node:path";
+import { PlainError } from "../display/plain_error.ts";
 
 /** A result could not be written. The message names the folder and the way out; `cause` holds the system's error. */
-export class OutputError extends Error {
+export class OutputError extends PlainError {
   override name = "OutputError";
 }
 
@@ -26,15 +27,6 @@ export function outputError(path: string, error: unknown): OutputError {
       `Choose another folder or change its permissions; nothing that was there has been changed.`,
     { cause: error },
   );
-}
-
-/** Makes the folder `path` and its parents. Throws {@linkcode OutputError}. */
-export async function makeFolder(path: string): Promise<void> {
-  try {
-    await Deno.mkdir(path, { recursive: true });
-  } catch (error) {
-    throw outputError(path, error);
-  }
 }
 
 /**

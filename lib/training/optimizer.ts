@@ -9,6 +9,11 @@ export interface AdamWOptions {
   betas?: [number, number];
   /** @default 1e-8 */
   epsilon?: number;
+}
+
+/** The numbers of one update: any may change from step to step. */
+export interface UpdateOptions {
+  learningRate: number;
   /** Decoupled decay of matrices; vectors (norms, biases) are left alone. @default 0 */
   weightDecay?: number;
   /** Gradients are scaled down to this global L2 norm; 0 never clips. @default 1 */
@@ -25,8 +30,8 @@ export class AdamW {
   readonly #moments = new Map<string, Moments>();
   readonly #options: Required<AdamWOptions>;
 
-  constructor(readonly parameters: Parameter[], { betas = [0.9, 0.999], epsilon = 1e-8, weightDecay = 0, maxGradNorm = 1 }: AdamWOptions = {}) {
-    this.#options = { betas, epsilon, weightDecay, maxGradNorm };
+  constructor(readonly parameters: Parameter[], { betas = [0.9, 0.999], epsilon = 1e-8 }: AdamWOptions = {}) {
+    this.#options = { betas, epsilon };
     for (const { name, variable } of parameters) {
       const zeros = () => tf.tidy(() => tf.variable(tf.zeros(variable.shape), false));
       this.#moments.set(name, { m: zeros(), v: zeros() });
@@ -38,8 +43,8 @@ export class AdamW {
    *
    * @returns the global norm before clipping; not finite says that the update was skipped
    */
-  async step(gradients: Gradients, learningRate: number): Promise<number> {
-    const { betas: [beta1, beta2], epsilon, weightDecay, maxGradNorm } = this.#options;
+  async step(gradients: Gradients, { learningRate, weightDecay = 0, maxGradNorm = 1 }: UpdateOptions): Promise<number> {
+    const { betas: [beta1, beta2], epsilon } = this.#options;
     const norm = await globalNorm(Object.values(gradients));
     if (Number.isFinite(norm)) {
       this.updates++;

@@ -1,0 +1,23 @@
+/**
+ * An error that a person can put right: what was being done, the rule, the value and the way out, all in its message.
+ * A notebook prints an error's `stack`, and twenty lines of library frames under such a message only hide it, so here
+ * `stack` is the message alone. The frames are kept in `frames`, for those who look for them.
+ *
+ * @example
+ * ```ts
+ * class OutputError extends PlainError {
+ *   override name = "OutputError";
+ * }
+ * throw new OutputError("Cannot write 'x': the folder must be writable.");
+ * ```
+ */
+export class PlainError extends Error {
+  /** The stack as V8 captured it. */
+  declare readonly frames: string | undefined;
+
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, options);
+    Object.defineProperty(this, "frames", { value: this.stack, enumerable: false });
+    this.stack = `${new.target.name}: ${message}`;
+  }
+}

@@ -1,0 +1,213 @@
+import { dirname, join } from "node:path";
+import { ModelFileError } from "./model_file_error.ts";
+
+/** How a tensor's numbers are stored. */
+export type TensorDtype = "F32" | "F16" | "BF16" | "I32" | "U8";
+
+/** A tensor to be written; 16-bit types are made from floats. */
+export interface TensorToWrite {
+  shape: readonly number[];
+  data: Float32Array | Int32Array | Uint8Array;
+  /** @default F32 for floats, I32 and U8 for integers */
+  dtype?: TensorDtype;
+}
+
+/** A tensor that was read; F16 and BF16 are widened to floats. */
+export interface ReadTensor {
+  shape: number[];
+  dtype: TensorDtype;
+  data: Float32Array | Int32Array | Uint8Array;
+}
+
+/** Where a tensor's bytes lie within the data section. */
+export interface TensorEntry {
+  name: string;
+  dtype: TensorDtype;
+  shape: number[];
+  start: number;
+  end: number;
+}
+
+const sizes: Record<TensorDtype, number> = { F32: 4, F16: 2, BF16: 2, I32: 4, U8: 1 };
+const headerLimit = 100_000_000;
+
+/**
+ * Checks a header against the format: known types, shapes that fill their bytes, no overlap, no gap, nothing past the end. Throws
+ * before anything is allocated for the data.
+ *
+ * @param bytes the header's JSON
+ * @param dataLength how many bytes follow it
+ */
+export function parseSafetensorsHeader(bytes: Uint8Array, { where, dataLength }: { where: string; dataLength: number }): { tensors: TensorEntry[]; metadata: Record<string, string> } {
+  const fail = (rule: string): never => {
+    throw new ModelFileError(`reading ${where}: ${rule}; the file is damaged or not a safetensors file, fetch it again`);
+  };
+  let header: unknown;
+  try {
+    header = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
+  } catch {
+    fail("the header is not JSON");
+  }
+  if (typeof header !== "object" || header === null || Array.isArray(header)) fail("the header is not a JSON object");
+  const tensors: TensorEntry[] = [], { __metadata__: metadata = {}, ...entries } = header as Record<string, unknown>;
+  if (typeof metadata !== "object" || metadata === null || Object.values(metadata).some((value) => typeof value !== "string")) fail("__metadata__ is not a table of strings");
+  for (const [name, entry] of Object.entries(entries)) {
+    const { dtype, shape, data_offsets: offsets } = (entry ?? {}) as { dtype?: string; shape?: unknown; data_offsets?: unknown };
+    if (typeof dtype !== "string" || !Object.hasOwn(sizes, dtype)) fail(`tensor ${name} has the type ${JSON.stringify(dtype)}; supported: ${Object.keys(sizes).join(", ")}`);
+    const whole = (list: unknown): list is number[] => Array.isArray(list) && list.every((n) => Number.isSafeInteger(n) && n >= 0);
+    if (!whole(shape)) fail(`tensor ${name} has the shape ${JSON.stringify(shape)}, which is no list of whole numbers`);
+    if (!whole(offsets) || offsets.length !== 2) fail(`tensor ${name} has the offsets ${JSON.stringify(offsets)}, which are no pair of whole numbers`);
+    const [start, end] = offsets as [number, number], expected = (shape as number[]).reduce((a, b) => a * b, 1) * sizes[dtype as TensorDtype];
+    if (end - start !== expected) fail(`tensor ${name} of shape [${shape}] and type ${dtype} needs ${expected} bytes, its offsets give ${end - start}`);
+    if (end > dataLength) fail(`tensor ${name} ends at byte ${end} of ${dataLength}: the file is cut short`);
+    tensors.push({ name, dtype: dtype as TensorDtype, shape: shape as number[], start, end });
+  }
+  tensors.sort((a, b) => a.start - b.start || a.end - b.end);
+  let at = 0;
+  for (const { name, start, end } of tensors) {
+    if (start !== at) fail(`tensor ${name} begins at byte ${start}, not where the one before ends (${at})`);
+    at = end;
+  }
+  if (at !== dataLength) fail(`the tensors take ${at} bytes of data, the file has ${dataLength}`);
+  return { tensors, metadata: metadata as Record<string, string> };
+}
+
+const halves = new Uint32Array(1), halfFloats = new Float32Array(halves.buffer);
+
+/** Widens 16-bit floats. */
+function widen(words: Uint16Array, dtype: "F16" | "BF16"): Float32Array {
+  const out = new Float32Array(words.length), bits = new Uint32Array(out.buffer);
+  for (let i = 0; i < words.length; i++) {
+    if (dtype === "BF16") bits[i] = words[i] << 16;
+    else {
+      const sign = (words[i] & 0x8000) << 16, exponent = words[i] >> 10 & 31, mantissa = words[i] & 1023;
+      if (exponent === 0) out[i] = (sign ? -1 : 1) * mantissa * 2 ** -24;
+      else bits[i] = sign | (exponent === 31 ? 0x7f800000 : exponent + 112 << 23) | mantissa << 13;
+    }
+  }
+  return out;
+}
+
+/** Narrows floats to 16 bits, to the nearest, ties to even. */
+function narrow(data: Float32Array, dtype: "F16" | "BF16"): Uint16Array {
+  const out = new Uint16Array(data.length);
+  for (let i = 0; i < data.length; i++) {
+    halfFloats[0] = data[i];
+    const bits = halves[0];
+    if (dtype === "BF16") {
+      out[i] = (bits & 0x7fffffff) > 0x7f800000 ? bits >>> 16 | 64 : bits + 0x7fff + (bits >>> 16 & 1) >>> 16;
+      continue;
+    }
+    const sign = bits >>> 16 & 0x8000, magnitude = Math.abs(data[i]);
+    if (Number.isNaN(data[i])) out[i] = sign | 0x7e00;
+    else if (magnitude >= 65520) out[i] = sign | 0x7c00;
+    else if (magnitude < 2 ** -14) {
+      const scaled = magnitude * 2 ** 24, floor = Math.floor(scaled), rest = scaled - floor;
+      out[i] = sign | (rest > 0.5 || (rest === 0.5 && floor & 1) ? floor + 1 : floor);
+    } else out[i] = sign | (bits & 0x7fffffff) - 0x38000000 + 0xfff + (bits >>> 13 & 1) >>> 13;
+  }
+  return out;
+}
+
+/** A safetensors file that is open; close it. */
+export class SafetensorsFile {
+  private constructor(readonly path: string, readonly tensors: Map<string, TensorEntry>, readonly metadata: Record<string, string>, readonly file: Deno.FsFile, readonly dataStart: number) {}
+
+  /** Opens a file and checks its header. @throws {ModelFileError} naming the file and what is wrong */
+  static async open(path: string): Promise<SafetensorsFile> {
+    let file: Deno.FsFile;
+    try {
+      file = await Deno.open(path);
+    } catch (error) {
+      throw new ModelFileError(`reading ${path}: ${error instanceof Deno.errors.NotFound ? "there is no such file" : error instanceof Error ? error.message : error}`);
+    }
+    try {
+      const { size } = await file.stat();
+      if (size < 8) throw new ModelFileError(`reading ${path}: a safetensors file has at least 8 bytes, this one has ${size}; fetch it again`);
+      const length = Number(new DataView((await readBytes(file, 8, path)).buffer).getBigUint64(0, true));
+      if (length > headerLimit || length > size - 8) {
+        throw new ModelFileError(`reading ${path}: the header should take ${length} bytes, but ${length > size - 8 ? `only ${size - 8} follow` : `at most ${headerLimit} are allowed`}; the file is cut short or not a safetensors file`);
+      }
+      const { tensors, metadata } = parseSafetensorsHeader(await readBytes(file, length, path), { where: path, dataLength: size - 8 - length });
+      return new SafetensorsFile(path, new Map(tensors.map((entry) => [entry.name, entry])), metadata, file, 8 + length);
+    } catch (error) {
+      file.close();
+      throw error;
+    }
+  }
+
+  /** Reads one tensor. @throws {ModelFileError} when there is none of that name */
+  async read(name: string): Promise<ReadTensor> {
+    const entry = this.tensors.get(name);
+    if (!entry) throw new ModelFileError(`reading ${this.path}: there is no tensor ${name}`);
+    const { dtype, shape, start, end } = entry;
+    await this.file.seek(this.dataStart + start, Deno.SeekMode.Start);
+    const { buffer } = await readBytes(this.file, end - start, this.path);
+    const data = dtype === "F32" ? new Float32Array(buffer) : dtype === "I32" ? new Int32Array(buffer) : dtype === "U8" ? new Uint8Array(buffer) : widen(new Uint16Array(buffer), dtype);
+    return { shape, dtype, data };
+  }
+
+  close(): void {
+    this.file.close();
+  }
+}
+
+async function readBytes(file: Deno.FsFile, length: number, path: string): Promise<Uint8Array<ArrayBuffer>> {
+  const bytes = new Uint8Array(length);
+  for (let at = 0; at < length;) {
+    const count = await file.read(bytes.subarray(at));
+    if (count === null) throw new ModelFileError(`reading ${path}: it ends ${length - at} bytes early; fetch it again`);
+    at += count;
+  }
+  return bytes;
+}
+
+/** Reads a whole file. */
+export async function readSafetensors(path: string): Promise<{ tensors: Record<string, ReadTensor>; metadata: Record<string, string> }> {
+  const file = await SafetensorsFile.open(path);
+  try {
+    const tensors: Record<string, ReadTensor> = {};
+    for (const name of file.tensors.keys()) tensors[name] = await file.read(name);
+    return { tensors, metadata: file.metadata };
+  } finally {
+    file.close();
+  }
+}
+
+/**
+ * Writes a file as the reference implementation does (wide types first, then by name; the header padded to 8 bytes), under a temporary
+ * name, synced and renamed.
+ */
+export async function writeSafetensors(path: string, tensors: Record<string, TensorToWrite>, metadata: Record<string, string> = {}): Promise<void> {
+  const dtypeOf = ({ dtype, data }: TensorToWrite): TensorDtype => dtype ?? (data instanceof Float32Array ? "F32" : data instanceof Int32Array ? "I32" : "U8");
+  const names = Object.keys(tensors).sort((a, b) => sizes[dtypeOf(tensors[b])] - sizes[dtypeOf(tensors[a])] || (a < b ? -1 : 1));
+  const header: Record<string, unknown> = Object.keys(metadata).length ? { __metadata__: metadata } : {};
+  let at = 0;
+  for (const name of names) {
+    const { shape, data } = tensors[name], dtype = dtypeOf(tensors[name]), count = shape.reduce((a, b) => a * b, 1);
+    if (count !== data.length) throw new RangeError(`writing ${path}: tensor ${name} of shape [${shape}] needs ${count} numbers, got ${data.length}`);
+    header[name] = { dtype, shape, data_offsets: [at, at += count * sizes[dtype]] };
+  }
+  const text = JSON.stringify(header), json = new TextEncoder().encode(text.padEnd(text.length + (8 - new TextEncoder().encode(text).length % 8) % 8));
+  const temporary = join(dirname(path), `.${crypto.randomUUID()}.tmp`);
+  try {
+    using file = await Deno.open(temporary, { write: true, createNew: true });
+    const write = async (bytes: Uint8Array) => {
+      for (let from = 0; from < bytes.length;) from += await file.write(bytes.subarray(from));
+    };
+    const length = new DataView(new ArrayBuffer(8));
+    length.setBigUint64(0, BigInt(json.length), true);
+    await write(new Uint8Array(length.buffer));
+    await write(json);
+    for (const name of names) {
+      const { data } = tensors[name], dtype = dtypeOf(tensors[name]);
+      const stored = dtype === "F16" || dtype === "BF16" ? narrow(data as Float32Array, dtype) : data;
+      await write(new Uint8Array(stored.buffer, stored.byteOffset, stored.byteLength));
+    }
+    await file.sync();
+  } catch (error) {
+    await Deno.remove(temporary).catch(() => {});
+    throw error;
+  }
+  await Deno.rename(temporary, path);
+}

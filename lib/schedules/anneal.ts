@@ -1,0 +1,57 @@
+/** How a number moves from one value to another while a run goes on. */
+export interface AnnealSpec {
+  kind: "linear" | "cosine" | "exponential" | "step";
+  from: number;
+  to: number;
+  /** Share of the run at which it begins to move. @default 0 */
+  start?: number;
+  /** Share of the run at which it has arrived. @default 1 */
+  end?: number;
+  /** `step`: shares of the run at which it jumps, in equal steps. @default [0.5] */
+  at?: number[];
+}
+
+/** A number, or how it moves. */
+export type Scheduled = number | AnnealSpec;
+
+/** A schedule in use: plain data that can be asked. */
+export interface Anneal {
+  /** The value at `step` (from 0) of `steps`. */
+  at(step: number, steps: number): number;
+  toJSON(): Scheduled;
+}
+
+/**
+ * A schedule from its description. With p = min(1, step/steps) stretched to the part between `start` and `end`:
+ * linear f + (t − f)·p; cosine f + (t − f)·(1 − cos πp)/2; exponential f·(t/f)^p; step: equal jumps at the shares `at`.
+ *
+ * @throws {RangeError} when the description makes no sense
+ * @example
+ * ```ts
+ * import { anneal } from "../../mod.ts";
+ * anneal({ kind: "linear", from: 0.4, to: 0.6 }).at(100, 200); // 0.5
+ * ```
+ */
+export function anneal(spec: Scheduled): Anneal {
+  if (typeof spec === "number") return { at: () => spec, toJSON: () => spec };
+  const { kind, from, to, start = 0, end = 1, at = [0.5] } = spec;
+  const fault = (rule: string) => new RangeError(`anneal() needs ${rule}, got ${JSON.stringify(spec)}`);
+  if (!["linear", "cosine", "exponential", "step"].includes(kind)) throw fault("a kind of linear, cosine, exponential or step");
+  if (!Number.isFinite(from) || !Number.isFinite(to)) throw fault("finite `from` and `to`");
+  if (kind === "exponential" && !(from * to > 0)) throw fault("`from` and `to` of one sign, neither 0, for an exponential");
+  if (!(start >= 0 && start < end && end <= 1)) throw fault("0 ≤ start < end ≤ 1");
+  if (at.length === 0 || at.some((share) => !(share >= 0 && share <= 1))) throw fault("shares from 0 to 1 in `at`");
+  return {
+    at(step, steps) {
+      const whole = steps > 0 ? Math.min(1, Math.max(0, step / steps)) : 1;
+      const p = Math.min(1, Math.max(0, (whole - start) / (end - start)));
+      switch (kind) {
+        case "linear": return from + (to - from) * p;
+        case "cosine": return from + (to - from) * (1 - Math.cos(Math.PI * p)) / 2;
+        case "exponential": return from * (to / from) ** p;
+        case "step": return from + (to - from) * at.filter((share) => whole >= share).length / at.length;
+      }
+    },
+    toJSON: () => spec,
+  };
+}

@@ -1,0 +1,254 @@
+import type { z } from "zod";
+import { parseOptions } from "../config/parse_options.ts";
+import { grpoSchema } from "../config/schema.ts";
+import type { Problem } from "../data/problem.ts";
+import { Random } from "../data/random.ts";
+import { counterUniform } from "../kernels/counter_random.ts";
+import type { CausalLM } from "../models/causal_lm.ts";
+import type { Decoder } from "../models/decoder.ts";
+import type { Reward } from "../rewards/reward.ts";
+import { anneal } from "../schedules/anneal.ts";
+import { type Curriculum, curriculum as makeCurriculum } from "../schedules/curriculum.ts";
+import { learningRate } from "../schedules/learning_rate.ts";
+import { advantages } from "../training/advantages.ts";
+import { advantagesByComponent } from "../training/advantages_by_component.ts";
+import { addGradients, backward, type Gradients, tokenValues } from "../training/backward.ts";
+import { klInReward } from "../training/kl_in_reward.ts";
+import { AdamW } from "../training/optimizer.ts";
+import { policyLoss } from "../training/policy_loss.ts";
+import type { TrainingRun } from "../training/run.ts";
+import { TokenBatch } from "../training/token_batch.ts";
+import { type LoopHooks, splitHooks, trainingLoop } from "../training/training_loop.ts";
+import { updateGuard } from "../training/update_guard.ts";
+import { rolloutMetrics, rolloutRecords } from "./rollout_metrics.ts";
+import { rollOut, type RolloutGroup, withoutSignal } from "./rollout.ts";
+import { parameterState, restoreParameters } from "./training_state.ts";
+
+/** Options of {@linkcode grpo}: its configuration (see `grpoSchema` for each default), what it maximises, and hooks. */
+export type GrpoOptions = z.input<typeof grpoSchema> & LoopHooks & {
+  /** What is maximised, from `compositeReward`. */
+  reward: Reward;
+  /** Which problems are drawn when, from `curriculum`. @default R3's three phases */
+  curriculum?: Curriculum;
+  /** What tables and figures call the run. @default "grpo" */
+  name?: string;
+};
+
+/** At most this many tokens go through the model at once when `microBatch` is null. */
+const tokensAtOnce = 1 << 15;
+/** Further draws for groups without signal, when they are dropped. */
+const resamplings = 3;
+
+/** Rollouts in hand: one batch serves `iterations` updates. */
+interface Batch {
+  groups: RolloutGroup[];
+  /** One a completion, prompt by prompt. */
+  advantages: number[];
+  dropped: number;
+  samplingSeconds: number;
+  rewardSeconds: number;
+  phase: string;
+}
+
+/**
+ * Group relative policy optimisation (Shao et al. 2024, arXiv 2402.03300) and its family by options: RLOO, DAPO, Dr. GRPO,
+ * BNPO, GSPO (`algorithm`), with TRL's semantics.
+ *
+ * sample → score → advantages → (iterations × micro-batches) loss → update → log. A step is one optimizer update.
+ *
+ * @throws {ConfigError} for an unknown or wrong option, before any work
+ * @example
+ * ```ts
+ * const reward = compositeReward({ preset: "r3" });
+ * const run = await grpo(model, data.train, { steps: 200, generations: 8, reward });
+ * ```
+ */
+export async function grpo(model: CausalLM, problems: Problem[], options: GrpoOptions): Promise<TrainingRun> {
+  const { reward, curriculum, name = "grpo", ...rest } = options, { hooks, settings } = splitHooks(rest as LoopHooks);
+  const config = parseOptions(grpoSchema, settings as z.input<typeof grpoSchema>, "grpo"), { steps, generations, iterations } = config;
+  if (problems.length === 0) throw new RangeError("grpo needs at least one problem, got none");
+  if (!reward) throw new TypeError("grpo needs a reward: pass { reward: compositeReward(config.reward) }");
+  const course = curriculum ?? makeCurriculum(), random = new Random(config.seed);
+  const { decoder } = model, optimizer = new AdamW(decoder.parameters(), { betas: config.betas });
+  const rate = learningRate(config.learningRate), guard = updateGuard(), anneals = config.beta !== 0;
+  // under LoRA the reference is the same weights with the adapter off
+  let frozen: Decoder | null = anneals && decoder.trainBase ? await decoder.copy() : null;
+  let batch: Batch | null = null;
+
+  const referenceLogprobs = async (tokens: TokenBatch, temperature: number) => {
+    const { logprobs } = await tokenValues(frozen ?? decoder, tokens, { temperature, adapter: frozen !== null });
+    return tokens.split(logprobs);
+  };
+
+  const sample = async (index: number, signal: AbortSignal): Promise<Batch> => {
+    const phase = course.phaseAt(index, steps), temperature = anneal(config.temperature).at(index, steps);
+    const { maxTokens, topK, topP, minP } = config;
+    const made: Batch = { groups: [], advantages: [], dropped: 0, samplingSeconds: 0, rewardSeconds: 0, phase: phase.name };
+    for (let attempt = 0; made.groups.length < config.promptsPerStep; attempt++) {
+      const drawn = course.draw(problems, config.promptsPerStep - made.groups.length, index, steps, random);
+      const seed = Math.floor(counterUniform(config.seed, index, attempt) * 2 ** 31);
+      const { groups, samplingSeconds, rewardSeconds } = await rollOut(model, reward, drawn, { generations, maxTokens, temperature, topK, topP, minP, seed, step: index, steps, phase: phase.name, signal });
+      made.samplingSeconds += samplingSeconds;
+      made.rewardSeconds += rewardSeconds;
+      const dull = config.dropZeroVariance && attempt < resamplings ? groups.filter(withoutSignal) : [];
+      made.dropped += dull.length;
+      made.groups.push(...groups.filter((group) => !dull.includes(group)));
+    }
+    let rewards = made.groups.map((group) => group.rewards.map(({ total }) => total));
+    const beta = anneal(config.beta).at(index, steps);
+    if (config.klInReward && beta > 0) {
+      const penalised = await withTokens(made.groups, async (tokens) => {
+        const referenceOf = await referenceLogprobs(tokens, temperature);
+        const logprobs = made.groups.flatMap(({ completions }) => completions.map((completion) => completion.logprobs));
+        return klInReward(rewards.flat(), { beta, logprobs, referenceLogprobs: referenceOf });
+      });
+      rewards = made.groups.map((_, i) => penalised.slice(i * generations, (i + 1) * generations));
+    }
+    const weights = Object.values(reward.weights(index, steps));
+    made.advantages = (config.normalizeThenSum
+      ? advantagesByComponent(made.groups.map((group) => group.rewards.map(({ components }) => reward.names.map((name) => components[name].score))), { weights })
+      : advantages(rewards, { advantage: config.advantage, normalize: config.normalize })).flat();
+    return made;
+  };
+
+  const update = async (index: number, { groups, advantages: worth }: Batch) => {
+    const started = performance.now(), at = (value: Parameters<typeof anneal>[0]) => anneal(value).at(index, steps);
+    const temperature = at(config.temperature), beta = config.klInReward ? 0 : at(config.beta), maxTokens = config.maxTokens;
+    const items = groups.flatMap(({ promptIds, completions }) => completions.map((completion) => ({ prompt: promptIds, completion })));
+    const parts = config.gradientAccumulation, perPart = items.length / parts;
+    const kept = (item: typeof items[number]) => config.maskTruncated && item.completion.truncated ? 0 : item.completion.tokens.length;
+    const count = (some: typeof items) => some.reduce((sum, item) => sum + kept(item), 0), all = count(items);
+    const sums = { loss: 0, policyLoss: 0, kl: 0, clipLow: 0, clipHigh: 0, entropy: 0, tokens: 0 };
+    let gradients: Gradients | null = null;
+    for (let part = 0; part < items.length; part += perPart) {
+      const own = items.slice(part, part + perPart), ownTokens = count(own);
+      const longest = Math.max(...own.map(({ prompt, completion }) => prompt.length + completion.tokens.length));
+      const size = config.microBatch ?? Math.max(1, Math.floor(tokensAtOnce / longest));
+      for (let from = 0; from < own.length; from += size) {
+        const some = own.slice(from, from + size), tokens = new TokenBatch(some.map(({ prompt, completion }) => ({ prompt, completion: completion.tokens })));
+        try {
+          const referenceOf = beta > 0 ? await referenceLogprobs(tokens, temperature) : undefined;
+          // a micro-batch is weighted so that cutting a part into several changes nothing
+          const accumulationSteps = config.loss === "bnpo" ? parts * ownTokens / Math.max(1, count(some)) : parts * own.length / some.length;
+          let result!: ReturnType<typeof policyLoss>;
+          const { values, gradients: more } = await backward(decoder, tokens, (values) => {
+            result = policyLoss({
+              logprobs: tokens.split(values.logprobs),
+              oldLogprobs: iterations > 1 ? some.map(({ completion }) => completion.logprobs) : undefined,
+              referenceLogprobs: referenceOf,
+              advantages: worth.slice(part + from, part + from + some.length),
+              truncated: some.map(({ completion }) => completion.truncated),
+              entropy: tokens.split(values.entropy),
+            }, {
+              loss: config.loss,
+              importance: config.importance,
+              epsilon: at(config.epsilon),
+              epsilonHigh: config.epsilonHigh === null ? null : at(config.epsilonHigh),
+              dualClip: config.dualClip,
+              beta,
+              klEstimator: config.klEstimator,
+              maxTokens,
+              accumulationSteps,
+              accumulationTokens: all,
+              maskTruncated: config.maskTruncated,
+              topEntropyQuantile: config.topEntropyQuantile,
+            });
+            const gradient = new Float32Array(tokens.tokens);
+            let place = 0;
+            for (const row of result.gradient) {
+              gradient.set(row, place);
+              place += row.length;
+            }
+            return { loss: result.loss, gradient };
+          }, { temperature });
+          gradients = addGradients(gradients, more);
+          sums.loss += result.loss;
+          sums.policyLoss += result.policyLoss;
+          const share = tokens.tokens;
+          sums.kl += result.kl * share;
+          sums.clipLow += result.clipLow * share;
+          sums.clipHigh += result.clipHigh * share;
+          sums.entropy += values.entropy.reduce((sum, x) => sum + x, 0);
+          sums.tokens += share;
+        } finally {
+          tokens.dispose();
+        }
+      }
+    }
+    const lr = rate.at(index, steps);
+    const gradientNorm = await optimizer.step(gradients!, { learningRate: lr, weightDecay: at(config.weightDecay), maxGradNorm: at(config.maxGradNorm) });
+    const mean = (sum: number) => sum / sums.tokens;
+    return {
+      verdict: guard.check(sums.loss, gradientNorm),
+      metrics: {
+        loss: sums.loss,
+        policyLoss: sums.policyLoss,
+        learningRate: lr,
+        gradientNorm,
+        entropy: mean(sums.entropy),
+        kl: config.beta === 0 || config.klInReward ? undefined : mean(sums.kl),
+        clipLow: mean(sums.clipLow),
+        clipHigh: mean(sums.clipHigh),
+        tokens: sums.tokens,
+        skippedUpdates: guard.state.skipped,
+      },
+      seconds: (performance.now() - started) / 1000,
+    };
+  };
+
+  try {
+    return await trainingLoop({
+      stage: "grpo",
+      name,
+      title: `GRPO, ${config.promptsPerStep} prompts × ${generations} completions a step`,
+      config: { ...config, reward: reward.toJSON(), curriculum: course.toJSON() },
+      diagnosis: { stage: "grpo", steps, maxTokens: config.maxTokens, maskTruncated: config.maskTruncated, beta: anneal(config.beta).at(0, steps) },
+      async step(index, signal) {
+        const fresh = batch === null || index % iterations === 0;
+        if (fresh) batch = await sample(index, signal);
+        const current = batch!, { metrics, verdict, seconds } = await update(index, current), own = rolloutMetrics(current.groups, reward.weights(index, steps));
+        const correctness = own.components?.correctness?.mean;
+        if (fresh && correctness !== undefined && Number.isFinite(correctness)) course.observe(correctness);
+        const timing = { sampling: fresh ? current.samplingSeconds : 0, rewards: fresh ? current.rewardSeconds : 0, training: seconds };
+        const [first] = current.groups;
+        return {
+          metrics: { ...metrics, ...own, phase: current.phase, tokensPerSecond: metrics.tokens / (timing.sampling + timing.rewards + seconds), seconds: timing },
+          completions: fresh ? rolloutRecords(current.groups, index + 1) : [],
+          texts: current.groups.flatMap(({ completions }) => completions.map(({ text }) => text)),
+          sample: { prompt: first.problem.question, completion: first.completions[0].text, reference: first.problem.answer, reward: first.rewards[0].total },
+          failure: verdict === "stop" ? "the loss or its gradient was not finite several times in a row" : undefined,
+        };
+      },
+      async save() {
+        const tensors = await parameterState(model, optimizer);
+        if (frozen) for (const name of frozen.names) tensors[`reference/${name}`] = { shape: frozen.weight(name).shape, data: (await frozen.weight(name).data() as Float32Array).slice() };
+        return { tensors, state: { random: random.state, updates: optimizer.updates, guard: guard.state, curriculum: course.state, batch: iterations > 1 ? batch : null } };
+      },
+      restore({ tensors, state }) {
+        const held = state as { random: Random["state"]; updates: number; guard: { skipped: number; inARow: number }; curriculum: Curriculum["state"]; batch: Batch | null };
+        restoreParameters(model, optimizer, tensors, held.updates);
+        if (frozen) {
+          frozen.dispose();
+          frozen = decoder.frozen(decoder.names.map((name) => [name, tensors[`reference/${name}`] as { shape: number[]; data: Float32Array }]));
+        }
+        random.state = held.random;
+        course.restore(held.curriculum);
+        Object.assign(guard.state, held.guard);
+        batch = held.batch;
+      },
+    }, config, hooks);
+  } finally {
+    frozen?.dispose();
+    optimizer.dispose();
+  }
+}
+
+/** Lays the completions of some groups out, and disposes of the layout. */
+async function withTokens<T>(groups: RolloutGroup[], use: (tokens: TokenBatch) => Promise<T>): Promise<T> {
+  const tokens = new TokenBatch(groups.flatMap(({ promptIds, completions }) => completions.map((completion) => ({ prompt: promptIds, completion: completion.tokens }))));
+  try {
+    return await use(tokens);
+  } finally {
+    tokens.dispose();
+  }
+}

@@ -1,0 +1,15 @@
+import type { Problem } from "../data/problem.ts";
+import { chatPrompt } from "../text/chat_prompt.ts";
+import type { Tokenizer } from "../text/tokenizer.ts";
+
+/** A problem as the model sees it. */
+export interface ProblemPrompt {
+  text: string;
+  ids: number[];
+}
+
+/** The chat prompt of a problem's question, with an optional system prompt, up to where the model answers. */
+export function problemPrompt(tokenizer: Tokenizer, problem: Problem, system?: string | null): ProblemPrompt {
+  const text = chatPrompt(tokenizer, problem.question, { system: system ?? undefined });
+  return { text, ids: tokenizer.encode(text, { bos: false }) };
+}

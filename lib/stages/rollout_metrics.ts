@@ -1,0 +1,42 @@
+import { parseCompletion } from "../text/completion.ts";
+import { moments } from "../training/moments.ts";
+import type { CompletionRecord, StepMetrics } from "../training/run.ts";
+import { type RolloutGroup, withoutSignal } from "./rollout.ts";
+
+/** A standard deviation of fewer than two numbers is 0 in a log. */
+const spread = (std: number) => Number.isNaN(std) ? 0 : std;
+
+/** What a step's rollouts say, before any training: rewards by component, lengths, truncation, format. */
+export function rolloutMetrics(groups: RolloutGroup[], weights: Record<string, number>): Partial<StepMetrics> {
+  const completions = groups.flatMap((group) => group.completions), rewards = groups.flatMap((group) => group.rewards);
+  const total = moments(rewards.map((reward) => reward.total)), lengths = completions.map(({ tokens }) => tokens.length);
+  const ended = completions.filter(({ truncated }) => !truncated).map(({ tokens }) => tokens.length);
+  const components: StepMetrics["components"] = {};
+  for (const [name, weight] of Object.entries(weights)) {
+    const scores = rewards.map((reward) => reward.components[name]), { mean, std, count } = moments(scores.map((score) => score?.score ?? NaN));
+    if (count === 0 && !scores.some((score) => score?.error)) continue;
+    components[name] = { mean, std: spread(std), weight, failures: scores.filter((score) => score?.error).length };
+  }
+  return {
+    reward: total.mean,
+    rewardStd: spread(total.std),
+    components,
+    completionLength: { mean: moments(lengths).mean, min: Math.min(...lengths), max: Math.max(...lengths), terminatedMean: ended.length ? moments(ended).mean : 0 },
+    truncatedFraction: 1 - ended.length / completions.length,
+    zeroVarianceFraction: groups.filter(withoutSignal).length / groups.length,
+    formatRate: completions.filter(({ text }) => parseCompletion(text).wellFormed).length / completions.length,
+  };
+}
+
+/** The first group of a step, as records: enough to read how the model changes. */
+export function rolloutRecords(groups: RolloutGroup[], step: number): CompletionRecord[] {
+  const [{ problem, completions, rewards }] = groups;
+  return completions.map(({ text }, i) => ({
+    stage: "grpo",
+    step,
+    problemId: problem.id,
+    completion: text,
+    reward: rewards[i].total,
+    components: Object.fromEntries(Object.entries(rewards[i].components).map(([name, { score }]) => [name, score])),
+  }));
+}

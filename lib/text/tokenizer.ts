@@ -1,0 +1,119 @@
+import { Tokenizer as HuggingFaceTokenizer } from "@huggingface/tokenizers";
+import { join } from "node:path";
+
+/** A tokenizer's files could not be read. */
+export class TokenizerError extends Error {
+  override name = "TokenizerError";
+}
+
+/**
+ * Text to token ids and back, from a Hugging Face `tokenizer.json`. Made by {@linkcode loadTokenizer}.
+ */
+export class Tokenizer {
+  readonly bosId: number | null;
+  readonly eosIds: number[];
+  readonly padId: number | null;
+  /** The id that ends the model's turn in a chat: `<end_of_turn>`, `<|im_end|>`, `<|eot_id|>`, else the end of the text. */
+  readonly endOfTurnId: number;
+  readonly chatTemplate: string | null;
+  /** Texts of the special tokens, as chat templates want them. */
+  readonly specialTokens: Record<string, string>;
+  readonly vocabularySize: number;
+  readonly #inner: HuggingFaceTokenizer;
+  readonly #special: Set<number>;
+
+  constructor(tokenizer: Record<string, unknown>, config: Record<string, unknown>) {
+    this.#inner = new HuggingFaceTokenizer(tokenizer, config);
+    const text = (value: unknown) => typeof value === "string" ? value : (value as { content?: string } | null)?.content;
+    const added = (tokenizer.added_tokens ?? []) as { id: number; content: string; special: boolean }[];
+    const vocabulary = (tokenizer.model as { vocab: Record<string, number> | [string, number][] }).vocab;
+    const ids = new Map<string, number>(Array.isArray(vocabulary) ? vocabulary.map(([token], id) => [token, id]) : Object.entries(vocabulary));
+    for (const { id, content } of added) ids.set(content, id);
+    this.vocabularySize = Math.max(...ids.values()) + 1;
+    this.#special = new Set(added.filter(({ special }) => special).map(({ id }) => id));
+    this.specialTokens = Object.fromEntries(["bos_token", "eos_token", "pad_token", "unk_token"].flatMap((key) => {
+      const value = text(config[key]);
+      return value === undefined ? [] : [[key, value]];
+    }));
+    const idOf = (key: string) => ids.get(this.specialTokens[key] ?? "") ?? null;
+    this.bosId = idOf("bos_token");
+    this.padId = idOf("pad_token");
+    const eos = idOf("eos_token"), turn = ["<end_of_turn>", "<|im_end|>", "<|eot_id|>"].map((token) => ids.get(token)).find((id) => id !== undefined);
+    this.eosIds = [...new Set([eos, turn].filter((id) => id !== null && id !== undefined))] as number[];
+    const end = turn ?? eos;
+    if (end === null || end === undefined) throw new TokenizerError("loading a tokenizer: it names no end token (eos_token in tokenizer_config.json)");
+    this.endOfTurnId = end;
+    const template = config.chat_template;
+    this.chatTemplate = typeof template === "string" ? template : Array.isArray(template) ? (template.find(({ name }) => name === "default") ?? template[0])?.template ?? null : null;
+  }
+
+  /** Token ids of a text; special tokens written in it count as such. `bos` adds what the tokenizer adds by itself. @default true */
+  encode(text: string, { bos = true }: { bos?: boolean } = {}): number[] {
+    return Array.from(this.#inner.encode(text, { add_special_tokens: bos }).ids, Number);
+  }
+
+  /** The text of token ids. */
+  decode(ids: readonly number[], { skipSpecial = false }: { skipSpecial?: boolean } = {}): string {
+    if (ids.length === 0) return "";
+    return this.#inner.decode([...ids], { skip_special_tokens: skipSpecial, clean_up_tokenization_spaces: false });
+  }
+
+  /**
+   * The text that each token adds; joined they are `decode(ids)`. A token that is only part of a character adds nothing, and the
+   * token that completes it adds the character.
+   */
+  pieces(ids: readonly number[], { skipSpecial = false }: { skipSpecial?: boolean } = {}): string[] {
+    const pieces: string[] = [];
+    // only the tail since the last whole character is decoded again, so that the work stays linear
+    let from = 0, before = "";
+    for (let i = 0; i < ids.length; i++) {
+      const text = this.decode(ids.slice(from, i + 1), { skipSpecial }), partial = text.endsWith("\uFFFD");
+      pieces.push(partial ? "" : text.slice(before.length));
+      if (partial) continue;
+      if (i - from > 8) {
+        from = i;
+        before = this.decode(ids.slice(from, i + 1), { skipSpecial });
+      } else before = text;
+    }
+    const whole = this.decode(ids, { skipSpecial }), joined = pieces.join("");
+    if (joined !== whole && whole.startsWith(joined) && pieces.length) pieces[pieces.length - 1] += whole.slice(joined.length);
+    return pieces;
+  }
+
+  /** Whether an id is a special token. */
+  isSpecial(id: number): boolean {
+    return this.#special.has(id);
+  }
+}
+
+async function json(path: string): Promise<Record<string, unknown> | null> {
+  let text: string;
+  try {
+    text = await Deno.readTextFile(path);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return null;
+    throw new TokenizerError(`loading a tokenizer: ${path} cannot be read (${error instanceof Error ? error.message : error})`);
+  }
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new TokenizerError(`loading a tokenizer: ${path} is not JSON; is the download complete?`);
+  }
+}
+
+/**
+ * Loads the tokenizer of a model directory: `tokenizer.json`, `tokenizer_config.json` and, when it is there, `chat_template.jinja`.
+ *
+ * @throws {TokenizerError} naming the file that is missing or broken
+ */
+export async function loadTokenizer(directory: string): Promise<Tokenizer> {
+  const tokenizer = await json(join(directory, "tokenizer.json"));
+  if (!tokenizer) throw new TokenizerError(`loading a tokenizer: ${join(directory, "tokenizer.json")} is missing; a model directory needs one`);
+  const config = await json(join(directory, "tokenizer_config.json")) ?? {};
+  try {
+    config.chat_template = await Deno.readTextFile(join(directory, "chat_template.jinja"));
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
+  return new Tokenizer(tokenizer, config);
+}

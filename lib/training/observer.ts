@@ -1,0 +1,50 @@
+/**
+ * What a stage tells the world while it works. The stages stand below the notebook, so they see only this; the notebook
+ * floor puts its live panel and its stop button here.
+ */
+import type { StepMetrics } from "./run.ts";
+
+/** A completion worth showing. */
+export interface ObservedSample {
+  prompt: string;
+  completion: string;
+  reference?: string;
+  reward?: number;
+}
+
+/** A display of one stage's progress. */
+export interface StageView {
+  update(metrics: { step: number } & Partial<StepMetrics> & Record<string, unknown>, sample?: ObservedSample): void;
+  note(text: string): void;
+  end(ended?: string): Promise<void>;
+}
+
+/** Whether a person asked to stop. */
+export interface StopRequest {
+  readonly pressed: boolean;
+  readonly signal: AbortSignal;
+  release(): void;
+}
+
+/** Makes views and stop requests. */
+export interface Observer {
+  view(options: { title: string; total: number; unit?: string }): StageView;
+  stop(): StopRequest;
+}
+
+const silent: Observer = {
+  view: () => ({ update() {}, note() {}, end: () => Promise.resolve() }),
+  stop: () => ({ pressed: false, signal: new AbortController().signal, release() {} }),
+};
+
+let current = silent;
+
+/** The observer in force. */
+export function observer(): Observer {
+  return current;
+}
+
+/** Puts an observer in place, or the silent one back. */
+export function setObserver(observer: Observer | null): void {
+  current = observer ?? silent;
+}

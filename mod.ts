@@ -1,0 +1,76 @@
+/**
+ * showwork teaches small language models to show their work: supervised fine-tuning, then GRPO with a curriculum and annealed
+ * rewards, then evaluation, in TypeScript on WebGPU or on the CPU.
+ *
+ * ```ts
+ * import { evaluate, loadDataset, loadModel, sft, useBackend } from "./mod.ts";
+ *
+ * await useBackend();
+ * const model = await loadModel("data/models/tiny-gemma");
+ * const data = await loadDataset({ train: [{ source: "generator", count: 2000 }], test: [{ source: "generator", count: 100 }] });
+ * await sft(model, data.train, { steps: 100 });
+ * const { accuracy, formatRate } = await evaluate(model, data.test);
+ * ```
+ *
+ * @module
+ */
+import "./lib/notebook/observe.ts";
+
+export * from "./lib/backend/use_backend.ts";
+
+export * from "./lib/models/causal_lm.ts";
+export * from "./lib/models/create_model.ts";
+export * from "./lib/models/load_model.ts";
+export { ModelFileError } from "./lib/models/model_file_error.ts";
+
+export { chatPrompt } from "./lib/text/chat_prompt.ts";
+export * from "./lib/text/completion.ts";
+export { loadTokenizer, Tokenizer } from "./lib/text/tokenizer.ts";
+
+export { loadDataset } from "./lib/data/dataset.ts";
+export { difficultyOf } from "./lib/data/difficulty.ts";
+export { addDistractors } from "./lib/data/distractors.ts";
+export { generateProblems } from "./lib/data/generator.ts";
+export type { Dataset, Difficulty, Problem } from "./lib/data/problem.ts";
+export { DataError } from "./lib/data/read_problems.ts";
+
+export * from "./lib/schedules/anneal.ts";
+export * from "./lib/schedules/curriculum.ts";
+export * from "./lib/schedules/learning_rate.ts";
+
+export { answersMatch } from "./lib/rewards/answers_match.ts";
+export * from "./lib/rewards/composite.ts";
+export { confidence } from "./lib/rewards/confidence.ts";
+export { correctness } from "./lib/rewards/correctness.ts";
+export type * from "./lib/rewards/reward.ts";
+export { rubricJudge } from "./lib/rewards/rubric_judge.ts";
+export { traceStructure } from "./lib/rewards/trace_structure.ts";
+export { verbosity } from "./lib/rewards/verbosity.ts";
+
+export { ConfigError } from "./lib/config/config_error.ts";
+export { configToYaml } from "./lib/config/config_to_yaml.ts";
+export { loadConfig } from "./lib/config/load_config.ts";
+
+export { advantages } from "./lib/training/advantages.ts";
+export { advantagesByComponent } from "./lib/training/advantages_by_component.ts";
+export { algorithms } from "./lib/training/algorithms.ts";
+export { bestCheckpoint, CheckpointError, latestCheckpoint, loadCheckpoint, saveCheckpoint } from "./lib/training/checkpoint.ts";
+export { diagnose } from "./lib/training/diagnose.ts";
+export { klInReward } from "./lib/training/kl_in_reward.ts";
+export { policyLoss } from "./lib/training/policy_loss.ts";
+export type { CompletionRecord, StepMetrics, TrainingRun } from "./lib/training/run.ts";
+
+export { classifyFailure } from "./lib/stages/classify_failure.ts";
+export * from "./lib/stages/evaluate.ts";
+export type { Evaluation, EvaluationItem, Rate } from "./lib/stages/evaluation.ts";
+export * from "./lib/stages/grpo.ts";
+export * from "./lib/stages/sft.ts";
+export { calibration, majorityAtK, mcnemar, pairedBootstrap, passAtK, wilson } from "./lib/stages/statistics.ts";
+
+export { compare } from "./lib/report/compare.ts";
+export { accuracyFigure, calibrationFigure, failureFigure, passAtKFigure } from "./lib/report/evaluation_figures.ts";
+export { exportRun } from "./lib/report/export_run.ts";
+export { Figure } from "./lib/report/figure.ts";
+export { learningCurves } from "./lib/report/learning_curves.ts";
+export { loadRun } from "./lib/report/load_run.ts";
+export { OutputError } from "./lib/report/write_output.ts";
