@@ -106,6 +106,7 @@ Deno.test("exportRun() leaves the earlier result untouched when a part cannot be
   await Deno.writeTextFile(blocked, "");
   await assert.rejects(exportRun(join(blocked, "demo"), contents()), (error: Error) => {
     assert.ok(error instanceof OutputError && error.message.includes(`'${blocked}'`), error.message);
+    assert.doesNotMatch(error.message, /\.tmp/);
     return true;
   });
   await Deno.remove(dir, { recursive: true });
