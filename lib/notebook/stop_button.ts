@@ -1,3 +1,4 @@
+import { PlainError } from "../display/plain_error.ts";
 import { kernel } from "./kernel.ts";
 
 /** What a stage asks between two steps: has a person pressed ■ or Ctrl-C? */
@@ -12,7 +13,7 @@ export interface StopButton {
 }
 
 /** A person pressed stop twice, so the stage ended without finishing its step. */
-export class StoppedError extends Error {
+export class StoppedError extends PlainError {
   override name = "StoppedError";
 }
 
