@@ -1,6 +1,6 @@
 import { dirname, resolve } from "node:path";
 import { parse } from "@std/yaml";
-import { displayable } from "../report/displayable.ts";
+import { displayable } from "../display/displayable.ts";
 import { ConfigError } from "./config_error.ts";
 import { movePaths } from "./config_paths.ts";
 import { configToYaml } from "./config_to_yaml.ts";
