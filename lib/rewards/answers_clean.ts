@@ -25,6 +25,7 @@ const characters: Record<string, string> = {
   "≤": "\\le ",
   "≥": "\\ge ",
   "≠": "\\ne ",
+  "∅": "\\emptyset ",
   "≈": "=",
   "º": "°",
   "˚": "°",
@@ -114,10 +115,15 @@ const renamed: Record<string, string> = {
   approx: "=",
   quad: " ",
   qquad: " ",
+  varnothing: "\\emptyset ",
+  lt: "<",
+  gt: ">",
   euro: "€",
   pounds: "£",
-  bmatrix: "\\bmatrix",
 };
+
+/** Stands for \$ until the dollars that delimit are gone. */
+const money = "\u0001";
 
 const isLetter = (code: number) => (code >= 65 && code <= 90) || (code >= 97 && code <= 122);
 
@@ -136,7 +142,8 @@ function plainLatex(text: string): string {
         i++;
         if (next === "{" || next === "}") out.push("\\", next);
         else if (next === "\\") out.push("\\\\");
-        else if (next === "%" || next === "$" || next === "#" || next === "&" || next === "_") out.push(next);
+        else if (next === "$") out.push(money);
+        else if (next === "%" || next === "#" || next === "&" || next === "_") out.push(next);
         else if (next === "," || next === ";" || next === ":" || next === " ") out.push(" ");
         // \( \) \[ \] and \! only dress
         continue;
@@ -186,12 +193,12 @@ const prefix = /^(?:the |my |final |so |correct )*answer ?(?:is|:|=) ?/i;
  * ```
  */
 export function cleanAnswer(text: string): string {
-  let result = plainLatex(plainCharacters(text));
+  let result = plainLatex(plainCharacters(text.replace(/^(\*\*|__|`)(.*)\1$/s, "$2")));
   result = result.replaceAll("{,}", ",").replaceAll("^{\\circ}", "°").replaceAll("^\\circ", "°");
   result = result.replaceAll("^{°}", "°").replaceAll("^°", "°").replaceAll("**", "^");
   // An even number of dollars delimits mathematics; an odd one is money.
   if ((result.split("$").length - 1) % 2 === 0) result = result.replaceAll("$", " ");
-  result = result.replace(/\s+/g, " ").trim().replace(prefix, "");
+  result = result.replaceAll(money, "$").replace(/\s+/g, " ").trim().replace(prefix, "");
   // "18!" is a factorial, "Paris!" is not.
   while (/[.;,]$|\p{L}{2}!$/u.test(result)) result = result.slice(0, -1).trimEnd();
   return result.replace(/^(?:=|:) ?/, "");

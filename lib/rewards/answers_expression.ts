@@ -37,12 +37,12 @@ function screen(text: string): string | null {
   const named = text.replace(words, (_, before, name) => `${before}\\${name.toLowerCase()} `)
     .replace(/([\^_]) ?(\d{2,})/g, "$1{$2}"); // TeX reads 2^10 as 2^1·0; people don't
   const closers: string[] = [];
-  let tokens = 0, bars = 0, marks = 0, previous = "", out = "";
+  let tokens = 0, bars = 0, marks = 0, previous = "", raised = false, out = "";
   for (let i = 0; i < named.length; i++) {
     const character = named[i];
     if (character === " ") {
-      // The parser would read "18 19" as 1819.
-      if (/[\d.]/.test(previous) && /[\d.]/.test(named[i + 1] ?? "")) return null;
+      // The parser would read "18 19" as 1819; \log_2 3 is another matter.
+      if (/[\d.]/.test(previous) && /[\d.]/.test(named[i + 1] ?? "") && !raised) return null;
       out += " ";
       continue;
     }
@@ -86,6 +86,7 @@ function screen(text: string): string | null {
     } else if (!/[0-9a-zA-Z.]/.test(character)) return null;
     out += character === "*" ? "\\cdot " : token;
     if (token.length > 1) out += " ";
+    raised = previous === "^" || previous === "_";
     previous = token;
   }
   return closers.length === 0 && bars !== 1 ? out : null;
@@ -174,6 +175,9 @@ function value(node: Node, trial: number): Complex {
   }
   if (!Array.isArray(node)) return real(Number(node.num));
   const [name, ...rest] = node;
+  if (name === "Apply" && Array.isArray(rest[0]) && rest[0][0] === "InverseFunction" && rest.length === 2) {
+    return value([`Arc${String(rest[0][1]).toLowerCase()}`, rest[1]], trial);
+  }
   if (name === "Delimiter") return rest.length >= 1 ? value(rest[0], trial) : notANumber;
   const args = rest.map((argument) => value(argument, trial));
   const [a, b] = args;

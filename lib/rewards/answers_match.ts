@@ -1,6 +1,6 @@
 import { cleanAnswer } from "./answers_clean.ts";
 import { expressionsMatch } from "./answers_expression.ts";
-import { numbersMatch, parseNumber } from "./parse_number.ts";
+import { numbersMatch, parseNumber, withoutUnit } from "./parse_number.ts";
 
 /** Longer answers are compared as they stand: no honest answer is this long, and it bounds every later step. */
 const maxLength = 2000;
@@ -40,8 +40,8 @@ export function answersMatch(answer: string, reference: string): boolean {
 
 function match(a: string, b: string, depth: number): boolean {
   if (depth > 6) return a === b;
-  a = unwrap(a);
-  b = unwrap(b);
+  a = unwrap(a.trim());
+  b = unwrap(b.trim());
   const first = textKey(a), second = textKey(b);
   if (first !== "" && first === second) return true;
   const m = parseNumber(a), n = parseNumber(b);
@@ -62,6 +62,20 @@ function match(a: string, b: string, depth: number): boolean {
   if (p) return equalValues(p[0], b) && match(p[1], b, depth + 1);
   if (q) return false;
 
+  const x = comparison(a), y = comparison(b);
+  if (x || y) {
+    return x !== null && y !== null && x[1] === y[1] && match(x[0], y[0], depth + 1) &&
+      match(x[2], y[2], depth + 1);
+  }
+
+  const bareA = withoutUnit(a), bareB = withoutUnit(b);
+  if (bareA !== a || bareB !== b) {
+    // As for plain numbers: a unit on one side only is decoration.
+    const both = bareA !== a && bareB !== b &&
+      textKey(a.slice(bareA.length)) !== textKey(b.slice(bareB.length));
+    return !both && match(bareA, bareB, depth + 1);
+  }
+
   // Two texts with letters only are words: nothing to compute.
   if (!/[\\^_\d+*/|-]/.test(a + b) || !isMathematical(a) || !isMathematical(b)) return false;
   return expressionsMatch(a, b, n !== null);
@@ -78,7 +92,8 @@ function textKey(text: string): string {
     .replace(/([_^])\{(\w)\}/g, "$1$2")
     .replace(/_\{(\w+)\}/g, "_$1")
     .replace(/^(?:the|a|an) (?=\p{L}{2})/u, "")
-    .replace(/^[\s.,;:!?'"]+$/, "");
+    .replace(/^[\s.,;:!?'"]+$/, "")
+    .replace(/^\\\{\\\}$|^\{\}$/, "\\emptyset");
 }
 
 /** Letters come as variables, or as the names that the parser knows: a longer run is a word. */
@@ -218,6 +233,15 @@ function collectionsMatch(a: Collection, b: Collection, depth: number): boolean 
     if (at >= 0) left.splice(at, 1);
     return at >= 0;
   });
+}
+
+/** Both sides of one inequality, the smaller first. */
+function comparison(text: string): [string, "<" | "\\le", string] | null {
+  const parts = text.split(/(\\le(?![a-z])|\\ge(?![a-z])|<=?|>=?)/);
+  if (parts.length !== 3 || parts[0].trim() === "" || parts[2].trim() === "") return null;
+  const [left, sign, right] = parts.map((part) => part.trim());
+  const strict = sign === "<" || sign === ">" ? "<" : "\\le";
+  return sign[0] === "<" || sign === "\\le" ? [left, strict, right] : [right, strict, left];
 }
 
 /** Both sides of the one `=` or `∈` at the top level. */

@@ -105,10 +105,12 @@ const notUnits = new Set(
 
 const integer =
   /\d{1,3}(?:,\d{3})+(?![,\d])|\d{1,2}(?:,\d{2})+,\d{3}(?![,\d])|\d{1,3}(?:[ ']\d{3})+(?!\d)|\d+/y;
+/** 1.234,56 and 1.234.567; 1.234 is a decimal. */
+const european = /\d{1,3}(?:\.\d{3})+,\d+(?![.,\d])|\d{1,3}(?:\.\d{3}){2,}(?![.,\d])/y;
 const exponent = /e([+-]?\d{1,4})(?![\p{L}\d])| ?[*xX] ?10 ?\^ ?(?:\{ ?([+-]?\d{1,4}) ?\}|([+-]?\d{1,4}))/yui;
 const sign = /[+-] ?/y;
 const currencyBefore = /(?:us\$|usd|eur|gbp|inr|rs\.?|tk\.?|[$€£¥₹৳₩]) ?/yi;
-const unitText = /^[\p{L}°¢$€£¥₹৳₩'.()/^{}23 -]+$/u;
+const unitText = /^[\p{L}\p{M}°¢$€£¥₹৳₩'.()/^{}23 -]+$/u;
 
 type Fraction = { n: bigint; d: bigint; decimals: number | null; whole: boolean };
 
@@ -135,7 +137,17 @@ class Reader {
   }
 
   decimal(): Fraction | null {
-    const start = this.at;
+    const start = this.at, continental = this.match(european);
+    if (continental) {
+      const [whole, part = ""] = continental[0].replaceAll(".", "").split(",");
+      if (whole.length + part.length > maxDigits) return null;
+      return {
+        n: BigInt(whole + part),
+        d: 10n ** BigInt(part.length),
+        decimals: part.length,
+        whole: part === "",
+      };
+    }
     const digits = (this.match(integer)?.[0] ?? "").replace(/[, ']/g, "");
     let decimals: number | null = null, fraction = "", repeating = "";
     if (this.text[this.at] === ".") {
@@ -239,6 +251,17 @@ const knownUnit = (word: string) =>
   currencies[word] ?? currencies[singular(word)] ?? synonyms[word] ?? synonyms[singular(word)] ??
     singular(word);
 
+/** What is left of `10\\sqrt{3} cm` without a known unit at its end. */
+export function withoutUnit(text: string): string {
+  const match = /^(.*?\S) (?:(?:square|cubic|sq\.?|cu\.?) )?([a-z]+)(?:\^\{?[23]\}?)?$/i.exec(text);
+  if (!match) return text;
+  const unit = knownUnit(match[2].toLowerCase());
+  return match[2].length > 1 &&
+      (attached.has(unit) || unit in scales || unit === "unit" || unit === "radian" || unit === "rad")
+    ? match[1]
+    : text;
+}
+
 /** The canonical unit of what follows a number, `undefined` when it is no unit. */
 function readUnit(text: string, touching: boolean): string | undefined {
   if (text.length > 60 || !unitText.test(text)) return undefined;
@@ -308,10 +331,29 @@ export function parseNumber(text: string): ParsedNumber | null {
   }
   if (rest.trim() !== "") {
     const found = readUnit(rest.trim(), rest[0] !== " ");
-    if (found === undefined) return null;
+    if (found === undefined) return parseCompound(text);
     unit = unit === null || unit === found ? found : `${unit} ${found}`;
   }
   return { numerator: s * n, denominator: d, unit, percent, decimals: magnitude ? null : value.decimals };
+}
+
+/** `18 dollars and 50 cents`, `2 hours 30 minutes`: quantities of one dimension, the larger unit first. */
+function parseCompound(text: string): ParsedNumber | null {
+  const join = /[a-z°],? (?:and )?(?=\d)/i.exec(text);
+  if (!join) return null;
+  const first = parseNumber(text.slice(0, join.index + 1)),
+    second = parseNumber(text.slice(join.index + join[0].length));
+  const larger = first?.unit && scales[first.unit], smaller = second?.unit && scales[second.unit];
+  if (
+    !larger || !smaller || larger[0] !== smaller[0] || second.numerator < 0n || first.percent ||
+    second.percent
+  ) return null;
+  const ratio: [bigint, bigint] = [smaller[1] * larger[2], smaller[2] * larger[1]];
+  if (ratio[0] >= ratio[1]) return null;
+  const d = first.denominator * second.denominator * ratio[1];
+  const rest = second.numerator * ratio[0] * first.denominator;
+  const n = first.numerator * second.denominator * ratio[1] + (first.numerator < 0n ? -rest : rest);
+  return { ...first, numerator: n, denominator: d, decimals: null };
 }
 
 function parseWords(text: string): ParsedNumber | null {

@@ -159,6 +159,15 @@ const same: [string, string[]][] = [
   ["(A)", ["A", "a", "\\text{(A)}", "A."]],
   ["the Nile", ["Nile", "The Nile"]],
   ["3:4", ["3 : 4"]],
+  ["18.50", ["18 dollars and 50 cents", "$18.50"]],
+  ["2.5 hours", ["2 hours 30 minutes", "2 hours and 30 minutes", "150 minutes", "2½ hours"]],
+  ["1234.56", ["1.234,56", "1,234.56", "$1,234.56"]],
+  ["7", ["৭টি", "৭ টাকা", "**7**", "`7`", "$\\$7$", "5 + 2 = 7"]],
+  ["12\\pi", ["12\\pi \\text{ cm}^2", "12π cm", "12\\pi \\text{ square units}", "\\frac{24\\pi}{2}"]],
+  ["x \\le 5", ["x ≤ 5", "5 \\geq x", "x \\leq 5"]],
+  ["\\emptyset", ["∅", "\\{\\}", "\\varnothing"]],
+  ["\\log_2 3", ["\\log_{2} 3", "\\frac{\\ln 3}{\\ln 2}"]],
+  ["\\arctan 2", ["\\tan^{-1}(2)", "arctan(2)"]],
 ];
 
 /** Answer and reference that look alike and say something else. */
@@ -229,6 +238,14 @@ const different: [string, string][] = [
   ["Paris or London", "Paris"],
   ["Par", "Paris"],
   ["yes", "no"],
+  ["x<5", "x>5"],
+  ["x<5", "x\\le 5"],
+  ["2 hours 30 minutes", "2.3 hours"],
+  ["18 dollars and 50 cents", "68"],
+  ["18 dollars and 50 cents", "18"],
+  ["1.234", "1234"],
+  ["\\emptyset", "0"],
+  ["12\\pi cm", "12\\pi km"],
 ];
 
 Deno.test("answersMatch() knows each spelling as the same answer", () => {
