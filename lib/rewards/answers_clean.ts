@@ -198,7 +198,10 @@ export function cleanAnswer(text: string): string {
   result = result.replaceAll("^{°}", "°").replaceAll("^°", "°").replaceAll("**", "^");
   // An even number of dollars delimits mathematics; an odd one is money.
   if ((result.split("$").length - 1) % 2 === 0) result = result.replaceAll("$", " ");
-  result = result.replaceAll(money, "$").replace(/\s+/g, " ").trim().replace(prefix, "");
+  result = result.replaceAll(money, "$").replace(/\s+/g, " ").replaceAll(" ^", "^").trim().replace(
+    prefix,
+    "",
+  );
   // "18!" is a factorial, "Paris!" is not.
   while (/[.;,]$|\p{L}{2}!$/u.test(result)) result = result.slice(0, -1).trimEnd();
   return result.replace(/^(?:=|:) ?/, "");

@@ -1,6 +1,7 @@
 import { cleanAnswer } from "./answers_clean.ts";
 import { expressionsMatch } from "./answers_expression.ts";
-import { numbersMatch, parseNumber, withoutUnit } from "./parse_number.ts";
+import { numbersMatch, parseNumber } from "./parse_number.ts";
+import { withoutUnit } from "./read_unit.ts";
 
 /** Longer answers are compared as they stand: no honest answer is this long, and it bounds every later step. */
 const maxLength = 2000;

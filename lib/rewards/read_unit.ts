@@ -1,0 +1,158 @@
+import { isNumberWord } from "./number_words.ts";
+
+/** Currencies by what people write for them. */
+export const currencies: Record<string, string> = {
+  "us$": "$",
+  "usd": "$",
+  "$": "$",
+  "dollar": "$",
+  "buck": "$",
+  "€": "€",
+  "eur": "€",
+  "euro": "€",
+  "£": "£",
+  "gbp": "£",
+  "pound": "£",
+  "¥": "¥",
+  "yen": "¥",
+  "₹": "₹",
+  "rs": "₹",
+  "inr": "₹",
+  "rupee": "₹",
+  "৳": "৳",
+  "tk": "৳",
+  "taka": "৳",
+  "₩": "₩",
+};
+
+/** [dimension's base unit, numerator, denominator] of units that one may write instead of another. */
+export const scales: Record<string, [string, bigint, bigint]> = {
+  mm: ["m", 1n, 1000n],
+  cm: ["m", 1n, 100n],
+  m: ["m", 1n, 1n],
+  km: ["m", 1000n, 1n],
+  mg: ["g", 1n, 1000n],
+  g: ["g", 1n, 1n],
+  kg: ["g", 1000n, 1n],
+  ml: ["l", 1n, 1000n],
+  l: ["l", 1n, 1n],
+  s: ["s", 1n, 1n],
+  min: ["s", 60n, 1n],
+  h: ["s", 3600n, 1n],
+  day: ["s", 86400n, 1n],
+  week: ["s", 604800n, 1n],
+  "¢": ["$", 1n, 100n],
+  "$": ["$", 1n, 1n],
+};
+
+const synonyms: Record<string, string> = {
+  millimeter: "mm",
+  millimetre: "mm",
+  centimeter: "cm",
+  centimetre: "cm",
+  meter: "m",
+  metre: "m",
+  kilometer: "km",
+  kilometre: "km",
+  mile: "mi",
+  foot: "ft",
+  feet: "ft",
+  inch: "in",
+  inche: "in",
+  yard: "yd",
+  milligram: "mg",
+  gram: "g",
+  gramme: "g",
+  kilogram: "kg",
+  kilo: "kg",
+  lb: "lb",
+  ounce: "oz",
+  milliliter: "ml",
+  millilitre: "ml",
+  liter: "l",
+  litre: "l",
+  second: "s",
+  sec: "s",
+  minute: "min",
+  hour: "h",
+  hr: "h",
+  cent: "¢",
+  degree: "°",
+  deg: "°",
+};
+
+/** Units that may touch the number or be one letter: anything else there is a variable. */
+const attached = new Set([...Object.keys(scales), "°", "mi", "ft", "in", "yd", "lb", "oz", "mph", "kmh"]);
+
+/** Words after a number that make it something else than that number of things. */
+const notUnits = new Set(
+  ("and or not minus plus times to than if but except is are isn't aren't was were point squared cubed factorial " +
+    "pi root over by divided mod base no none from cos sin tan log ln sqrt negative e i").split(" "),
+);
+
+const unitText = /^[\p{L}\p{M}°¢$€£¥₹৳₩'.()/^{}23 -]+$/u;
+
+const singular = (word: string) =>
+  word.length > 3 && word.endsWith("s") && !word.endsWith("ss") ? word.slice(0, -1) : word;
+
+const knownUnit = (word: string) =>
+  currencies[word] ?? currencies[singular(word)] ?? synonyms[word] ?? synonyms[singular(word)] ??
+    singular(word);
+
+/**
+ * The canonical unit that a text after a number says, such as `km`, `$` or `hair clip`; `undefined` when it is no unit: it
+ * has other numbers, operators, or words that make it another number (`and`, `minus`, `squared`).
+ *
+ * @param touching No space stands between the number and the text: then only a known unit is one, not a variable.
+ * @example
+ * ```ts
+ * import { readUnit } from "./read_unit.ts";
+ * readUnit("kilometers", false); // "km"
+ * ```
+ */
+export function readUnit(text: string, touching: boolean): string | undefined {
+  if (text.length > 60 || !unitText.test(text)) return undefined;
+  const words = text.toLowerCase().split(" ").filter((word) => word !== "");
+  if (words.length > 6) return undefined;
+  const canonical: string[] = [];
+  for (let i = 0; i < words.length; i++) {
+    const word = words[i].replace(/[.()]/g, "");
+    if (word === "" || !/[\p{L}°¢$€£¥₹৳₩]/u.test(word)) return undefined;
+    if (notUnits.has(word) || word.split("-").some(isNumberWordButSecond)) return undefined;
+    const unit = knownUnit(word);
+    const known = attached.has(unit) || unit.includes("/") || unit.includes("^") || unit in scales ||
+      Object.hasOwn(currencies, word) || /[^a-z]/.test(unit);
+    if (i === 0 && touching && !(known && unit.length <= 5)) return undefined;
+    if (word.length === 1 && !known) return undefined;
+    if (/[23{}^]/.test(word) && !/^[a-z/]+\^?\{?[23]\}?(?:\/[a-z]+)?$/.test(word)) return undefined;
+    canonical.push(unit.replace(/[\^{}]/g, ""));
+  }
+  return canonical.join(" ");
+}
+
+const isNumberWordButSecond = (word: string) =>
+  word !== "second" && word !== "seconds" && !/^(?:quarter|third|half)/.test(word) && isNumberWord(word);
+
+/** What is left of `10\\sqrt{3} cm` without a known unit at its end. */
+export function withoutUnit(text: string): string {
+  const match = /^(.*?\S) (?:(?:square|cubic|sq\.?|cu\.?) )?([a-z]+)(?:\^\{?[23]\}?)?$/i.exec(text);
+  if (!match) return text;
+  const unit = knownUnit(match[2].toLowerCase());
+  return match[2].length > 1 &&
+      (attached.has(unit) || unit in scales || unit === "unit" || unit === "radian" || unit === "rad")
+    ? match[1]
+    : text;
+}
+
+/** Whether two units may stand for one quantity, and the factors that bring both to it. */
+export function commonScale(a: string | null, b: string | null): [bigint, bigint] | null {
+  if (a === null || b === null || a === b) return [1n, 1n];
+  const first = scales[a], second = scales[b];
+  if (first && second) {
+    return first[0] === second[0] ? [first[1] * second[2], second[1] * first[2]] : null;
+  }
+  // "hair clips" and "clips": the same thing said more or less fully.
+  const long = a.length > b.length ? a : b, short = long === a ? b : a;
+  const words = long.split(" ");
+  return short.split(" ").every((word) => words.includes(word)) ? [1n, 1n] : null;
+}
