@@ -28,6 +28,18 @@ export interface Product {
   accumulate?: boolean;
   /** Added to every row. [columns] */
   bias?: tf.TensorInfo;
+  /** The product is multiplied by this. @default 1 */
+  scale?: number;
+  /** a lies among wider rows: its first column there and their width. @default the whole rows */
+  withinA?: Columns;
+  /** The same for `out`. */
+  withinOut?: Columns;
+}
+
+/** Columns of a wider matrix. */
+export interface Columns {
+  first: number;
+  width: number;
 }
 
 /** Workgroup of side × side invocations, each with blocks × blocks squares of 4 × 4 results, `depth` of inner at a time. */
@@ -68,12 +80,17 @@ export function multiply(product: Product): void {
     sharedB,
     accumulate = false,
     bias,
+    scale = 1,
+    withinA = { first: 0, width: product.transposeA ? product.rows : product.inner },
+    withinOut = { first: 0, width: product.columns },
   } = product;
   const { side, blocks, depth } = chooseTiling(rows, columns, batch),
     size = side * blocks * 4,
     threads = side * side;
-  const fourA = (transposeA ? rows : inner) % 4 === 0, fourB = (transposeB ? inner : columns) % 4 === 0;
-  const fourOut = !transposeB && columns % 4 === 0;
+  const aligned = (...numbers: number[]) => numbers.every((number) => number % 4 === 0);
+  const fourA = aligned(transposeA ? rows : inner, withinA.first, withinA.width),
+    fourB = (transposeB ? inner : columns) % 4 === 0;
+  const fourOut = !transposeB && aligned(columns, withinOut.first, withinOut.width);
   const part = (binding: Binding, four: boolean): BoundPart => ({
     ...("dataId" in binding ? { tensor: binding } : binding),
     lanes: four ? 4 : 1,
@@ -87,10 +104,10 @@ export function multiply(product: Product): void {
   const columnOf = (block: number, j: number) =>
     transposeB ? `x + ${side * (4 * block + j)}` : `(${block * side} + x) * 4 + ${j}`;
   const reader = (name: string, four: boolean) => `
-fn read_${name}(base: i32, major: i32, minor: i32, majors: i32, minors: i32) -> vec4<f32> {
+fn read_${name}(base: i32, major: i32, minor: i32, majors: i32, minors: i32, width: i32) -> vec4<f32> {
   var value = vec4<f32>(0.0);
   if (major >= majors || minor >= minors) { return value; }
-  let at = base + major * minors + minor;
+  let at = base + major * width + minor;
   ${
     four
       ? `value = ${name}[at >> 2u];`
@@ -134,9 +151,14 @@ fn read_${name}(base: i32, major: i32, minor: i32, majors: i32, minors: i32) -> 
       inner,
       across: Math.ceil(columns / size),
       down: Math.ceil(rows / size),
-      stepA: sharedA ? 0 : rows * inner,
+      stepA: sharedA ? 0 : withinA.width * (transposeA ? inner : rows),
       stepB: sharedB ? 0 : columns * inner,
+      firstA: withinA.first,
+      widthA: withinA.width,
+      firstOut: withinOut.first,
+      widthOut: withinOut.width,
     },
+    floats: { scale },
     declarations: `
 var<workgroup> tileA: array<vec4<f32>, ${sizeA}>;
 var<workgroup> tileB: array<vec4<f32>, ${sizeB}>;
@@ -148,7 +170,7 @@ ${reader("b", fourB)}`,
   let firstColumn = (group % u.across) * ${size};
   let firstRow = ((group / u.across) % u.down) * ${size};
   let item = group / u.across / u.down;
-  let base_a = item * u.stepA;
+  let base_a = item * u.stepA + u.firstA;
   let base_b = item * u.stepB;
   ${times(blocks * 4 * blocks, (i) => `var c${i} = vec4<f32>(0.0);`)}
   for (var k = 0; k < u.inner; k += ${depth}) {
@@ -158,7 +180,7 @@ ${reader("b", fourB)}`,
         "tileA",
         strideA,
         !transposeA,
-        transposeA ? "u.inner, u.rows" : "u.rows, u.inner",
+        transposeA ? "u.inner, u.rows, u.widthA" : "u.rows, u.inner, u.widthA",
         "firstRow",
       )
     }
@@ -168,7 +190,7 @@ ${reader("b", fourB)}`,
         "tileB",
         strideB,
         transposeB,
-        transposeB ? "u.columns, u.inner" : "u.inner, u.columns",
+        transposeB ? "u.columns, u.inner, u.inner" : "u.inner, u.columns, u.columns",
         "firstColumn",
       )
     }
@@ -213,7 +235,7 @@ ${reader("b", fourB)}`,
     }
     workgroupBarrier();
   }
-  let base = item * u.rows * u.columns;
+  let base = item * u.rows * u.widthOut + u.firstOut;
   ${
       times(blocks * 4 * blocks, (n) => {
         const right = n % blocks, line = Math.floor(n / blocks), block = line >> 2, i = line & 3;
@@ -221,8 +243,8 @@ ${reader("b", fourB)}`,
         if (fourOut) {
           return `{ ${row} let column = firstColumn + ${columnOf(right, 0)};
     if (row < u.rows && column < u.columns) {
-      let at = (base + row * u.columns + column) >> 2u;
-      out[at] = c${n}${
+      let at = (base + row * u.widthOut + column) >> 2u;
+      out[at] = c${n} * u.scale${
             bias ? " + vec4<f32>(bias[column], bias[column + 1], bias[column + 2], bias[column + 3])" : ""
           }${accumulate ? " + out[at]" : ""};
     } }`;
@@ -231,8 +253,10 @@ ${reader("b", fourB)}`,
           times(4, (j) => `
     { let column = firstColumn + ${columnOf(right, j)};
       if (row < u.rows && column < u.columns) {
-        let at = base + row * u.columns + column;
-        out[at] = c${n}.${letters[j]}${bias ? " + bias[column]" : ""}${accumulate ? " + out[at]" : ""};
+        let at = base + row * u.widthOut + column;
+        out[at] = c${n}.${letters[j]} * u.scale${bias ? " + bias[column]" : ""}${
+            accumulate ? " + out[at]" : ""
+          };
       } }`)
         } }`;
       })
