@@ -1,0 +1,111 @@
+import * as tf from "@tensorflow/tfjs";
+import { headsBackward, headsForward, type HeadsNumbers } from "../../../lib/kernels/webgpu/heads.ts";
+import { rmsNormBackward, rmsNormForward } from "../../../lib/kernels/webgpu/rms_norm.ts";
+import { rope } from "../../../lib/kernels/webgpu/rope.ts";
+import { assertClose, integers, normal, testOnWebgpu, type Values, valuesOn } from "./on_webgpu.ts";
+
+const batch = 2, heads = 4, kvHeads = 2;
+
+function tables(positions: number, half: number): Values[] {
+  const angles = normal([positions, half], 9);
+  return [Math.cos, Math.sin].map((f) => ({ ...angles, data: Float32Array.from(angles.data, (x) => f(x)) }));
+}
+
+for (
+  const { headDim, length, normed } of [{ headDim: 6, length: 5, normed: true }, {
+    headDim: 132,
+    length: 9,
+    normed: true,
+  }, { headDim: 8, length: 3, normed: false }]
+) {
+  testOnWebgpu(
+    `headsForward() and headsBackward() agree with split, norm and rope for heads of ${headDim}, normed ${normed}`,
+    async () => {
+      const widths = [heads, kvHeads, kvHeads].map((count) => count * headDim);
+      const packed = normal([batch * length, widths[0] + widths[1] + widths[2]], 1),
+        dpacked = normal(packed.shape, 2);
+      const inputs = [
+        packed,
+        dpacked,
+        normal([headDim], 3),
+        normal([headDim], 4),
+        ...tables(length, headDim / 2),
+      ];
+      const numbers = { epsilon: 1e-5, addOne: true };
+      // each of these kernels has its own test against tfjs-core
+      const expected = await valuesOn("webgpu", inputs, (packed, dpacked, queryNorm, keyNorm, cos, sin) => {
+        const all = tf.split(packed, widths, 1), gradients = tf.split(dpacked, widths, 1);
+        const results: tf.Tensor[] = [], parts: tf.Tensor[] = [], norms: tf.Tensor[] = [];
+        for (const [i, norm] of [queryNorm, keyNorm].entries()) {
+          const shape = [batch, length, i ? kvHeads : heads, headDim] as [number, number, number, number];
+          const x = all[i].reshape([-1, headDim]), y = normed ? rmsNormForward(x, norm, numbers).y : x;
+          results.push(rope(y.reshape(shape), cos, sin));
+          const dy = rope(gradients[i].reshape(shape), cos, sin, { inverse: true }).reshape([-1, headDim]);
+          const { dx, dw } = rmsNormBackward(dy, x, norm, numbers);
+          parts.push((normed ? dx : dy).reshape([batch * length, -1]));
+          if (normed) norms.push(dw);
+        }
+        return [...results, all[2], tf.concat([...parts, gradients[2]], 1), ...norms];
+      });
+      const actual = await valuesOn("webgpu", inputs, (packed, dpacked, queryNorm, keyNorm, cos, sin) => {
+        const plan: HeadsNumbers = {
+          batch,
+          heads,
+          kvHeads,
+          headDim,
+          cos,
+          sin,
+          ...numbers,
+          ...(normed ? { queryNorm, keyNorm } : {}),
+        };
+        const { q, k, v } = headsForward(packed, plan);
+        const [dq, dk, dv] = tf.split(dpacked, widths, 1).map((x, i) =>
+          x.reshape([batch, length, i ? kvHeads : heads, headDim]) as tf.Tensor4D
+        );
+        const { dpacked: result, dqueryNorm, dkeyNorm } = headsBackward(
+          { q: dq, k: dk, v: dv },
+          packed,
+          plan,
+        );
+        return [q, k, v, result, ...(dqueryNorm && dkeyNorm ? [dqueryNorm, dkeyNorm] : [])];
+      });
+      assertClose(actual, expected, 1e-5);
+    },
+  );
+}
+
+testOnWebgpu(
+  "headsForward() writes keys and values into the cache, at positions counted from each row's start",
+  async () => {
+    const headDim = 4, capacity = 6, offset = 3, starts = [0, 2];
+    const packed = normal([batch, (heads + 2 * kvHeads) * headDim], 1),
+      cache = normal([batch, capacity, kvHeads, headDim], 2);
+    const inputs = [packed, cache, cache, ...tables(8, headDim / 2), integers(starts)];
+    const actual = await valuesOn("webgpu", inputs, (packed, keys, values, cos, sin, starts) => {
+      const numbers = { batch, heads, kvHeads, headDim, epsilon: 0, addOne: false, cos, sin, offset, starts };
+      const { q } = headsForward(packed, numbers, { keys, values });
+      return [q, keys, values];
+    });
+    const [, , , cos, sin] = inputs,
+      expected = [
+        new Float32Array(batch * heads * headDim),
+        cache.data.slice(),
+        cache.data.slice(),
+      ] as Float32Array[];
+    for (let b = 0; b < batch; b++) {
+      for (let slot = 0; slot < heads + 2 * kvHeads; slot++) {
+        const x = packed.data.subarray((b * 8 + slot) * headDim, (b * 8 + slot + 1) * headDim),
+          position = offset - starts[b];
+        const turned = Array.from(x, (value, i) => {
+          const at = position * 2 + i % 2, other = x[(i + 2) % 4];
+          return value * cos.data[at] + (i < 2 ? -1 : 1) * other * sin.data[at];
+        });
+        if (slot < heads) expected[0].set(turned, (b * heads + slot) * headDim);
+        else if (slot < heads + kvHeads) {
+          expected[1].set(turned, ((b * capacity + offset) * kvHeads + slot - heads) * headDim);
+        } else expected[2].set(x, ((b * capacity + offset) * kvHeads + slot - heads - kvHeads) * headDim);
+      }
+    }
+    assertClose(actual, expected, 1e-6);
+  },
+);
