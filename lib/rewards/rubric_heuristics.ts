@@ -7,11 +7,15 @@ import type { RubricScores } from "./rubric.ts";
 /** What is looked at of a completion: beyond it a score would only reward length. */
 const maxLength = 4000;
 
+const ascii = (text: string) => text.replace(/[০-৯]/g, (digit) => String(digit.charCodeAt(0) - 0x9e6));
+
 const numbersOf = (text: string) =>
-  new Set((text.match(/\d[\d,]*(?:\.\d+)?/g) ?? []).map((number) => Number(number.replaceAll(",", ""))));
+  new Set(
+    (ascii(text).match(/\d[\d,]*(?:\.\d+)?/g) ?? []).map((number) => Number(number.replaceAll(",", ""))),
+  );
 
 const steps = (reasoning: string) =>
-  reasoning.split(/[.!?](?=\s|$)|\n/).map((step) => step.trim()).filter((step) => step !== "");
+  reasoning.split(/[.!?।](?=\s|$)|\n/).map((step) => step.trim()).filter((step) => step !== "");
 
 const share = (parts: number, whole: number) => whole === 0 ? 0 : parts / whole;
 
@@ -26,7 +30,8 @@ const share = (parts: number, whole: number) => whole === 0 ? 0 : parts / whole;
  *   something new;
  * - step clarity, 10: 10 · the share of steps of 10 to 200 characters, halved below two steps or above twelve.
  *
- * Without reasoning only the answer's correctness earns points.
+ * Without reasoning, or when the question has numbers and the reasoning uses none of them, only the answer's correctness and the
+ * order of the tags earn points: padding is not reasoning.
  *
  * @example
  * ```ts
@@ -46,13 +51,15 @@ export function rubricHeuristics({ completion, problem }: RewardSample): RubricS
   if (!/[\p{L}\p{N}]/u.test(text)) return scores;
 
   const equations = checkArithmetic(text), asked = numbersOf(problem.question.slice(0, maxLength));
-  const used = numbersOf(text);
+  const used = numbersOf(text), shared = [...asked].filter((number) => used.has(number)).length;
+  scores.traceCoherence = wellFormed ? 10 : 0;
+  if (asked.size > 0 && shared === 0) return scores;
   scores.reasoningQuality = equations.length > 0
     ? 20 * share(equations.filter(({ holds }) => holds).length, equations.length)
     : asked.size === 0
     ? 10
     : 0;
-  scores.reasoningQuality += 10 * share([...asked].filter((number) => used.has(number)).length, asked.size);
+  scores.reasoningQuality += 10 * share(shared, asked.size);
   const given = numbersOf(answer ?? ""), last = list.at(-1) ?? "";
   const named = given.size > 0
     ? [...given].every((number) => numbersOf(last).has(number))
@@ -60,7 +67,7 @@ export function rubricHeuristics({ completion, problem }: RewardSample): RubricS
   if (named) scores.reasoningQuality += 10;
 
   const fresh = new Set(list.map((step) => step.toLowerCase().replace(/\s+/g, " "))).size;
-  scores.traceCoherence = (wellFormed ? 10 : 0) + 10 * share(fresh, list.length);
+  scores.traceCoherence += 10 * share(fresh, list.length);
 
   const clear = list.filter(({ length }) => length >= 10 && length <= 200).length;
   scores.stepClarity = 10 * share(clear, list.length) * (list.length >= 2 && list.length <= 12 ? 1 : 0.5);
