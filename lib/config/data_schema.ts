@@ -68,7 +68,9 @@ export const dataSchema = z.strictObject({
     "Seed of the generator, of distractors and of order. Default: the run's.",
   ),
   train: z.array(source).min(1).describe("Where training problems come from; sources are joined."),
-  test: z.array(source).min(1).describe("Where test problems come from; what is also in train is taken out of train."),
+  test: z.array(source).min(1).describe(
+    "Where test problems come from; what is also in train is taken out of train.",
+  ),
 });
 
 export type DataOptions = z.output<typeof dataSchema>;

@@ -36,6 +36,12 @@ const component = {
     ),
     timeoutMs: z.int().min(1).default(30_000).describe("Longest wait for one reply. Default 30000."),
     retries: z.int().min(0).default(3).describe("Further attempts after 429, 5xx or a bad reply. Default 3."),
+    backoffMs: z.int().min(0).default(500).describe(
+      "Wait before the first further attempt, then doubled. Default 500.",
+    ),
+    responseFormat: z.enum(["json_schema", "json_object", "none"]).default("json_schema").describe(
+      "How the reply's form is asked for; older servers know only the latter two. Default json_schema.",
+    ),
     concurrency: z.int().min(1).default(4).describe("Requests under way at once. Default 4."),
     cache: z.string().min(1).nullable().default(null).describe(
       "Folder of replies kept by content. Default null: none.",

@@ -132,6 +132,43 @@ Deno.test("settings are validated together", () => {
   );
 });
 
+Deno.test("whatever stands in an option, parseOptions() accepts it or names the option", () => {
+  const junk = [
+    NaN,
+    Infinity,
+    -1,
+    0.5,
+    "x",
+    "",
+    true,
+    null,
+    [],
+    {},
+    [{}],
+    { kind: "linear" },
+    { kind: {} },
+    () => 1,
+  ];
+  let refused = 0;
+  for (const schema of [sftSchema, evaluateSchema, grpoSchema]) {
+    for (const key of Object.keys(parseOptions(schema as typeof sftSchema, {}, "stage"))) {
+      for (const value of junk) {
+        try {
+          parseOptions(schema as typeof sftSchema, { [key]: value } as never, "stage");
+        } catch (error) {
+          assert.ok(error instanceof ConfigError, `${key}: ${error}`);
+          assert.ok(
+            error.problems.some(({ path }) => path.split(/[.[]/)[0] === key),
+            `${key}: ${error.message}`,
+          );
+          refused++;
+        }
+      }
+    }
+  }
+  assert.ok(refused > 400, String(refused));
+});
+
 Deno.test("nearest() finds slips and stays silent on strangers", () => {
   const keys = ["learningRate", "beta", "maxTokens"];
   assert.equal(nearest("learning_rate", keys), "learningRate");
