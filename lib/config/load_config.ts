@@ -23,7 +23,8 @@ function withSeeds(config: unknown): unknown {
   const result: Record<string, unknown> = { ...config };
   if (result.seed === undefined) return result;
   for (const section of seeded) {
-    const options = result[section] ?? (section === "model" || section === "data" ? undefined : {});
+    const stage = section !== "model" && section !== "data";
+    const options = result[section] === undefined && stage ? {} : result[section];
     if (typeof options === "object" && options !== null) result[section] = { seed: result.seed, ...options };
   }
   return result;

@@ -182,7 +182,9 @@ function candidates(schema: Schema, path: PropertyKey[], value: unknown): Def[] 
 }
 
 function keysAt(schema: Schema, path: PropertyKey[], value: unknown): string[] {
-  const objects = candidates(schema, path, value).filter((def) => def.type === "object");
+  const all = candidates(schema, path, value), objects = all.filter((def) => def.type === "object");
+  const record = all.find((def) => def.type === "record" && def.keyType._zod.def.type === "enum");
+  if (record) return Object.keys(record.keyType._zod.def.entries);
   // Of a union's members, the one that its discriminator names.
   const fitting = objects.filter((def) =>
     Object.entries(def.shape as Record<string, Schema>).every(([key, member]) => {

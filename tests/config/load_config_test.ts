@@ -113,7 +113,7 @@ Deno.test("loadConfig() lists every problem of a file at once", async () => {
     await Deno.writeTextFile(
       file,
       "version: 1\nname: x y\nmodle: { path: m }\ndata: { train: [], test: [{ source: generator, cuont: 1 }] }\n" +
-        "grpo: { generations: 1, learnin_rate: 1 }\ncurriculum: { kind: fixd, phases: [] }\n",
+        "sft: null\ngrpo: { generations: 1, learnin_rate: 1 }\ncurriculum: { kind: fixd, phases: [] }\n",
     );
     const error = await loadConfig(file).then(() => null, (error) => error);
     assert.ok(error instanceof ConfigError);
@@ -122,10 +122,10 @@ Deno.test("loadConfig() lists every problem of a file at once", async () => {
     assert.equal(found["data.test[0].cuont"].nearest, "count");
     assert.equal(found["grpo.learnin_rate"].nearest, "learningRate");
     assert.equal(found["curriculum.kind"].nearest, "fixed");
-    for (const path of ["name", "model", "data.train", "data.test[0].count", "grpo.generations"]) {
+    for (const path of ["name", "sft", "model", "data.train", "data.test[0].count", "grpo.generations"]) {
       assert.ok(path in found, `${path} is missing from ${Object.keys(found)}`);
     }
-    assert.match(error.message, /bad\.yaml: 9 problems\n/);
+    assert.match(error.message, /bad\.yaml: 10 problems\n/);
   });
 });
 

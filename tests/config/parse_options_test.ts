@@ -2,7 +2,14 @@ import assert from "node:assert/strict";
 import { ConfigError } from "../../lib/config/config_error.ts";
 import { nearest } from "../../lib/config/nearest.ts";
 import { parseOptions } from "../../lib/config/parse_options.ts";
-import { evaluateSchema, grpoSchema, rewardSchema, runSchema, sftSchema } from "../../lib/config/schema.ts";
+import {
+  dataSchema,
+  evaluateSchema,
+  grpoSchema,
+  rewardSchema,
+  runSchema,
+  sftSchema,
+} from "../../lib/config/schema.ts";
 
 const problems = (work: () => unknown) => {
   try {
@@ -74,6 +81,16 @@ Deno.test("parseOptions() points into schedules, lists and unions", () => {
     ["components.trace.weight.to", undefined],
     ["components.trace.weight.too", "to"],
   ]);
+  const shares = { source: "generator", count: 1, difficulty: { esay: 1 } };
+  assert.deepEqual(
+    problems(() => parseOptions(dataSchema, { train: [shares], test: [shares] } as never, "data")).map((
+      each,
+    ) => [
+      each.path,
+      each.nearest,
+    ]),
+    [["train[0].difficulty.esay", "easy"], ["test[0].difficulty.esay", "easy"]],
+  );
   const data = problems(() =>
     parseOptions(runSchema, {
       version: 1,
