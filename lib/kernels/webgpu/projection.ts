@@ -27,15 +27,22 @@ export interface LinearGradients {
   b?: tf.Tensor2D;
 }
 
-/** x [rows, in] → [rows, Σ out]. The caller disposes of the result. */
-export function projectForward(x: tf.Tensor2D, linears: readonly LinearTensors[]): tf.Tensor2D {
+/**
+ * x [rows, in] → [rows, Σ out], a new tensor that the caller disposes of, or added to `onto` in place: the residual sum of
+ * a decoder without a pass of its own.
+ */
+export function projectForward(
+  x: tf.Tensor2D,
+  linears: readonly LinearTensors[],
+  onto?: tf.Tensor2D,
+): tf.Tensor2D {
   const [rows, inner] = x.shape, width = linears.reduce((sum, { weight }) => sum + weight.shape[0], 0);
-  const y = output<tf.Tensor2D>([rows, width]);
+  const y = onto ?? output<tf.Tensor2D>([rows, width]);
   let first = 0;
   for (const { weight, bias, lora } of linears) {
     const columns = weight.shape[0],
       to = { out: y, rows, columns, transposeB: true, withinOut: { first, width } };
-    multiply({ a: x, b: weight, inner, bias, ...to });
+    multiply({ a: x, b: weight, inner, bias, accumulate: onto !== undefined, ...to });
     if (lora) {
       const low = lowRank(x, lora.a);
       multiply({ a: low, b: lora.b, inner: lora.a.shape[0], accumulate: true, scale: lora.scale, ...to });

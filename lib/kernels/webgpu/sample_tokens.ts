@@ -16,6 +16,8 @@ export interface SampleTokensNumbers {
   topP?: number;
   /** Keep tokens at least this fraction as likely as the most likely; 0: all. @default 0 */
   minP?: number;
+  /** Logits become c·tanh(logit/c) first (Gemma 2); 0: none. @default 0 */
+  softcap?: number;
   /** A seed a row, int32 [rows]: it names the row's random sequence. */
   seeds: tf.Tensor1D;
   /** Position of the token in its completion, the same for all rows. */
@@ -31,7 +33,7 @@ const groupSize = 256;
  */
 export function sampleTokens(
   logits: tf.Tensor2D,
-  { temperature = 1, topK = 0, topP = 1, minP = 0, seeds, counter }: SampleTokensNumbers,
+  { temperature = 1, topK = 0, topP = 1, minP = 0, softcap = 0, seeds, counter }: SampleTokensNumbers,
 ): { ids: tf.Tensor1D; logprob: tf.Tensor1D } {
   const [rows, vocabulary] = logits.shape, greedy = temperature === 0;
   const byCount = !greedy && topK > 0 && topK < vocabulary,
@@ -39,13 +41,13 @@ export function sampleTokens(
     byRatio = !greedy && minP > 0;
   const ids = output<tf.Tensor1D>([rows], "int32"), logprob = output<tf.Tensor1D>([rows]);
   launch({
-    key: `sample_tokens/${[greedy, byCount, byMass, byRatio]}`,
+    key: `sample_tokens/${[greedy, byCount, byMass, byRatio, softcap > 0]}`,
     workgroupSize: groupSize,
     groups: rows,
     reads: { logits, seeds },
     writes: { ids, logprob },
     ints: { vocabulary, topK, counter },
-    floats: { beta: greedy ? 1 : 1 / temperature, topP, logMinP: Math.log(Math.max(minP, 1e-38)) },
+    floats: { beta: greedy ? 1 : 1 / temperature, topP, softcap, logMinP: Math.log(Math.max(minP, 1e-38)) },
     declarations: `
 var<workgroup> values: array<f32, ${groupSize}>;
 var<workgroup> places: array<i32, ${groupSize}>;
@@ -77,6 +79,11 @@ fn largest(value: f32, place: i32, lane: i32) -> i32 {
   }
   return places[0];
 }
+fn scaled(at: i32) -> f32 {
+  return ${
+      softcap > 0 ? "u.softcap * tanh(clamp(logits[at] / u.softcap, -15.0, 15.0))" : "logits[at]"
+    } * u.beta;
+}
 fn pcg(x: u32) -> u32 {
   let state = x * 747796405u + 2891336453u;
   let word = ((state >> ((state >> 28u) + 4u)) ^ state) * 277803737u;
@@ -102,13 +109,13 @@ fn value_of(key: u32) -> f32 {
   var top = -3e38;
   var place = u.vocabulary;
   for (var i = lane; i < u.vocabulary; i += ${groupSize}) {
-    let z = logits[base + i] * u.beta;
+    let z = scaled(base + i);
     if (z > top) { top = z; place = i; }
   }
   place = largest(top, place, lane);
   top = values[0];
   var own = 0.0;
-  for (var i = lane; i < u.vocabulary; i += ${groupSize}) { own += exp(logits[base + i] * u.beta - top); }
+  for (var i = lane; i < u.vocabulary; i += ${groupSize}) { own += exp(scaled(base + i) - top); }
   let mass = total(own, lane);
   ${greedy ? "" : "var floor_value = -3e38;"}
   ${
@@ -118,7 +125,7 @@ fn value_of(key: u32) -> f32 {
   for (var bit = 31; bit >= 0; bit--) {
     let tried = count_key | (1u << u32(bit));
     own = 0.0;
-    for (var i = lane; i < u.vocabulary; i += ${groupSize}) { if (key_of(logits[base + i] * u.beta) >= tried) { own += 1.0; } }
+    for (var i = lane; i < u.vocabulary; i += ${groupSize}) { if (key_of(scaled(base + i)) >= tried) { own += 1.0; } }
     if (total(own, lane) >= f32(u.topK)) { count_key = tried; }
   }
   floor_value = value_of(count_key);`
@@ -129,7 +136,7 @@ fn value_of(key: u32) -> f32 {
         ? `
   var kept = 0.0;
   for (var i = lane; i < u.vocabulary; i += ${groupSize}) {
-    let z = logits[base + i] * u.beta;
+    let z = scaled(base + i);
     if (z >= floor_value) { kept += exp(z - top); }
   }
   let wanted = u.topP * total(kept, lane);
@@ -139,7 +146,7 @@ fn value_of(key: u32) -> f32 {
     let tried = mass_key | (1u << u32(bit));
     own = 0.0;
     for (var i = lane; i < u.vocabulary; i += ${groupSize}) {
-      let z = logits[base + i] * u.beta;
+      let z = scaled(base + i);
       if (key_of(z) >= max(tried, least)) { own += exp(z - top); }
     }
     if (total(own, lane) >= wanted) { mass_key = tried; }
@@ -154,7 +161,7 @@ fn value_of(key: u32) -> f32 {
   place = u.vocabulary;
   let seed = u32(seeds[group]);
   for (var i = lane; i < u.vocabulary; i += ${groupSize}) {
-    let z = logits[base + i] * u.beta;
+    let z = scaled(base + i);
     if (z >= floor_value) {
       let score = z + gumbel(seed, u32(i));
       if (score > best) { best = score; place = i; }
@@ -164,7 +171,7 @@ fn value_of(key: u32) -> f32 {
     }
   if (lane == 0) {
     ids[group] = place;
-    logprob[group] = logits[base + place] * u.beta - top - log(mass);
+    logprob[group] = scaled(base + place) - top - log(mass);
   }`,
   });
   return { ids, logprob };

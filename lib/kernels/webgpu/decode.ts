@@ -1,0 +1,332 @@
+/**
+ * Decoding on WebGPU with everything on the device: one prefill a prompt shared by its completions, keys and values
+ * written in place, the drawn token fed back without a read. The host looks every few tokens, in one read-back of at
+ * least 10 ms whatever its size, and drops finished rows from the batch.
+ *
+ * Prompts of different length are padded on the left, so that all rows stand at the same place of their caches; padding
+ * is masked, and positions are counted from each prompt's start. Launches a token and layer: 14 for Gemma 3, 12 for
+ * Llama, two more for each adapted linear layer.
+ */
+import * as tf from "@tensorflow/tfjs-core";
+import { attentionForward } from "./attention.ts";
+import { embeddingForward } from "./embedding.ts";
+import { type GatedActivation, gatedPackedForward } from "./gated_activation.ts";
+import { headsForward, type HeadsNumbers, type KeyValueCache } from "./heads.ts";
+import { launch, output } from "./program.ts";
+import { type LinearTensors, projectForward } from "./projection.ts";
+import { rmsNormForward } from "./rms_norm.ts";
+import { sampleTokens } from "./sample_tokens.ts";
+
+/** One decoder layer. */
+export interface LayerTensors {
+  inputNorm: tf.Tensor1D;
+  query: LinearTensors;
+  key: LinearTensors;
+  value: LinearTensors;
+  queryNorm?: tf.Tensor1D;
+  keyNorm?: tf.Tensor1D;
+  output: LinearTensors;
+  /** After attention, before the residual sum (Gemma). */
+  postAttentionNorm?: tf.Tensor1D;
+  mlpNorm: tf.Tensor1D;
+  gate: LinearTensors;
+  up: LinearTensors;
+  down: LinearTensors;
+  postMlpNorm?: tf.Tensor1D;
+  /** Rotary tables [positions, headDim/2]. */
+  cos: tf.Tensor2D;
+  sin: tf.Tensor2D;
+  /** Sliding window in tokens; 0: all. */
+  window: number;
+}
+
+/** A whole decoder. */
+export interface DecoderTensors {
+  layers: LayerTensors[];
+  /** [vocabulary, hidden] */
+  embedding: tf.Tensor2D;
+  /** [vocabulary, hidden] */
+  head: tf.Tensor2D;
+  finalNorm: tf.Tensor1D;
+  heads: number;
+  kvHeads: number;
+  headDim: number;
+  epsilon: number;
+  addOne: boolean;
+  embeddingScale: number;
+  queryScale: number;
+  /** 0: none. */
+  attentionSoftcap: number;
+  /** 0: none. */
+  finalSoftcap: number;
+  activation: GatedActivation;
+}
+
+/** What to draw. */
+export interface DecodeNumbers {
+  /** Completions a prompt. */
+  n: number;
+  maxTokens: number;
+  /** 0 takes the most likely token. */
+  temperature: number;
+  topK: number;
+  topP: number;
+  minP: number;
+  /** One a completion, prompt by prompt. */
+  seeds: Int32Array;
+  eosIds: readonly number[];
+  /** @default 16 */
+  tokensBetweenLooks?: number;
+  /** Asked at each look whether a completion should end. */
+  stop?: (tokens: number[]) => boolean;
+  /** Called at each look with the number of tokens so far. */
+  onProgress?: (tokens: number) => void;
+  signal?: AbortSignal;
+}
+
+/** One completion. */
+export interface DecodedTokens {
+  /** The end token is the last one, when there is one. */
+  tokens: number[];
+  /** log p of each token at the temperature (1 when greedy), in nats. */
+  logprobs: number[];
+}
+
+/** Below this share of unfinished rows the batch is packed anew: copying the caches costs about a token. */
+const packBelow = 0.75;
+
+/** Draws `n` completions of each prompt. Leaves no tensor behind. */
+export async function decode(
+  model: DecoderTensors,
+  prompts: readonly (readonly number[])[],
+  numbers: DecodeNumbers,
+): Promise<DecodedTokens[]> {
+  const { n, maxTokens, seeds, eosIds, tokensBetweenLooks = 16, stop, onProgress, signal } = numbers;
+  const longest = Math.max(...prompts.map((prompt) => prompt.length)), capacity = longest + maxTokens;
+  const results: DecodedTokens[] = prompts.flatMap(() =>
+    Array.from({ length: n }, () => ({ tokens: [], logprobs: [] }))
+  );
+  const finished = new Uint8Array(results.length);
+  let rows = results.map((_, row) => row), batch = tf.tidy(() => prefill(model, prompts, capacity, numbers));
+  try {
+    for (let made = 0; made < maxTokens; made += tokensBetweenLooks) {
+      const count = Math.min(tokensBetweenLooks, maxTokens - made);
+      // tokens, then the bits of their log-probabilities: one read-back
+      const history = output([2 * rows.length * count], "int32");
+      for (let step = 0; step < count; step++) {
+        const counter = made + step, position = longest + counter, { hidden } = batch;
+        batch.hidden = tf.tidy(() => {
+          const ids = draw(model, batch, numbers, { history, step, count, counter });
+          return counter + 1 < maxTokens
+            ? layers(model, ids, { ...batch, offset: position }, batch.caches)
+            : hidden.clone();
+        });
+        hidden.dispose();
+      }
+      const words = await history.data() as Int32Array,
+        reals = new Float32Array(words.buffer, words.byteOffset, words.length);
+      history.dispose();
+      for (const [place, row] of rows.entries()) {
+        const { tokens, logprobs } = results[row];
+        for (let i = 0; i < count && !finished[row]; i++) {
+          tokens.push(words[place * count + i]);
+          logprobs.push(reals[(rows.length + place) * count + i]);
+          if (eosIds.includes(tokens[tokens.length - 1])) finished[row] = 1;
+        }
+        if (!finished[row] && stop?.(tokens)) finished[row] = 1;
+      }
+      onProgress?.(results.reduce((sum, { tokens }) => sum + tokens.length, 0));
+      const left = [...rows.keys()].filter((place) => !finished[rows[place]]);
+      if (left.length === 0 || signal?.aborted) break;
+      if (left.length <= packBelow * rows.length) {
+        const whole = batch, filled = longest + made + count;
+        batch = tf.tidy(() => chosen(whole, left, capacity, filled));
+        release(whole);
+        rows = left.map((place) => rows[place]);
+      }
+    }
+    return results;
+  } finally {
+    release(batch);
+  }
+}
+
+/** The rows under way. `hidden` [rows, width] is what the next token is drawn from. A type, so that `tf.tidy` takes it. */
+type Batch = {
+  hidden: tf.Tensor2D;
+  starts: tf.Tensor1D;
+  seeds: tf.Tensor1D;
+  caches: { keys: tf.Tensor4D; values: tf.Tensor4D }[];
+};
+
+/** Runs each prompt once and gives each of its completions a copy of the caches. */
+function prefill(
+  model: DecoderTensors,
+  prompts: readonly (readonly number[])[],
+  capacity: number,
+  { n, seeds }: DecodeNumbers,
+): Batch {
+  const longest = Math.max(...prompts.map((prompt) => prompt.length)),
+    missing = prompts.map((prompt) => longest - prompt.length);
+  const ints = (values: number[] | Int32Array) => tf.tensor1d(values, "int32");
+  /** One value a completion. */
+  const each = (f: (prompt: number) => number) =>
+    ints(prompts.flatMap((_, prompt) => Array<number>(n).fill(f(prompt))));
+  const padded = ints(prompts.flatMap((prompt, i) => [...Array<number>(missing[i]).fill(0), ...prompt]));
+  const caches: KeyValueCache[] = [], x = layers(model, padded, { starts: ints(missing), offset: 0 }, caches);
+  const sources = each((prompt) => prompt);
+  return {
+    hidden: embeddingForward(each((prompt) => (prompt + 1) * longest - 1), x, 1),
+    starts: each((prompt) => missing[prompt]),
+    seeds: ints(seeds),
+    caches: caches.map(({ keys, values }) => ({
+      keys: copyRows(keys, sources, capacity, longest),
+      values: copyRows(values, sources, capacity, longest),
+    })),
+  };
+}
+
+function release({ hidden, starts, seeds, caches }: Batch): void {
+  tf.dispose([hidden, starts, seeds, ...caches.flatMap(({ keys, values }) => [keys, values])]);
+}
+
+/** Some rows of a batch, of which `filled` positions of the caches matter. */
+function chosen(
+  { hidden, starts, seeds, caches }: Batch,
+  places: number[],
+  capacity: number,
+  filled: number,
+): Batch {
+  const indices = tf.tensor1d(places, "int32");
+  return {
+    hidden: embeddingForward(indices, hidden, 1),
+    starts: gatherInts(starts, indices),
+    seeds: gatherInts(seeds, indices),
+    caches: caches.map(({ keys, values }) => ({
+      keys: copyRows(keys, indices, capacity, filled),
+      values: copyRows(values, indices, capacity, filled),
+    })),
+  };
+}
+
+/** tfjs-webgpu 4.22 gathers int32 values through float32, which rounds seeds. */
+function gatherInts(values: tf.Tensor1D, indices: tf.Tensor1D): tf.Tensor1D {
+  const picked = output<tf.Tensor1D>([indices.size], "int32");
+  launch({
+    key: "gather_ints",
+    groups: Math.ceil(indices.size / 64),
+    reads: { values, indices },
+    writes: { picked },
+    ints: { count: indices.size },
+    body: `
+  if (index >= u.count) { return; }
+  picked[index] = values[indices[index]];`,
+  });
+  return picked;
+}
+
+/** target[row, t] = source[sources[row], t] for t < filled, in a cache of its own capacity. */
+function copyRows(source: tf.Tensor4D, sources: tf.Tensor1D, capacity: number, filled: number): tf.Tensor4D {
+  const [, length, kvHeads, headDim] = source.shape,
+    target = output<tf.Tensor4D>([sources.size, capacity, kvHeads, headDim]);
+  const span = Math.min(filled, length) * kvHeads * headDim;
+  launch({
+    key: "copy_cache_rows",
+    groups: Math.ceil(sources.size * span / 64),
+    reads: { source, sources },
+    writes: { copy: target },
+    ints: {
+      total: sources.size * span,
+      span,
+      from_row: length * kvHeads * headDim,
+      to_row: capacity * kvHeads * headDim,
+    },
+    body: `
+  if (index >= u.total) { return; }
+  let row = index / u.span;
+  copy[row * u.to_row + index % u.span] = source[sources[row] * u.from_row + index % u.span];`,
+  });
+  return target;
+}
+
+/** Draws the tokens of `hidden` and records them and their log-probabilities. ids int32 [rows] */
+function draw(
+  model: DecoderTensors,
+  { hidden, seeds }: Batch,
+  { temperature, topK, topP, minP }: DecodeNumbers,
+  { history, step, count, counter }: { history: tf.Tensor; step: number; count: number; counter: number },
+): tf.Tensor1D {
+  const rows = hidden.shape[0], { y } = rmsNormForward(hidden, model.finalNorm, model);
+  const logits = projectForward(y, [{ weight: model.head, trainable: false }]);
+  const { ids, logprob } = sampleTokens(logits, {
+    temperature,
+    topK,
+    topP,
+    minP,
+    softcap: model.finalSoftcap,
+    seeds,
+    counter,
+  });
+  launch({
+    key: "record_tokens",
+    groups: Math.ceil(rows / 64),
+    reads: { ids, logprob },
+    writes: { history },
+    ints: { rows, count, step },
+    body: `
+  if (index >= u.rows) { return; }
+  history[index * u.count + u.step] = ids[index];
+  history[(u.rows + index) * u.count + u.step] = bitcast<i32>(logprob[index]);`,
+  });
+  return ids;
+}
+
+/** All layers for ids [batch·length], keys and values written in the caches, or returned where there are none yet. */
+function layers(
+  model: DecoderTensors,
+  ids: tf.Tensor1D,
+  { starts, offset }: { starts: tf.Tensor1D; offset: number },
+  caches: KeyValueCache[],
+): tf.Tensor2D {
+  const { heads, kvHeads, headDim, epsilon, addOne, queryScale, attentionSoftcap } = model,
+    empty = caches.length === 0;
+  let x = embeddingForward(ids, model.embedding, model.embeddingScale);
+  const norm = (x: tf.Tensor2D, w: tf.Tensor1D, residual?: tf.Tensor2D) =>
+    rmsNormForward(x, w, { epsilon, addOne, residual }).y;
+  /** x + linear(y), through the norm behind it where there is one. */
+  const add = (y: tf.Tensor2D, linear: LinearTensors, behind?: tf.Tensor1D) =>
+    behind ? norm(projectForward(y, [linear]), behind, x) : projectForward(y, [linear], x);
+  for (const [index, layer] of model.layers.entries()) {
+    const packed = projectForward(norm(x, layer.inputNorm), [layer.query, layer.key, layer.value]);
+    const { queryNorm, keyNorm, cos, sin, window } = layer;
+    const numbers: HeadsNumbers = {
+      batch: starts.size,
+      offset,
+      starts,
+      heads,
+      kvHeads,
+      headDim,
+      epsilon,
+      addOne,
+      queryNorm,
+      keyNorm,
+      cos,
+      sin,
+    };
+    const { q, k, v } = headsForward(packed, numbers, empty ? undefined : caches[index]);
+    if (empty) caches.push({ keys: k, values: v });
+    const { out } = attentionForward(q, k, v, starts, {
+      scale: queryScale,
+      softcap: attentionSoftcap,
+      window,
+      queryOffset: offset,
+    });
+    x = add(tf.reshape(out, [ids.size, heads * headDim]), layer.output, layer.postAttentionNorm);
+    const gated = gatedPackedForward(
+      projectForward(norm(x, layer.mlpNorm), [layer.gate, layer.up]),
+      model.activation,
+    );
+    x = add(gated, layer.down, layer.postMlpNorm);
+  }
+  return x;
+}

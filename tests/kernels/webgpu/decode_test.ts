@@ -1,0 +1,113 @@
+import assert from "node:assert/strict";
+import * as tf from "@tensorflow/tfjs";
+import { pcg } from "../../../lib/kernels/counter_random.ts";
+import { decode, type DecoderTensors } from "../../../lib/kernels/webgpu/decode.ts";
+import { launchCount } from "../../../lib/kernels/webgpu/program.ts";
+import type { Decoder } from "../../../lib/models/decoder.ts";
+import { generateReference } from "../../../lib/models/generate.ts";
+import { testOnWebgpu } from "./on_webgpu.ts";
+import { plainConfig, tinyConfig, tinyDecoder } from "./tiny_decoder.ts";
+
+function tensorsOf(decoder: Decoder): DecoderTensors {
+  const { config } = decoder;
+  return {
+    layers: Array.from({ length: config.layers }, (_, index) => {
+      const at = `model.layers.${index}`, linear = (part: string) => decoder.linear(`${at}.${part}`);
+      const norm = (part: string) => decoder.weight<tf.Tensor1D>(`${at}.${part}.weight`),
+        { qkNorm, postNorms } = config;
+      const { cos, sin } = decoder.rotary.get(config.layerRope[index], 64);
+      return {
+        inputNorm: norm("input_layernorm"),
+        query: linear("self_attn.q_proj"),
+        key: linear("self_attn.k_proj"),
+        value: linear("self_attn.v_proj"),
+        queryNorm: qkNorm ? norm("self_attn.q_norm") : undefined,
+        keyNorm: qkNorm ? norm("self_attn.k_norm") : undefined,
+        output: linear("self_attn.o_proj"),
+        postAttentionNorm: postNorms ? norm("post_attention_layernorm") : undefined,
+        mlpNorm: norm(postNorms ? "pre_feedforward_layernorm" : "post_attention_layernorm"),
+        gate: linear("mlp.gate_proj"),
+        up: linear("mlp.up_proj"),
+        down: linear("mlp.down_proj"),
+        postMlpNorm: postNorms ? norm("post_feedforward_layernorm") : undefined,
+        cos,
+        sin,
+        window: config.layerWindows[index] ?? 0,
+      };
+    }),
+    embedding: decoder.weight("model.embed_tokens.weight"),
+    head: decoder.head,
+    finalNorm: decoder.weight<tf.Tensor1D>("model.norm.weight"),
+    heads: config.heads,
+    kvHeads: config.kvHeads,
+    headDim: config.headDim,
+    epsilon: config.rmsEps,
+    addOne: config.rmsAddOne,
+    embeddingScale: config.embeddingScale,
+    queryScale: config.queryScale,
+    attentionSoftcap: config.attentionSoftcap ?? 0,
+    finalSoftcap: config.finalSoftcap ?? 0,
+    activation: config.activation,
+  };
+}
+
+const prompts = [[3, 14, 15, 9, 26, 5, 35], [2, 7], [18, 28, 18, 28]];
+
+for (
+  const [config, settings] of [
+    [tinyConfig, { temperature: 1.2, topK: 0, topP: 0.95, minP: 0 }],
+    [plainConfig, { temperature: 0.9, topK: 30, topP: 1, minP: 0.01 }],
+  ] as const
+) {
+  testOnWebgpu(
+    `decode() gives the reference's tokens and log-probabilities for ${config.architecture}`,
+    async () => {
+      const n = 2,
+        maxTokens = 9,
+        seed = 5,
+        options = { ...settings, n, maxTokens, seed, eosIds: [1, 20, 21, 22, 23, 24, 25, 40, 41, 42] };
+      await tf.setBackend("cpu");
+      const onCpu = tinyDecoder(config), expected = await generateReference(onCpu, prompts, options);
+      onCpu.dispose();
+      await tf.setBackend("webgpu");
+      const decoder = tinyDecoder(config);
+      const seeds = Int32Array.from(
+        { length: prompts.length * n },
+        (_, row) => pcg((pcg(seed) ^ row) >>> 0) | 0,
+      );
+      // looks every two tokens, so that rows end at different looks and the batch is packed
+      const actual = await decode(tensorsOf(decoder), prompts, { ...options, seeds, tokensBetweenLooks: 2 });
+      decoder.dispose();
+      assert.deepEqual(
+        actual.map(({ tokens }) => tokens),
+        expected.map(({ tokens }) => tokens),
+      );
+      for (const [row, { logprobs }] of actual.entries()) {
+        for (const [i, logprob] of logprobs.entries()) {
+          assert.ok(Math.abs(logprob - expected[row].logprobs[i]) < 1e-3);
+        }
+      }
+      const lengths = expected.map(({ tokens }) => tokens.length);
+      assert.ok(
+        Math.min(...lengths) < Math.max(...lengths),
+        `completions should end at different places, got ${lengths}`,
+      );
+    },
+  );
+}
+
+testOnWebgpu("decode() takes 14 launches a token and layer for Gemma 3", async () => {
+  const decoder = tinyDecoder(tinyConfig), model = tensorsOf(decoder);
+  const cost = async (layers: number) => {
+    const before = launchCount(),
+      options = { n: 1, maxTokens: 2, temperature: 0, topK: 0, topP: 1, minP: 0, eosIds: [] };
+    await decode({ ...model, layers: model.layers.slice(0, layers) }, [[3, 4, 5]], {
+      ...options,
+      seeds: new Int32Array(1),
+    });
+    return launchCount() - before;
+  };
+  // once for the prompt, once for the second token, and two copies of the prompt's cache
+  assert.equal(await cost(2) - await cost(1), 2 * 14 + 2);
+  decoder.dispose();
+});
