@@ -1,0 +1,214 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { bestCheckpoint, CheckpointError, loadCheckpoint } from "../../lib/training/checkpoint.ts";
+import { readMetrics } from "../../lib/training/metrics.ts";
+import { setObserver } from "../../lib/training/observer.ts";
+import { type LoopStage, trainingLoop } from "../../lib/training/training_loop.ts";
+
+/** A stage whose weight is the sum of the steps made: step 1 adds 1, step 2 adds 2. */
+function counting({ stage = "sft", failAt = Infinity }: { stage?: "sft" | "grpo"; failAt?: number } = {}) {
+  const weight = new Float32Array(1);
+  const loop: LoopStage = {
+    stage,
+    name: stage,
+    title: "counting",
+    config: { kind: "counting" },
+    diagnosis: { stage },
+    step(index) {
+      weight[0] += index + 1;
+      return Promise.resolve({
+        metrics: {
+          loss: 1 / (index + 1),
+          learningRate: 1e-3,
+          gradientNorm: 1,
+          tokens: 10,
+          tokensPerSecond: 10,
+          seconds: {},
+        },
+        failure: index + 1 === failAt ? "the loss was not finite" : undefined,
+      });
+    },
+    save: () =>
+      Promise.resolve({
+        tensors: { weight: { shape: [1], data: weight.slice() } },
+        state: { sum: weight[0] },
+      }),
+    restore: ({ tensors }) => weight.set(tensors.weight.data as Float32Array),
+  };
+  return { loop, weight };
+}
+
+async function inFolder(test: (folder: string) => Promise<void>) {
+  const folder = await Deno.makeTempDir();
+  try {
+    await test(folder);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+/** Runs `body` with a view that keeps the notes, and a stop button that is pressed after `pressAfter` steps. */
+async function observed(pressAfter: number, body: () => Promise<unknown>): Promise<string[]> {
+  const notes: string[] = [], { signal } = new AbortController();
+  let steps = 0;
+  setObserver({
+    view: () => ({
+      update: () => void steps++,
+      note: (text) => void notes.push(text),
+      end: () => Promise.resolve(),
+    }),
+    stop: () => ({
+      get pressed() {
+        return steps >= pressAfter;
+      },
+      signal,
+      release() {},
+    }),
+  });
+  try {
+    await body();
+  } finally {
+    setObserver(null);
+  }
+  return notes;
+}
+
+Deno.test("trainingLoop() makes every step once and numbers them from 1", async () => {
+  const { loop, weight } = counting(), seen: number[] = [];
+  const run = await trainingLoop(loop, { steps: 5 }, { onStep: ({ step }) => seen.push(step) });
+  assert.deepEqual([seen, weight[0], run.ended, run.checkpoint], [
+    [1, 2, 3, 4, 5],
+    15,
+    "finished",
+    undefined,
+  ]);
+});
+
+Deno.test("trainingLoop() ends after the step in which stop was pressed, with a checkpoint to go on from", () =>
+  inFolder(async (folder) => {
+    let path = "";
+    const notes = await observed(3, async () => {
+      const run = await trainingLoop(counting().loop, { steps: 9, checkpoints: folder });
+      assert.deepEqual([run.ended, run.steps.length], ["interrupted", 3]);
+      path = run.checkpoint!;
+    });
+    assert.match(notes.at(-1)!, /stopped after step 3 of 9; resume from .*step-3/);
+    const { loop, weight } = counting();
+    const resumed = await trainingLoop(loop, { steps: 9, checkpoints: folder }, { resumeFrom: path });
+    assert.deepEqual([resumed.ended, resumed.steps.map(({ step }) => step), weight[0]], ["finished", [
+      1,
+      2,
+      3,
+      4,
+      5,
+      6,
+      7,
+      8,
+      9,
+    ], 45]);
+  }));
+
+Deno.test("trainingLoop() ends by a signal and by a failure in the same way", () =>
+  inFolder(async (folder) => {
+    const stop = new AbortController();
+    const signalled = await trainingLoop(counting().loop, { steps: 9, checkpoints: folder }, {
+      signal: stop.signal,
+      onStep: ({ step }) => step === 2 && stop.abort(),
+    });
+    assert.deepEqual([signalled.ended, signalled.steps.length], ["interrupted", 2]);
+    const failed = await trainingLoop(counting({ failAt: 4 }).loop, { steps: 9, checkpoints: folder });
+    assert.deepEqual([failed.ended, failed.reason], ["failed", "the loss was not finite"]);
+    assert.equal((await loadCheckpoint(folder)).step, 4);
+  }));
+
+Deno.test("trainingLoop() ends after the step that passes the time limit", () =>
+  inFolder(async (folder) => {
+    const run = await trainingLoop(counting().loop, { steps: 9, checkpoints: folder, maxMinutes: 1e-9 });
+    assert.deepEqual([run.ended, run.steps.length, (await loadCheckpoint(folder)).step], [
+      "time limit",
+      1,
+      1,
+    ]);
+  }));
+
+Deno.test("trainingLoop() goes on, and says so, when a checkpoint cannot be saved", () =>
+  inFolder(async (folder) => {
+    const file = join(folder, "file");
+    Deno.writeTextFileSync(file, "no folder");
+    const notes = await observed(Infinity, async () => {
+      const { loop, weight } = counting();
+      const run = await trainingLoop(loop, {
+        steps: 4,
+        checkpointEvery: 2,
+        checkpoints: join(file, "checkpoints"),
+      });
+      assert.deepEqual([run.ended, run.steps.length, weight[0], run.checkpoint], [
+        "finished",
+        4,
+        10,
+        undefined,
+      ]);
+    });
+    assert.equal(
+      notes.filter((note) => /No checkpoint was saved at step [24]: .*Training goes on/.test(note)).length,
+      2,
+    );
+  }));
+
+Deno.test("trainingLoop() keeps the best checkpoint by the accuracy it measures, beside the last ones", () =>
+  inFolder(async (folder) => {
+    const accuracy = [0.1, 0.8, 0.3, 0.2, 0.4];
+    let at = 0;
+    const run = await trainingLoop(counting().loop, {
+      steps: 10,
+      checkpoints: folder,
+      evaluateEvery: 2,
+      keepCheckpoints: 1,
+    }, {
+      evaluation: () => Promise.resolve({ accuracy: accuracy[at++], formatRate: 1 }),
+    });
+    assert.deepEqual(
+      run.steps.flatMap(({ step, evaluation }) => evaluation ? [[step, evaluation.accuracy]] : []),
+      [
+        [2, 0.1],
+        [4, 0.8],
+        [6, 0.3],
+        [8, 0.2],
+        [10, 0.4],
+      ],
+    );
+    assert.equal((await loadCheckpoint((await bestCheckpoint(folder, { metric: "accuracy" }))!)).step, 4);
+    assert.equal((await loadCheckpoint(folder)).step, 10);
+    assert.equal([...Deno.readDirSync(folder)].length, 2);
+  }));
+
+Deno.test("trainingLoop() refuses to resume a stage from another stage's checkpoint", () =>
+  inFolder(async (folder) => {
+    await trainingLoop(counting().loop, { steps: 2, checkpointEvery: 1, checkpoints: folder });
+    await assert.rejects(
+      trainingLoop(counting({ stage: "grpo" }).loop, { steps: 4 }, { resumeFrom: folder }),
+      (error: Error) =>
+        error instanceof CheckpointError && /resuming grpo: .* is a checkpoint of sft/.test(error.message),
+    );
+  }));
+
+Deno.test({
+  name: "trainingLoop() streams the metrics, and cuts on resume what was made after the checkpoint",
+  fn: () =>
+    inFolder(async (folder) => {
+      const metricsFile = join(folder, "metrics.jsonl"), checkpoints = join(folder, "checkpoints");
+      const stop = new AbortController();
+      await trainingLoop(counting().loop, { steps: 6, checkpointEvery: 2, checkpoints }, { metricsFile });
+      assert.deepEqual(readMetrics(metricsFile).map(({ step }) => step), [1, 2, 3, 4, 5, 6]);
+      const [earlier] = [...Deno.readDirSync(checkpoints)].filter(({ name }) => name.endsWith("step-4"));
+      await trainingLoop(counting().loop, { steps: 6 }, {
+        metricsFile,
+        resumeFrom: join(checkpoints, earlier.name),
+        signal: stop.signal,
+        onStep: () => {
+          assert.deepEqual(readMetrics(metricsFile).map(({ step }) => step), [1, 2, 3, 4, 5]);
+          stop.abort();
+        },
+      });
+    }),
+});
