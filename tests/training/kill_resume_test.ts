@@ -84,15 +84,16 @@ for (const stage of ["sft", "grpo"] as const) {
   });
 }
 
-for (const stage of ["sft", "grpo"] as const) {
-  Deno.test(`${stage}() makes ${stage === "grpo" ? "3 + 3" : "4 + 2"} steps in two processes as 6 in one, bit for bit`, () =>
+for (const { stage, lora } of [{ stage: "sft" }, { stage: "grpo" }, { stage: "grpo", lora: true }] as const) {
+  const first = stage === "grpo" ? 3 : 4, title = `${stage}()${lora ? " with an adapter" : ""}`;
+  Deno.test(`${title} makes ${first} + ${6 - first} steps in two processes as 6 in one, bit for bit`, () =>
     inFolder(async (folder) => {
-      // The schedules know the whole length, so the first process is told of all 6 steps and is stopped by hand.
-      const whole = await train({ stage, steps: 6, root: join(folder, "whole") });
-      const root = join(folder, "parts"), first = stage === "grpo" ? 3 : 4;
-      await train({ stage, steps: 6, root, stopAfter: first });
+      const whole = await train({ stage, lora, steps: 6, root: join(folder, "whole") }),
+        root = join(folder, "parts");
+      // The schedules know the whole length, so the first process is told of all 6 steps and is stopped.
+      await train({ stage, lora, steps: 6, root, stopAfter: first });
       assert.equal((await loadCheckpoint(root)).step, first);
-      const second = await train({ stage, steps: 6, root });
+      const second = await train({ stage, lora, steps: 6, root });
       assert.deepEqual(second.result, whole.result);
       assert.ok(
         new Set(whole.result!.losses).size > 3,

@@ -20,6 +20,8 @@ export interface ProcessOptions {
   steps: number;
   /** Where the checkpoints are. */
   root: string;
+  /** Trains an adapter on frozen weights, whose reference policy is the adapter off. */
+  lora?: boolean;
   /** Ends the run by its signal after this step, as a person's stop does. */
   stopAfter?: number;
 }
@@ -59,7 +61,7 @@ const digits: Reward = {
 };
 
 if (import.meta.main) {
-  const { stage, steps, root, stopAfter }: ProcessOptions = JSON.parse(Deno.args[0]);
+  const { stage, steps, root, lora, stopAfter }: ProcessOptions = JSON.parse(Deno.args[0]);
   await useBackend({ backend: "cpu" });
   const texts = problems.flatMap(({ question, reasoning }) => [question, reasoning!]);
   const { tokenizer: file, tokenizerConfig } = trainTokenizer(texts, { vocabularySize: 400 });
@@ -69,6 +71,7 @@ if (import.meta.main) {
   config.layerWindows = [16, null];
   config.layerRope = config.layerRope.slice(0, 2);
   const model = createModel(config, { tokenizer, seed: 5, standardDeviation: 0.2 });
+  if (lora) model.addLora({ rank: 4 });
 
   const resumeFrom = await latestCheckpoint(root) ?? undefined;
   const stop = new AbortController();
