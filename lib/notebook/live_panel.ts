@@ -181,9 +181,9 @@ export function livePanel(options: LivePanelOptions): LivePanel {
   };
 }
 
-/** A curve of 60 pixels needs no more than some 300 points; the oldest half loses every second one. */
+/** A curve 120 pixels wide needs no more than some 160 points; the older half loses every second one. */
 function thinned(history: number[]): number[] {
-  if (history.length <= 300) return history;
+  if (history.length <= 160) return history;
   const half = history.length >> 1;
   return history.filter((_, i) => i >= half || i % 2 === 0);
 }

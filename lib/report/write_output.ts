@@ -15,7 +15,8 @@ const reasons: [new () => Error, string][] = [
 /** `error` as an {@linkcode OutputError} that names the folder in which `path` was to be made. */
 export function outputError(path: string, error: unknown): OutputError {
   if (error instanceof OutputError) return error;
-  const message = error instanceof Error ? error.message : String(error);
+  // Deno ends its messages with the call and the path, which here is that of a temporary file.
+  const message = (error instanceof Error ? error.message : String(error)).replace(/: \w+ '[^']*'.*$/s, "");
   const reason = reasons.find(([kind]) => error instanceof kind)?.[1] ??
     (/ENOSPC|No space/i.test(message)
       ? "the disk is full"

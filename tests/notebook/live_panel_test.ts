@@ -77,7 +77,7 @@ Deno.test("livePanel() keeps the histories of long runs short and their ends exa
   for (let step = 1; step <= 5000; step++) panel.update({ step, loss: step });
   await panel.end();
   const { history } = shown.at(-1)!.state.quantities[0];
-  assert.ok(history.length <= 300 && history[0] === 1 && history.at(-1) === 5000, `${history.length}`);
+  assert.ok(history.length <= 160 && history[0] === 1 && history.at(-1) === 5000, `${history.length}`);
 });
 
 Deno.test("panelLine() says how far, how long and what, in the width there is", () => {
