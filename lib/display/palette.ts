@@ -20,7 +20,12 @@ export const seriesColours = [
 ] as const;
 
 /** The stages of the usual pipeline keep their colour from figure to figure. */
-export const stageColours: Record<string, string> = { base: "#7b8794", sft: "#0b8a6a", grpo: "#3b5bdb" };
+export const stageColours: Record<string, string> = {
+  base: "#7b8794",
+  pretrain: "#846a00",
+  sft: "#0b8a6a",
+  grpo: "#3b5bdb",
+};
 
 /** Curriculum phases, light enough to lie behind a curve. */
 export const phaseColours = ["#f3f8fe", "#fff9ee", "#fdf3f5", "#f6f3fd", "#effaf4"] as const;

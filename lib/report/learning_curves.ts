@@ -41,21 +41,22 @@ interface Measure {
 
 const component = (name: string) => (m: StepMetrics) => m.components?.[name]?.mean;
 
-const sftMeasures: Measure[] = [
+/** Pre-training and SFT minimise the same loss; `stage` opens the titles. */
+const supervisedMeasures = (stage: string): Measure[] => [
   {
-    title: "SFT loss",
+    title: `${stage} loss`,
     subtitle: "cross-entropy, nats a token · lower is better",
     read: (m) => m.loss,
     fromZero: true,
   },
   {
-    title: "SFT token accuracy",
+    title: `${stage} token accuracy`,
     subtitle: "target is the likeliest token · higher is better",
     read: (m) => m.tokenAccuracy,
     share: true,
   },
   {
-    title: "SFT entropy",
+    title: `${stage} entropy`,
     subtitle: "nats a token · falls as the model grows sure",
     read: (m) => m.entropy,
     fromZero: true,
@@ -118,8 +119,8 @@ const grpoMeasures: Measure[] = [
 ];
 
 /**
- * The learning curves of any number of runs as one Plotly figure of small multiples: the SFT runs' loss, token
- * accuracy and entropy; the GRPO runs' reward (± a standard deviation), correctness, trace score, format rate, KL,
+ * The learning curves of any number of runs as one Plotly figure of small multiples: the pre-training and SFT runs' loss,
+ * token accuracy and entropy; the GRPO runs' reward (± a standard deviation), correctness, trace score, format rate, KL,
  * completion length, entropy, loss, lost signal, component scores, reward weights and curriculum phase. A quantity that no run measured has no panel.
  * The faint line is what was measured; the strong one is a local fit over about a tenth of the run, drawn from
  * ten steps on. Diamonds are evaluations on held-out problems. With one GRPO run, its curriculum's phases are shaded.
@@ -136,10 +137,11 @@ export function learningCurves(runs: TrainingRun[], options: LearningCurvesOptio
   if (!runs.length) {
     throw new RangeError("Drawing learning curves: runs must hold at least one TrainingRun, but it is empty");
   }
-  const sft = series(runs, "sft"), grpo = series(runs, "grpo");
+  const pretrain = series(runs, "pretrain"), sft = series(runs, "sft"), grpo = series(runs, "grpo");
   const bands = grpo.length === 1 ? phaseBands(grpo[0].run.steps) : [];
   const panels = [
-    ...sftMeasures.map((measure) => measurePanel(measure, sft, [])),
+    ...supervisedMeasures("Pre-training").map((measure) => measurePanel(measure, pretrain, [])),
+    ...supervisedMeasures("SFT").map((measure) => measurePanel(measure, sft, [])),
     ...grpoMeasures.map((measure) => measurePanel(measure, grpo, bands)),
     lostSignalPanel(grpo, bands),
     componentsPanel(grpo, "Component scores", ({ mean }) => mean),
@@ -149,7 +151,7 @@ export function learningCurves(runs: TrainingRun[], options: LearningCurvesOptio
   return smallMultiples(panels, {
     title: escapeHtml(options.title ?? "Learning curves"),
     subtitle: Object.values(Object.groupBy(
-      [...sft, ...grpo].map(({ run, label, colour }) =>
+      [...pretrain, ...sft, ...grpo].map(({ run, label, colour }) =>
         `<span style="color:${colour}"><b>${label}</b></span> ${summary(run)}`
       ),
       (_, i) => Math.floor(i / 4),
@@ -166,9 +168,7 @@ function series(runs: TrainingRun[], stage: TrainingRun["stage"]): Series[] {
     const label = escapeHtml(stageLabel(run.name) + (same.length > 1 ? ` ${same.indexOf(run) + 1}` : ""));
     const colour = own.length === 1
       ? stageColours[stage]
-      : stage === "sft"
-      ? seriesColours[(i + 2) % seriesColours.length]
-      : seriesColours[i % seriesColours.length];
+      : seriesColours[(i + (stage === "sft" ? 2 : 0)) % seriesColours.length];
     return { run, label, colour };
   });
 }

@@ -35,7 +35,7 @@ const finalResults = z.object({
   seconds: z.number(),
   config: z.unknown(),
   runs: z.array(z.looseObject({
-    stage: z.enum(["sft", "grpo"]),
+    stage: z.enum(["pretrain", "sft", "grpo"]),
     name: z.string(),
     ended: z.enum(["finished", "interrupted", "time limit", "failed"]),
     config: z.record(z.string(), z.unknown()),

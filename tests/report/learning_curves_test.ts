@@ -30,6 +30,8 @@ Deno.test("learningCurves() has a panel for each quantity that some run measured
   ]);
   assert.deepEqual(titles(learningCurves([inventedSft(20)])), sftTitles);
   assert.deepEqual(titles(learningCurves([inventedGrpo(20)])), grpoTitles);
+  const pretraining = { ...inventedSft(20), stage: "pretrain" as const, name: "pretrain" };
+  assert.deepEqual(titles(learningCurves([pretraining]))[0], "Pre-training loss");
   const bare = inventedGrpo(5);
   bare.steps = bare.steps.map((
     { step, loss, learningRate, gradientNorm, tokens, tokensPerSecond, seconds, reward },
