@@ -57,7 +57,7 @@ export interface CompletionRecord {
 
 /** What a training stage returns: plain data. */
 export interface TrainingRun {
-  stage: "sft" | "grpo";
+  stage: "pretrain" | "sft" | "grpo";
   /** The name that figures and tables use, such as `sft` or `grpo`. */
   name: string;
   steps: StepMetrics[];

@@ -56,7 +56,7 @@ export interface StepResult {
 
 /** A stage as the loop sees it. */
 export interface LoopStage {
-  stage: "sft" | "grpo";
+  stage: "pretrain" | "sft" | "grpo";
   name: string;
   title: string;
   config: Record<string, unknown>;
