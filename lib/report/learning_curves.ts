@@ -93,13 +93,13 @@ const grpoMeasures: Measure[] = [
   },
   {
     title: "KL to the reference",
-    subtitle: "nats a token · slow growth is healthy, a jump is not",
+    subtitle: "nats a token · should grow slowly",
     read: (m) => m.kl,
     fromZero: true,
   },
   {
     title: "Completion length",
-    subtitle: "mean, in tokens · should not collapse or hit the limit",
+    subtitle: "mean, in tokens · should not collapse",
     banded: "tokens: mean, shortest to longest · no collapse",
     read: (m) => m.completionLength?.mean,
     range: [(m) => m.completionLength?.min, (m) => m.completionLength?.max],
@@ -121,9 +121,9 @@ const grpoMeasures: Measure[] = [
 /**
  * The learning curves of any number of runs as one Plotly figure of small multiples: the pre-training and SFT runs' loss,
  * token accuracy and entropy; the GRPO runs' reward (± a standard deviation), correctness, trace score, format rate, KL,
- * completion length, entropy, loss, lost signal, component scores, reward weights and curriculum phase. A quantity that no run measured has no panel.
- * The faint line is what was measured; the strong one is a local fit over about a tenth of the run, drawn from
- * ten steps on. Diamonds are evaluations on held-out problems. With one GRPO run, its curriculum's phases are shaded.
+ * completion length, entropy, loss, lost signal (groups of equal rewards, truncated completions), component scores,
+ * reward weights and curriculum phase. A quantity that no run measured has no panel. The faint line is what was measured;
+ * the strong one is a local fit over about a tenth of the run, drawn from ten steps on. Diamonds are evaluations on held-out problems. With one GRPO run, its curriculum's phases are shaded.
  *
  * Throws a `RangeError` when there is no run.
  *
@@ -297,7 +297,7 @@ function lostSignalPanel(grpo: Series[], bands: Band[]): Panel | undefined {
   return {
     ...(truncated ?? equal)!,
     title: "Lost signal",
-    subtitle: "groups of equal rewards (dotted), truncated (solid)",
+    subtitle: "equal groups (dotted), truncated (solid)",
     traces: [...(truncated?.traces ?? []), ...dotted],
   };
 }
