@@ -101,7 +101,7 @@ export async function decode(
   prompts: readonly (readonly number[])[],
   numbers: DecodeNumbers,
 ): Promise<DecodedTokens[]> {
-  const { n, maxTokens, seeds, eosIds, tokensBetweenLooks = 16, stop, onProgress, signal } = numbers;
+  const { n, maxTokens, eosIds, tokensBetweenLooks = 16, stop, onProgress, signal } = numbers;
   const longest = Math.max(...prompts.map((prompt) => prompt.length)), capacity = longest + maxTokens;
   const results: DecodedTokens[] = prompts.flatMap(() =>
     Array.from({ length: n }, () => ({ tokens: [], logprobs: [] }))

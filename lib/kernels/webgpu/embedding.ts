@@ -7,9 +7,13 @@
 import type * as tf from "@tensorflow/tfjs-core";
 import { clear, launch, output } from "./program.ts";
 
-/** table[ids] · scale: ids int32 [rows], table [entries, width] → [rows, width]. One launch. */
+/**
+ * table[ids] · scale: ids int32 [rows], table [entries, width], or int32 [entries, width/2] of `packHalf` → [rows, width].
+ * One launch.
+ */
 export function embeddingForward(ids: tf.Tensor1D, table: tf.Tensor2D, scale: number): tf.Tensor2D {
-  const rows = ids.size, width = table.shape[1], y = output<tf.Tensor2D>([rows, width]);
+  const packed = table.dtype === "int32", rows = ids.size, width = table.shape[1] * (packed ? 2 : 1);
+  const y = output<tf.Tensor2D>([rows, width]);
   launch({
     key: "embedding_forward",
     groups: Math.ceil(y.size / 64),
@@ -19,7 +23,8 @@ export function embeddingForward(ids: tf.Tensor1D, table: tf.Tensor2D, scale: nu
     floats: { scale },
     body: `
   if (index >= u.count) { return; }
-  y[index] = table[ids[index / u.width] * u.width + index % u.width] * u.scale;`,
+  let at = ids[index / u.width] * u.width + index % u.width;
+  y[index] = ${packed ? "unpack2x16float(bitcast<u32>(table[at >> 1u]))[at & 1]" : "table[at]"} * u.scale;`,
   });
   return y;
 }

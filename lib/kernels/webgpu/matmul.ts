@@ -9,6 +9,7 @@ import { type Binding, type BoundPart, launch, output, outputInfo } from "./prog
 /** out = a·b, or out += a·b: plain row-major matrices, [rows, inner] and [inner, columns] after transposing. */
 export interface Product {
   a: Binding;
+  /** Of int32: pairs of 16-bit floats as `packHalf` makes them; rows must then be multiples of 4 in memory. */
   b: Binding;
   out: Binding;
   rows: number;
@@ -103,6 +104,16 @@ export function multiply(product: Product): void {
     transposeA ? `(${block * side} + y) * 4 + ${i}` : `y + ${side * (4 * block + i)}`;
   const columnOf = (block: number, j: number) =>
     transposeB ? `x + ${side * (4 * block + j)}` : `(${block * side} + x) * 4 + ${j}`;
+  const pairs = part(b, false).tensor.dtype === "int32";
+  if (pairs && !fourB) {
+    throw new RangeError(
+      `multiplying by 16-bit weights needs rows that are multiples of 4, got ${transposeB ? inner : columns}`,
+    );
+  }
+  const whole = (name: string) =>
+    pairs && name === "b"
+      ? "value = vec4<f32>(unpack2x16float(bitcast<u32>(b[at >> 1u])), unpack2x16float(bitcast<u32>(b[(at >> 1u) + 1])));"
+      : `value = ${name}[at >> 2u];`;
   const reader = (name: string, four: boolean) => `
 fn read_${name}(base: i32, major: i32, minor: i32, majors: i32, minors: i32, width: i32) -> vec4<f32> {
   var value = vec4<f32>(0.0);
@@ -110,7 +121,7 @@ fn read_${name}(base: i32, major: i32, minor: i32, majors: i32, minors: i32, wid
   let at = base + major * width + minor;
   ${
     four
-      ? `value = ${name}[at >> 2u];`
+      ? whole(name)
       : times(4, (i) => `if (minor + ${i} < minors) { value.${letters[i]} = ${name}[at + ${i}]; }`)
   }
   return value;
@@ -141,7 +152,7 @@ fn read_${name}(base: i32, major: i32, minor: i32, majors: i32, minors: i32, wid
     groups: batch * Math.ceil(rows / size) * Math.ceil(columns / size),
     reads: {
       a: part(a, fourA),
-      b: part(b, fourB),
+      b: part(b, fourB && !pairs),
       ...(bias ? { bias } : {}) as Record<string, tf.TensorInfo>,
     },
     writes: { out: part(out, fourOut) },

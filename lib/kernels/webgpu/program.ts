@@ -143,7 +143,7 @@ fn total(value: f32, lane: i32) -> f32 {
 
 /** Records one dispatch. @throws {RangeError} when a tensor is both read and written, or the adapter's limits are passed */
 export function launch(kernel: Launch): void {
-  const { key, workgroupSize = 64, groups, reads = {}, writes, ints = {}, floats = {} } = kernel;
+  const { key, groups, reads = {}, writes, ints = {}, floats = {} } = kernel;
   const stream = commandStream(), { device } = stream;
   const bound = [...Object.entries(reads), ...Object.entries(writes)].map(([name, binding], index) => ({
     name,
@@ -220,24 +220,26 @@ export function launch(kernel: Launch): void {
     stream.endComputePassEncoder();
     stream.submitQueue();
   }
+}
 
-  function compiled(
-    { declarations = "", body }: Launch,
-    types: { name: string; type: string; writable: boolean }[],
-    uniforms: string[][],
-    device: GPUDevice,
-  ): Pipeline {
-    let cache = pipelines.get(device);
-    if (!cache) pipelines.set(device, cache = new Map());
-    const name = `${key}/${workgroupSize}/${types.map(({ type }) => type)}`, held = cache.get(name);
-    if (held) return held;
-    const code = `
+/** The pipeline of a kernel for these bindings, made on first use. */
+function compiled(
+  { key, workgroupSize = 64, declarations = "", body }: Launch,
+  types: { name: string; type: string; writable: boolean }[],
+  uniforms: string[][],
+  device: GPUDevice,
+): Pipeline {
+  let cache = pipelines.get(device);
+  if (!cache) pipelines.set(device, cache = new Map());
+  const name = `${key}/${workgroupSize}/${types.map(({ type }) => type)}`, held = cache.get(name);
+  if (held) return held;
+  const code = `
 struct Uniforms { ${uniforms.map(([field, type]) => `${field}: ${type}`).join(", ")} };
 ${
-      types.map(({ name, type, writable }, i) =>
-        `@group(0) @binding(${i}) var<storage, ${writable ? "read_write" : "read"}> ${name}: array<${type}>;`
-      ).join("\n")
-    }
+    types.map(({ name, type, writable }, i) =>
+      `@group(0) @binding(${i}) var<storage, ${writable ? "read_write" : "read"}> ${name}: array<${type}>;`
+    ).join("\n")
+  }
 @group(0) @binding(${types.length}) var<uniform> u: Uniforms;
 ${declarations}
 @compute @workgroup_size(${workgroupSize})
@@ -249,24 +251,23 @@ fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(num_workgroups) wo
   let index = group * ${workgroupSize} + lane;
 ${body}
 }`;
-    const visibility = GPUShaderStage.COMPUTE;
-    const layout = device.createBindGroupLayout({
-      entries: [
-        ...types.map(({ writable }, binding) => ({
-          binding,
-          visibility,
-          buffer: { type: writable ? "storage" as const : "read-only-storage" as const },
-        })),
-        { binding: types.length, visibility, buffer: { type: "uniform" as const } },
-      ],
-    });
-    const pipeline = device.createComputePipeline({
-      label: name,
-      layout: device.createPipelineLayout({ bindGroupLayouts: [layout] }),
-      compute: { module: device.createShaderModule({ label: name, code }), entryPoint: "main" },
-    });
-    const made = { pipeline, layout };
-    cache.set(name, made);
-    return made;
-  }
+  const visibility = GPUShaderStage.COMPUTE;
+  const layout = device.createBindGroupLayout({
+    entries: [
+      ...types.map(({ writable }, binding) => ({
+        binding,
+        visibility,
+        buffer: { type: writable ? "storage" as const : "read-only-storage" as const },
+      })),
+      { binding: types.length, visibility, buffer: { type: "uniform" as const } },
+    ],
+  });
+  const pipeline = device.createComputePipeline({
+    label: name,
+    layout: device.createPipelineLayout({ bindGroupLayouts: [layout] }),
+    compute: { module: device.createShaderModule({ label: name, code }), entryPoint: "main" },
+  });
+  const made = { pipeline, layout };
+  cache.set(name, made);
+  return made;
 }

@@ -9,7 +9,7 @@ import { launch, output } from "./program.ts";
 
 /** y = x·Wᵀ + bias + scale·(x·Aᵀ)·Bᵀ. */
 export interface LinearTensors {
-  /** [out, in] */
+  /** [out, in], or int32 [out, in/2] of `packHalf` where it is frozen */
   weight: tf.Tensor2D;
   /** [out] */
   bias?: tf.Tensor1D;
@@ -80,6 +80,11 @@ export function projectBackward(
       accumulate: index > 0,
     });
     if (trainable) {
+      if (weight.dtype !== "float32") {
+        throw new RangeError(
+          "training a linear layer needs float32 weights, and these are packed to 16 bits",
+        );
+      }
       gradients.weight = output<tf.Tensor2D>(weight.shape);
       multiply({
         a: dy,

@@ -7,7 +7,7 @@
  */
 import type * as tf from "@tensorflow/tfjs-core";
 import { multiply } from "./matmul.ts";
-import { launch, output } from "./program.ts";
+import { type BoundPart, launch, output } from "./program.ts";
 
 /** How logits become a distribution. */
 export interface TokenLogprobNumbers {
@@ -54,12 +54,21 @@ function chunkSize(rows: number, vocabulary: number, wanted = Math.floor(chunkFl
   return Math.min(vocabulary, Math.max(64, Math.ceil(wanted / 64) * 64));
 }
 
+const rowsOf = (table: tf.Tensor2D, first: number, count: number): BoundPart => ({
+  tensor: table,
+  offset: first * table.shape[1],
+  length: count * table.shape[1],
+});
+
 const squash = (softcap: number) => `
 fn squashed(raw: f32) -> f32 {
   return ${softcap > 0 ? "u.softcap * tanh(clamp(raw / u.softcap, -15.0, 15.0))" : "raw"} * u.beta;
 }`;
 
-/** hidden [rows, width], table [vocabulary, width], targets int32 [rows]. The caller disposes of all four results. */
+/**
+ * hidden [rows, width], table [vocabulary, width] or int32 [vocabulary, width/2] of `packHalf`, targets int32 [rows]. The
+ * caller disposes of all four results.
+ */
 export function tokenLogprobsForward(
   hidden: tf.Tensor2D,
   table: tf.Tensor2D,
@@ -73,7 +82,7 @@ export function tokenLogprobsForward(
   for (const { first, count } of chunksOf(rows, vocabulary, chunk)) {
     multiply({
       a: hidden,
-      b: { tensor: table, offset: first * width, length: count * width },
+      b: rowsOf(table, first, count),
       out: logits,
       rows,
       columns: count,
@@ -187,9 +196,12 @@ export function tokenLogprobsBackward(
   const [rows, width] = hidden.shape, vocabulary = table.shape[0];
   const logits = output([rows * chunkSize(rows, vocabulary, chunk)]),
     dhidden = output<tf.Tensor2D>([rows, width]);
+  if (tableGradient && table.dtype !== "float32") {
+    throw new RangeError("a vocabulary table packed to 16 bits has no gradient: pass tableGradient: false");
+  }
   const dtable = tableGradient ? output<tf.Tensor2D>([vocabulary, width]) : null;
   for (const { first, count } of chunksOf(rows, vocabulary, chunk)) {
-    const place = { offset: first * width, length: count * width }, entries = { tensor: table, ...place };
+    const entries = rowsOf(table, first, count);
     multiply({ a: hidden, b: entries, out: logits, rows, columns: count, inner: width, transposeB: true });
     launch({
       key: `token_logprobs/gradient/${softcap > 0}`,
@@ -222,7 +234,7 @@ export function tokenLogprobsBackward(
       multiply({
         a: logits,
         b: hidden,
-        out: { tensor: dtable, ...place },
+        out: rowsOf(dtable, first, count),
         rows: count,
         columns: width,
         inner: rows,
