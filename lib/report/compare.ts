@@ -1,6 +1,7 @@
 import type { Evaluation, EvaluationItem, Rate } from "../stages/evaluation.ts";
 import { displayable } from "../display/displayable.ts";
 import { formatNumber, formatPercent } from "../display/format_number.ts";
+import { groupOrder } from "../stages/group_order.ts";
 import { type Difference, type McNemar, mcnemar, pairedBootstrap } from "../stages/statistics.ts";
 import { type Cell, htmlTable, type Table, textTable } from "../display/table.ts";
 
@@ -151,7 +152,7 @@ function differenceCell({ value, low, high }: Difference): Cell {
 function tables({ stages, differences, bootstrap }: Comparison): Table[] {
   const row = (name: string, of: (stage: ComparedStage) => string): Cell[] => [name, ...stages.map(of)];
   const groups = (key: "byDifficulty" | "byDomain") =>
-    [...new Set(stages.flatMap((stage) => Object.keys(stage[key])))].map((value) =>
+    groupOrder(stages.flatMap((stage) => Object.keys(stage[key]))).map((value) =>
       row(`  ${value}`, (stage) => stage[key][value] ? formatRateCell(stage[key][value]) : "–")
     );
   const totals = [...new Set(stages.map((stage) => stage.accuracy.total))];

@@ -5,6 +5,7 @@ import type { Figure } from "./figure.ts";
 import { formatNumber } from "../display/format_number.ts";
 import { ink, seriesColours, stageColours, translucent } from "../display/palette.ts";
 import { type Panel, smallMultiples } from "./small_multiples.ts";
+import { groupOrder } from "../stages/group_order.ts";
 import { calibration, passAtK } from "../stages/statistics.ts";
 
 /** Evaluations by name, in the order in which they are drawn. */
@@ -76,9 +77,8 @@ export function accuracyFigure(evaluations: Evaluations): Figure {
     x: { type: "category", tickvals: groups.map(escapeHtml), ticktext: groups.map(wrapped), tickangle: 0 },
     y: percentAxis,
   });
-  const keys = (
-    of: "byDifficulty" | "byDomain",
-  ) => [...new Set(all.flatMap(({ evaluation }) => Object.keys(evaluation[of])))];
+  const keys = (of: "byDifficulty" | "byDomain") =>
+    groupOrder(all.flatMap(({ evaluation }) => Object.keys(evaluation[of])));
   return smallMultiples([
     panel("Overall", ["all"], (evaluation) => evaluation.accuracy),
     panel("By difficulty", keys("byDifficulty"), (evaluation, group) => evaluation.byDifficulty[group]),

@@ -2,6 +2,7 @@ import { displayable } from "../display/displayable.ts";
 import { formatDuration, formatNumber, formatPercent } from "../display/format_number.ts";
 import { htmlTable, type Table, textTable } from "../display/table.ts";
 import type { Evaluation, Rate } from "./evaluation.ts";
+import { groupOrder } from "./group_order.ts";
 
 const bounds = ({ low, high }: Rate) => `${(low * 100).toFixed(1)} to ${(high * 100).toFixed(1)} %`;
 const rateRow = (
@@ -12,8 +13,8 @@ const rateRow = (
 function table({ name, items, seconds, ...numbers }: Evaluation): Table {
   const { accuracy, formatRate, byDifficulty, byDomain, failures } = numbers;
   const groups = (title: string, rates: Record<string, Rate>) => {
-    const all = Object.entries(rates);
-    return all.length > 1 ? [[title], ...all.map(([group, rate]) => rateRow(`  ${group}`, rate))] : [];
+    const all = groupOrder(Object.keys(rates));
+    return all.length > 1 ? [[title], ...all.map((group) => rateRow(`  ${group}`, rates[group]))] : [];
   };
   const wrong = Object.entries(failures).sort(([, a], [, b]) => b - a);
   return {

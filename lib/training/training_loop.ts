@@ -5,6 +5,7 @@ import { diagnostician } from "./diagnostician.ts";
 import { metricsLog } from "./metrics.ts";
 import { type ObservedSample, observer } from "./observer.ts";
 import type { CompletionRecord, StepMetrics, TrainingRun } from "./run.ts";
+import { runTable } from "./run_table.ts";
 
 /** What both training stages may be told beside their numbers. */
 export interface LoopOptions {
@@ -143,5 +144,5 @@ export async function trainingLoop(stage: LoopStage, options: LoopOptions, hooks
     if (run.reason) view.note(`${run.reason}${run.checkpoint ? `; resume from ${run.checkpoint}` : ""}`);
     await view.end(run.ended);
   }
-  return run;
+  return runTable(run);
 }

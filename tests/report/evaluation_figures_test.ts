@@ -22,7 +22,7 @@ Deno.test("accuracyFigure() draws each rate with its own interval", () => {
   assert.ok(Math.abs(sft.y[0] - sft.error_y.arrayminus[0] - rate.low) < 1e-12);
   assert.deepEqual(
     (data[3] as { y: number[] }).y,
-    Object.values(evaluations.sft.byDifficulty).map((r) => r.value),
+    (["easy", "medium", "hard"] as const).map((d) => evaluations.sft.byDifficulty[d].value),
   );
 });
 
