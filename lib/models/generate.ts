@@ -1,5 +1,4 @@
 import * as tf from "@tensorflow/tfjs";
-import { setImmediate } from "node:timers/promises";
 import { type DecodePlan, decodeWorkBytes, type LinearPlan } from "../kernels/cpu/decode.ts";
 import { type CpuEngine, cpuEngine } from "../kernels/cpu/engine.ts";
 import { counterGumbel, pcg } from "../kernels/counter_random.ts";
@@ -240,7 +239,8 @@ async function decodeBatch(
       );
     for (let made = 0; made < maxTokens; made += tokensBetweenLooks) {
       run(Math.min(tokensBetweenLooks, maxTokens - made));
-      await setImmediate();
+      // A timer, because setImmediate lets up to ten turns pass before a signal is seen: ■ would come seconds late.
+      await new Promise((done) => setTimeout(done));
       const state = words.subarray(plan.done / 4, plan.done / 4 + rows);
       if (options.stop) {
         for (let row = 0; row < rows; row++) if (!state[row] && options.stop(tokensOf(row))) state[row] = 1;

@@ -1,4 +1,3 @@
-import { setImmediate } from "node:timers/promises";
 import { type Checkpoint, CheckpointError, loadCheckpoint, saveCheckpoint } from "./checkpoint.ts";
 import type { DiagnosisContext } from "./diagnose.ts";
 import { diagnostician } from "./diagnostician.ts";
@@ -125,7 +124,8 @@ export async function trainingLoop(stage: LoopStage, options: LoopOptions, hooks
       log?.append(complete);
       view.update({ ...complete }, sample);
       hooks.onStep?.(complete);
-      await setImmediate();
+      // A timer, because setImmediate lets up to ten turns pass before a signal is seen: ■ would come seconds late.
+      await new Promise((done) => setTimeout(done));
       const late = maxMinutes !== null && elapsed() > maxMinutes * 60;
       if (failure) [run.ended, run.reason] = ["failed", failure];
       else if (stop.pressed || hooks.signal?.aborted) [run.ended, run.reason] = ["interrupted", `stopped after step ${index + 1} of ${steps}`];
