@@ -1,0 +1,38 @@
+/**
+ * `deno task lab`: JupyterLab on the notebooks, with the same environment and kernel as `deno task demo`. What stands after
+ * `deno task lab` goes to JupyterLab, such as `--no-browser` or `--port 8890`.
+ *
+ * @module
+ */
+import { join } from "node:path";
+import { PlainError } from "../display/plain_error.ts";
+import { notebookEnvironment, projectRoot } from "./environment.ts";
+
+/** Starts JupyterLab and returns its exit status when a person ends it. */
+async function lab(args: string[]): Promise<number> {
+  const { python, env } = await notebookEnvironment();
+  const child = new Deno.Command(python, {
+    args: [
+      "-m",
+      "jupyterlab",
+      `--ServerApp.root_dir=${projectRoot}`,
+      "--LabApp.default_url=/lab/tree/notebooks/show_your_work.ipynb",
+      ...args,
+    ],
+    cwd: join(projectRoot, "notebooks"),
+    env,
+  }).spawn();
+  // Ctrl-C reaches JupyterLab from the terminal itself; here it must only not end the parent first.
+  Deno.addSignalListener("SIGINT", () => {});
+  return (await child.status).code;
+}
+
+if (import.meta.main) {
+  try {
+    Deno.exit(await lab(Deno.args));
+  } catch (error) {
+    if (!(error instanceof PlainError)) throw error;
+    console.error(error.message);
+    Deno.exit(1);
+  }
+}
