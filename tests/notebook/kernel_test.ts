@@ -72,6 +72,43 @@ Deno.test({
 });
 
 Deno.test({
+  name: "■ ends real training after the step in hand with a checkpoint, and its run can be exported",
+  ignore: !python,
+  async fn() {
+    const dir = await Deno.makeTempDir(),
+      model = new URL("../../data/models/tiny-gemma", import.meta.url).pathname;
+    const { replies } = await runCells([
+      {
+        code: `import { exportRun, generateProblems, loadModel, sft, useBackend } from ${
+          JSON.stringify(new URL("../../mod.ts", import.meta.url).href)
+        };
+        await useBackend({ backend: "cpu" });
+        const model = await loadModel(${JSON.stringify(model)});
+        const problems = generateProblems({ count: 40, seed: 1 });`,
+      },
+      {
+        code: `const run = await sft(model, problems, { steps: 5000, batchSize: 4, checkpoints: ${
+          JSON.stringify(`${dir}/checkpoints`)
+        } });
+          [run.ended, run.steps.length < 200, run.checkpoint !== undefined].join()`,
+        interruptAfter: [1.5],
+      },
+      {
+        code: `(await exportRun(${
+          JSON.stringify(`${dir}/results`)
+        }, { config: {}, runs: [run], evaluations: {} })).results.runs[0].ended`,
+      },
+    ]);
+    const result = (reply: Reply) =>
+      reply.sent.find(({ type }) => type === "execute_result")?.data?.["text/plain"];
+    assert.deepEqual(replies.map(({ status, alive }) => [status, alive]), Array(3).fill(["ok", true]));
+    assert.match(result(replies[1])!, /interrupted,true,true/);
+    assert.match(result(replies[2])!, /interrupted/);
+    await Deno.remove(dir, { recursive: true });
+  },
+});
+
+Deno.test({
   name: "a panel updates one display in place, and writes progress to the kernel's stderr when asked",
   ignore: !python,
   async fn() {
