@@ -2,6 +2,8 @@ import * as tf from "@tensorflow/tfjs";
 import { type DecodePlan, decodeWorkBytes, type LinearPlan } from "../kernels/cpu/decode.ts";
 import { type CpuEngine, cpuEngine } from "../kernels/cpu/engine.ts";
 import { counterGumbel, pcg } from "../kernels/counter_random.ts";
+import { decode } from "../kernels/webgpu/decode.ts";
+import { checkDevice } from "../backend/webgpu_device.ts";
 import { samplingFloor } from "../kernels/sampling_floor.ts";
 import type { Decoder } from "./decoder.ts";
 
@@ -95,7 +97,7 @@ export async function generate(
   options: SamplingOptions = {},
 ): Promise<SampledTokens[]> {
   const engine = cpuEngine(), settings = checked(decoder.config, prompts, options);
-  if (!engine) return await generateReference(decoder, prompts, options);
+  if (!engine && tf.getBackend() !== "webgpu") return await generateReference(decoder, prompts, options);
   const { config } = decoder, { n, maxTokens } = settings, results: SampledTokens[] = [];
   const longest = Math.max(...prompts.map((prompt) => prompt.length)) + maxTokens;
   const rowBytes = config.layers * 2 * longest * config.kvHeads * config.headDim * 4;
@@ -103,12 +105,13 @@ export async function generate(
   for (let from = 0; from < prompts.length; from += promptsAtOnce) {
     const done = results.reduce((sum, { tokens }) => sum + tokens.length, 0);
     const onProgress = options.onProgress && ((tokens: number) => options.onProgress!(done + tokens));
+    const some = prompts.slice(from, from + promptsAtOnce), own = { ...options, onProgress };
     results.push(
-      ...await decodeBatch(engine, decoder, prompts.slice(from, from + promptsAtOnce), from, settings, {
-        ...options,
-        onProgress,
-      }),
+      ...engine
+        ? await decodeBatch(engine, decoder, some, from, settings, own)
+        : await decodeOnGpu(decoder, some, from, settings, own),
     );
+    if (options.signal?.aborted) break;
   }
   return results;
 }
@@ -263,6 +266,63 @@ async function decodeBatch(
   } finally {
     tf.dispose(owned);
   }
+}
+
+/** The same on webgpu. */
+async function decodeOnGpu(
+  decoder: Decoder,
+  prompts: readonly (readonly number[])[],
+  firstPrompt: number,
+  settings: ReturnType<typeof checked>,
+  { stop, signal, onProgress }: SamplingOptions,
+): Promise<SampledTokens[]> {
+  const { config } = decoder, { n, maxTokens, seed, eosIds } = settings, { qkNorm, postNorms } = config;
+  const capacity = Math.max(...prompts.map((prompt) => prompt.length)) + maxTokens;
+  const layers = Array.from({ length: config.layers }, (_, index) => {
+    const name = `model.layers.${index}`, linear = (part: string) => decoder.linear(`${name}.${part}`);
+    const norm = (part: string) => decoder.weight<tf.Tensor1D>(`${name}.${part}.weight`);
+    return {
+      inputNorm: norm("input_layernorm"),
+      query: linear("self_attn.q_proj"),
+      key: linear("self_attn.k_proj"),
+      value: linear("self_attn.v_proj"),
+      queryNorm: qkNorm ? norm("self_attn.q_norm") : undefined,
+      keyNorm: qkNorm ? norm("self_attn.k_norm") : undefined,
+      output: linear("self_attn.o_proj"),
+      postAttentionNorm: postNorms ? norm("post_attention_layernorm") : undefined,
+      mlpNorm: norm(postNorms ? "pre_feedforward_layernorm" : "post_attention_layernorm"),
+      gate: linear("mlp.gate_proj"),
+      up: linear("mlp.up_proj"),
+      down: linear("mlp.down_proj"),
+      postMlpNorm: postNorms ? norm("post_feedforward_layernorm") : undefined,
+      ...decoder.rotary.get(config.layerRope[index], capacity),
+      window: config.layerWindows[index] ?? 0,
+    };
+  });
+  const model = {
+    layers,
+    embedding: decoder.weight("model.embed_tokens.weight"),
+    head: decoder.head,
+    finalNorm: decoder.weight<tf.Tensor1D>("model.norm.weight"),
+    heads: config.heads,
+    kvHeads: config.kvHeads,
+    headDim: config.headDim,
+    epsilon: config.rmsEps,
+    addOne: config.rmsAddOne,
+    embeddingScale: config.embeddingScale,
+    queryScale: config.queryScale,
+    attentionSoftcap: config.attentionSoftcap ?? 0,
+    finalSoftcap: config.finalSoftcap ?? 0,
+    activation: config.activation,
+  };
+  const seeds = Int32Array.from({ length: prompts.length * n }, (_, row) => rowSeed(seed, firstPrompt * n + row) | 0);
+  const drawn = await decode(model, prompts, { ...settings, seeds, stop, signal, onProgress, tokensBetweenLooks });
+  checkDevice();
+  return drawn.map((completion, row) => ({
+    ...completion,
+    prompt: firstPrompt + Math.floor(row / n),
+    ended: eosIds.includes(completion.tokens.at(-1)!),
+  }));
 }
 
 /**

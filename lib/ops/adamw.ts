@@ -1,6 +1,6 @@
 import * as tf from "@tensorflow/tfjs";
 import { cpuEngine } from "../kernels/cpu/engine.ts";
-import { adamwStep, squaredNorm as squaredNormOnGpu } from "../kernels/webgpu/adamw.ts";
+import { adamwStep, squaredNorms } from "../kernels/webgpu/adamw.ts";
 
 /** One AdamW update's numbers. */
 export interface AdamwOptions {
@@ -52,7 +52,7 @@ export function adamw(parameter: tf.Variable, gradient: tf.Tensor, moments: Mome
 export async function globalNorm(gradients: tf.Tensor[]): Promise<number> {
   const engine = cpuEngine();
   if (engine) return Math.sqrt(gradients.reduce((sum, g) => sum + engine.kernels.squaredNorm(engine.at(g), g.size), 0));
-  const total = tf.tidy(() => tf.addN(gradients.map((g) => (tf.getBackend() === "webgpu" ? squaredNormOnGpu(g) : tf.sum(tf.square(g))).reshape([]))));
+  const total = tf.getBackend() === "webgpu" ? squaredNorms(gradients) : tf.tidy(() => tf.addN(gradients.map((g) => tf.sum(tf.square(g)))));
   const [value] = await total.data();
   total.dispose();
   return Math.sqrt(value);

@@ -1,7 +1,7 @@
 import * as tf from "@tensorflow/tfjs";
 import { cpuEngine } from "../kernels/cpu/engine.ts";
 import { attentionBackward, attentionForward } from "../kernels/webgpu/attention.ts";
-import { rope } from "../kernels/webgpu/rope.ts";
+import { headsBackward, headsForward } from "../kernels/webgpu/heads.ts";
 import { rmsNorm } from "./rms_norm.ts";
 import type { Layout } from "./layout.ts";
 
@@ -125,27 +125,22 @@ function onCpu(engine: NonNullable<ReturnType<typeof cpuEngine>>, packed: tf.Ten
 }
 
 function onGpu(packed: tf.Tensor2D, options: AttentionOptions): tf.Tensor2D {
-  const { layout, heads, kvHeads, headDim, scale, softcap = 0, window = 0, cos, sin } = options;
-  const batch = layout.starts.length, length = packed.shape[0] / batch, shape = { scale, window, softcap, queryOffset: 0 };
-  const [q, k, v] = split(packed, options);
-  const turn = (x: tf.Tensor2D, count: number) =>
-    tf.customGrad((x) => ({
-      value: rope(x as tf.Tensor4D, cos, sin, { offset: 0, inverse: false }),
-      gradFunc: (dy) => rope(dy as tf.Tensor4D, cos, sin, { offset: 0, inverse: true }),
-    }))(x.reshape([batch, length, count, headDim])) as tf.Tensor4D;
-  const queries = turn(normHeads(q, options.queryNorm, options), heads), keys = turn(normHeads(k, options.keyNorm, options), kvHeads);
-  const values = v.reshape([batch, length, kvHeads, headDim]) as tf.Tensor4D;
-  const out = tf.customGrad((q, k, v, save) => {
-    const [a, b, c] = [q, k, v] as tf.Tensor4D[], { out, logSumExp } = attentionForward(a, b, c, null, shape);
-    (save as unknown as tf.GradSaveFunc)([a, b, c, out, logSumExp]);
+  const { layout, heads, kvHeads, headDim, scale, softcap = 0, window = 0, epsilon, addOne, cos, sin, queryNorm, keyNorm } = options;
+  const plan = { batch: layout.starts.length, heads, kvHeads, headDim, epsilon, addOne, cos, sin, queryNorm, keyNorm };
+  const numbers = { scale, window, softcap }, rows = packed.shape[0];
+  const op = tf.customGrad((...inputs) => {
+    const save = inputs.pop() as unknown as tf.GradSaveFunc, packed = inputs[0] as tf.Tensor2D;
+    const { q, k, v } = headsForward(packed, plan), { out, logSumExp } = attentionForward(q, k, v, null, numbers);
+    save([packed, q, k, v, out, logSumExp]);
     return {
-      value: out,
+      value: out.reshape([rows, heads * headDim]),
       gradFunc: (dOut, saved) => {
-        const [a, b, c, out, logSumExp] = saved as tf.Tensor4D[];
-        const { dq, dk, dv } = attentionBackward(dOut as tf.Tensor4D, a, b, c, out, logSumExp as unknown as tf.Tensor3D, null, shape);
-        return [dq, dk, dv];
+        const [q, k, v, out] = saved.slice(1) as tf.Tensor4D[], dy = dOut.reshape(out.shape) as tf.Tensor4D;
+        const { dq, dk, dv } = attentionBackward(dy, q, k, v, out, saved[5] as tf.Tensor3D, null, numbers);
+        const { dpacked, dqueryNorm, dkeyNorm } = headsBackward({ q: dq, k: dk, v: dv }, saved[0] as tf.Tensor2D, plan);
+        return dqueryNorm && dkeyNorm ? [dpacked, dqueryNorm, dkeyNorm] : [dpacked];
       },
     };
-  })(queries, keys, values);
-  return out.reshape([batch * length, heads * headDim]) as tf.Tensor2D;
+  });
+  return (queryNorm && keyNorm ? op(packed, queryNorm, keyNorm) : op(packed)) as tf.Tensor2D;
 }

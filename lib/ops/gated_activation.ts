@@ -1,6 +1,6 @@
 import * as tf from "@tensorflow/tfjs";
 import { cpuEngine } from "../kernels/cpu/engine.ts";
-import { gatedBackward, gatedForward } from "../kernels/webgpu/gated_activation.ts";
+import { gatedPackedBackward, gatedPackedForward } from "../kernels/webgpu/gated_activation.ts";
 
 /** GELU in its tanh form (Gemma) or SiLU (Llama, Qwen). */
 export type Activation = "gelu_tanh" | "silu";
@@ -37,15 +37,11 @@ export function gatedActivation(x: tf.Tensor2D, activation: Activation): tf.Tens
     })(x) as tf.Tensor2D;
   }
   if (tf.getBackend() !== "webgpu") return gatedActivationReference(x, activation);
-  const [gate, up] = tf.split(x, 2, 1) as tf.Tensor2D[];
-  return tf.customGrad((gate, up, save) => {
-    (save as unknown as tf.GradSaveFunc)([gate as tf.Tensor, up as tf.Tensor]);
+  return tf.customGrad((x, save) => {
+    (save as tf.GradSaveFunc)([x as tf.Tensor]);
     return {
-      value: gatedForward(gate as tf.Tensor2D, up as tf.Tensor2D, activation),
-      gradFunc: (dy, [gate, up]) => {
-        const { dgate, dup } = gatedBackward(dy as tf.Tensor2D, gate as tf.Tensor2D, up as tf.Tensor2D, activation);
-        return [dgate, dup];
-      },
+      value: gatedPackedForward(x as tf.Tensor2D, activation),
+      gradFunc: (dy, [x]) => gatedPackedBackward(dy as tf.Tensor2D, x as tf.Tensor2D, activation),
     };
-  })(gate, up) as tf.Tensor2D;
+  })(x) as tf.Tensor2D;
 }

@@ -1,5 +1,6 @@
 import * as tf from "@tensorflow/tfjs";
 import { cpuEngine } from "../kernels/cpu/engine.ts";
+import { projectBackward, projectForward } from "../kernels/webgpu/projection.ts";
 
 /** A linear layer y = x·Wᵀ + bias, with an optional low-rank adapter (Hu et al. 2021, arXiv 2106.09685). */
 export interface Linear {
@@ -32,7 +33,7 @@ export function projectReference(x: tf.Tensor2D, linears: Linear[]): tf.Tensor2D
  */
 export function project(x: tf.Tensor2D, linears: Linear[]): tf.Tensor2D {
   const engine = cpuEngine();
-  if (!engine) return projectReference(x, linears);
+  if (!engine && tf.getBackend() !== "webgpu") return projectReference(x, linears);
   const [rows, width] = x.shape, total = linears.reduce((sum, { weight }) => sum + weight.shape[0], 0);
   const inputs: tf.Tensor[] = [x];
   const places = linears.map(({ weight, bias, trainable, lora }) => {
@@ -47,6 +48,16 @@ export function project(x: tf.Tensor2D, linears: Linear[]): tf.Tensor2D {
   });
   const op = tf.customGrad((...args) => {
     const save = args.pop() as unknown as tf.GradSaveFunc, x = args[0] as tf.Tensor;
+    if (!engine) {
+      save([x]);
+      return {
+        value: projectForward(x as tf.Tensor2D, linears),
+        gradFunc: (dy, [x]) => {
+          const { dx, layers } = projectBackward(dy as tf.Tensor2D, x as tf.Tensor2D, linears);
+          return [dx, ...layers.flatMap(({ weight, bias, a, b }) => [weight, bias, a, b].filter((gradient) => gradient !== undefined))];
+        },
+      };
+    }
     const y = engine.output<tf.Tensor2D>([rows, total]);
     let column = 0;
     for (const { weight, bias, lora } of linears) {

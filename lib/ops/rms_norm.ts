@@ -30,18 +30,17 @@ export function rmsNorm(x: tf.Tensor2D, weight: tf.Tensor1D, options: RmsNormOpt
   const { epsilon, addOne = false, residual } = options, one = addOne ? 1 : 0;
   const engine = cpuEngine(), webgpu = tf.getBackend() === "webgpu";
   if (!engine && !webgpu) return rmsNormReference(x, weight, options);
-  if (webgpu && residual) return tf.add(residual, rmsNorm(x, weight, { epsilon, addOne }));
   const [rows, width] = x.shape;
   const op = tf.customGrad((...inputs) => {
     const save = inputs.pop() as unknown as tf.GradSaveFunc, [x, weight, residual] = inputs as tf.Tensor2D[];
     save([x, weight]);
     if (!engine) {
-      const { y } = rmsNormForward(x, weight as unknown as tf.Tensor1D, { epsilon, addOne });
+      const { y } = rmsNormForward(x, weight as unknown as tf.Tensor1D, { epsilon, addOne, residual });
       return {
         value: y,
         gradFunc: (dy, saved) => {
           const { dx, dw } = rmsNormBackward(dy as tf.Tensor2D, saved[0] as tf.Tensor2D, saved[1] as tf.Tensor1D, { epsilon, addOne });
-          return [dx, dw];
+          return residual ? [dx, dw, dy.clone()] : [dx, dw];
         },
       };
     }

@@ -60,7 +60,7 @@ export function tokenLogprobs(hidden: tf.Tensor2D, table: tf.Tensor2D, targets: 
         value: forward.logprob,
         gradFunc: (dy, saved) => {
           const [hidden, targets, logSumExp] = saved as tf.Tensor[];
-          const { dhidden, dtable } = tokenLogprobsBackward(dy as tf.Tensor1D, hidden as tf.Tensor2D, table, targets as tf.Tensor1D, logSumExp as tf.Tensor1D, { temperature, softcap });
+          const { dhidden, dtable } = tokenLogprobsBackward(dy as tf.Tensor1D, hidden as tf.Tensor2D, table, targets as tf.Tensor1D, logSumExp as tf.Tensor1D, { temperature, softcap, tableGradient: tableTrainable });
           return dtable && tableTrainable ? [dhidden, dtable] : [dhidden];
         },
       };
