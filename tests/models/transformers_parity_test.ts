@@ -1,6 +1,7 @@
 import * as tf from "@tensorflow/tfjs";
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import { useBackend } from "../../lib/backend/use_backend.ts";
 import { Decoder } from "../../lib/models/decoder.ts";
 import { generate } from "../../lib/models/generate.ts";
 import { parseModelConfig } from "../../lib/models/model_config.ts";
@@ -45,36 +46,44 @@ async function load(name: string, config: string): Promise<Decoder> {
   }
 }
 
-for (const name of names) {
-  for (const config of ["config.json", "config.flat.json"]) {
-    Deno.test(`logits() of ${name}, ${config}, are those of transformers to 1e-4`, async () => {
-      const expected: Expected = await json(join(root, name, "expected.json"));
-      await tf.ready();
-      const before = tf.memory().numTensors, decoder = await load(name, config);
-      const logits = decoder.logits(expected.inputs), [, longest, vocabulary] = logits.shape;
-      const values = await logits.data();
-      logits.dispose();
-      let worst = 0;
-      expected.inputs.forEach(({ length }, row) => {
-        assert.equal(expected.logits[row].length, length * vocabulary);
-        expected.logits[row].forEach((value, i) => {
-          worst = Math.max(worst, Math.abs(value - values[row * longest * vocabulary + i]));
+const devices = [
+  { on: "", prepare: () => tf.setBackend("cpu") },
+  { on: " (CPU kernels)", prepare: () => useBackend({ backend: "cpu" }) },
+];
+
+for (const { on, prepare } of devices) {
+  for (const name of names) {
+    for (const config of ["config.json", "config.flat.json"]) {
+      Deno.test(`logits() of ${name}, ${config}, are those of transformers to 1e-4${on}`, async () => {
+        await prepare();
+        const expected: Expected = await json(join(root, name, "expected.json"));
+        const before = tf.memory().numTensors, decoder = await load(name, config);
+        const logits = decoder.logits(expected.inputs), [, longest, vocabulary] = logits.shape;
+        const values = await logits.data();
+        logits.dispose();
+        let worst = 0;
+        expected.inputs.forEach(({ length }, row) => {
+          assert.equal(expected.logits[row].length, length * vocabulary);
+          expected.logits[row].forEach((value, i) => {
+            worst = Math.max(worst, Math.abs(value - values[row * longest * vocabulary + i]));
+          });
         });
+        assert.ok(worst < 1e-4, `the largest difference is ${worst}`);
+        decoder.dispose();
+        assert.equal(tf.memory().numTensors, before);
       });
-      assert.ok(worst < 1e-4, `the largest difference is ${worst}`);
+    }
+
+    Deno.test(`generate() decodes 64 greedy tokens of ${name} as transformers does${on}`, async () => {
+      await prepare();
+      const expected: Expected = await json(join(root, name, "expected.json"));
+      const decoder = await load(name, "config.json");
+      const options = { maxTokens: 64, temperature: 0, eosIds: [] };
+      // beside a longer prompt, so that the two rows stand at different positions
+      const [own, other] = await generate(decoder, [expected.prompt, expected.inputs[0]], options);
+      assert.deepEqual(own.tokens, expected.greedy);
+      assert.equal(other.tokens.length, 64);
       decoder.dispose();
-      assert.equal(tf.memory().numTensors, before);
     });
   }
-
-  Deno.test(`generate() decodes 64 greedy tokens of ${name} as transformers does`, async () => {
-    const expected: Expected = await json(join(root, name, "expected.json"));
-    const decoder = await load(name, "config.json");
-    const options = { maxTokens: 64, temperature: 0, eosIds: [] };
-    // beside a longer prompt, so that the two rows stand at different positions
-    const [own, other] = await generate(decoder, [expected.prompt, expected.inputs[0]], options);
-    assert.deepEqual(own.tokens, expected.greedy);
-    assert.equal(other.tokens.length, 64);
-    decoder.dispose();
-  });
 }
