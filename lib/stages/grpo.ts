@@ -205,7 +205,16 @@ export async function grpo(model: CausalLM, problems: Problem[], options: GrpoOp
       diagnosis: { stage: "grpo", steps, maxTokens: config.maxTokens, maskTruncated: config.maskTruncated, beta: anneal(config.beta).at(0, steps) },
       async step(index, signal) {
         const fresh = batch === null || index % iterations === 0;
-        if (fresh) batch = await sample(index, signal);
+        if (fresh) {
+          const drawnFrom = random.state;
+          try {
+            batch = await sample(index, signal);
+          } catch (error) {
+            // stopped while sampling: what a resume draws must be what this step drew
+            random.state = drawnFrom;
+            throw error;
+          }
+        }
         const current = batch!, { metrics, verdict, seconds } = await update(index, current), own = rolloutMetrics(current.groups, reward.weights(index, steps));
         const correctness = own.components?.correctness?.mean;
         if (fresh && correctness !== undefined && Number.isFinite(correctness)) course.observe(correctness);

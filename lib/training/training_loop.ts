@@ -96,11 +96,11 @@ export async function trainingLoop(stage: LoopStage, options: LoopOptions, hooks
   }
   const log = hooks.metricsFile ? metricsLog(hooks.metricsFile, { resumedStep: hooks.resumeFrom ? run.steps.length : null }) : null;
   const watch = diagnostician(stage.diagnosis, run.steps), view = observer().view({ title: stage.title, total: steps }), stop = observer().stop();
-  const started = performance.now(), elapsed = () => before + (performance.now() - started) / 1000;
+  const started = performance.now(), session = () => (performance.now() - started) / 1000;
   const save = async () => {
     root ??= await Deno.makeTempDir({ prefix: "showwork-checkpoints-" });
     const { tensors, state } = await stage.save(), { name, config } = stage, last = run.steps.at(-1);
-    const history: History = { stage: stage.stage, name, config, steps: run.steps, completions: run.completions, diagnoses: run.diagnoses, seconds: elapsed(), own: state };
+    const history: History = { stage: stage.stage, name, config, steps: run.steps, completions: run.completions, diagnoses: run.diagnoses, seconds: before + session(), own: state };
     const metrics: Record<string, number> = last?.evaluation ? { accuracy: last.evaluation.accuracy } : {};
     try {
       run.checkpoint = await saveCheckpoint(root, { step: run.steps.length, tensors, state: history, metrics }, { keepLast: keepCheckpoints, best: hooks.evaluation ? { metric: "accuracy" } : undefined });
@@ -126,10 +126,10 @@ export async function trainingLoop(stage: LoopStage, options: LoopOptions, hooks
       hooks.onStep?.(complete);
       // A timer, because setImmediate lets up to ten turns pass before a signal is seen: ■ would come seconds late.
       await new Promise((done) => setTimeout(done));
-      const late = maxMinutes !== null && elapsed() > maxMinutes * 60;
+      const more = index + 1 < steps, late = maxMinutes !== null && session() > maxMinutes * 60;
       if (failure) [run.ended, run.reason] = ["failed", failure];
-      else if (stop.pressed || hooks.signal?.aborted) [run.ended, run.reason] = ["interrupted", `stopped after step ${index + 1} of ${steps}`];
-      else if (late && index + 1 < steps) [run.ended, run.reason] = ["time limit", `${maxMinutes} minutes passed after step ${index + 1} of ${steps}`];
+      else if (more && (stop.pressed || hooks.signal?.aborted)) [run.ended, run.reason] = ["interrupted", `stopped after step ${index + 1} of ${steps}`];
+      else if (more && late) [run.ended, run.reason] = ["time limit", `${maxMinutes} minutes passed after step ${index + 1} of ${steps}`];
       const due = checkpointEvery !== null && (index + 1) % checkpointEvery === 0;
       if (run.ended !== "finished" || due || complete.evaluation) await save();
       if (run.ended !== "finished") break;
@@ -140,7 +140,8 @@ export async function trainingLoop(stage: LoopStage, options: LoopOptions, hooks
     await save();
   } finally {
     stop.release();
-    run.seconds = elapsed();
+    run.seconds = before + session();
+    log?.close();
     if (run.reason) view.note(`${run.reason}${run.checkpoint ? `; resume from ${run.checkpoint}` : ""}`);
     await view.end(run.ended);
   }
