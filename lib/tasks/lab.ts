@@ -17,6 +17,7 @@ async function lab(args: string[]): Promise<number> {
       "jupyterlab",
       `--ServerApp.root_dir=${projectRoot}`,
       "--LabApp.default_url=/lab/tree/notebooks/show_your_work.ipynb",
+      "--MultiKernelManager.default_kernel_name=deno",
       ...args,
     ],
     cwd: join(projectRoot, "notebooks"),

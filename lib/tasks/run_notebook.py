@@ -28,9 +28,9 @@ def say(event, **facts):
 
 
 def title(cell):
-    """A cell's name: its first line that is neither an import nor a brace."""
-    lines = [line.strip() for line in cell.source.splitlines() if line.strip()]
-    return next((line for line in lines if not re.match(r"import\b|[}\])]", line)), lines[0])[:100]
+    """A cell's name: its first line after the imports."""
+    code = re.sub(r"^import\b[^;]*;\s*", "", cell.source.strip(), flags=re.M).strip() or cell.source.strip()
+    return code.splitlines()[0].strip()[:100]
 
 
 class Client(NotebookClient):
