@@ -1,6 +1,7 @@
 import { anneal, type Scheduled } from "../schedules/anneal.ts";
 import { confidence } from "./confidence.ts";
 import { correctness } from "./correctness.ts";
+import { formatCompliance } from "./format_compliance.ts";
 import type { ComponentScore, Reward, RewardFunction, RewardSample } from "./reward.ts";
 import { traceStructure } from "./trace_structure.ts";
 import { verbosity } from "./verbosity.ts";
@@ -18,7 +19,7 @@ export interface ComponentOptions {
 /** A composite reward as data, or with functions of yours among its components. */
 export interface CompositeOptions {
   /** The components of a reference system, which `components` overrides one by one. */
-  preset?: "r3" | null;
+  preset?: string | null;
   components?: Record<string, ComponentOptions>;
   /** The total never falls below; `null`: no floor. */
   floor?: number | null;
@@ -44,6 +45,7 @@ const made: Record<string, (options: ComponentOptions) => RewardFunction> = {
   trace: () => traceStructure(),
   confidence: (options) => confidence(options),
   verbosity: (options) => verbosity(options),
+  formatCompliance: () => formatCompliance(),
 };
 
 async function timed(reward: RewardFunction, sample: RewardSample, timeoutMs: number): Promise<{ score: number | null; error?: string }> {

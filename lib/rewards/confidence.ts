@@ -1,7 +1,7 @@
 import { parseCompletion } from "../text/completion.ts";
-import { answersMatch } from "./answers_match.ts";
-import { answerTokens } from "./answer_tokens.ts";
-import type { RewardFunction } from "./reward.ts";
+import { isCorrect } from "./correctness.ts";
+import { explained, type ExplainedReward } from "./explained.ts";
+import { tagSpan, tokensInside } from "./tag_span.ts";
 
 /** Options of {@linkcode confidence}. */
 export interface ConfidenceOptions {
@@ -10,24 +10,51 @@ export interface ConfidenceOptions {
 }
 
 /**
- * Calibrated confidence. From log-probabilities: p̄ = mean log-probability of the answer's tokens, q = clamp((p̄ + 10)/9.9, 0, 1); q if
- * correct, 1 − q if wrong, .5 when there is no reference. From length (R3's released code): correct → min(1, .5 + |R|/300), else
- * max(0, .6 − |R|/400), |R| in characters. `null` when log-probabilities are wanted and there are none.
+ * Calibrated confidence (SPEC section 2; R3): sure when right, unsure when wrong.
+ *
+ * `logprobs`: p̄ = mean log-probability of the answer's tokens in nats, q = clamp((p̄ + 10)/9.9, 0, 1);
+ * q if correct, 1 − q if wrong, .5 when correctness is unknown, 0 without an answer.
+ * `length`: correct → min(1, .5 + |R|/300), else max(0, .6 − |R|/400), |R| the reasoning in characters.
+ *
+ * `null` when log-probabilities are wanted and the sample carries none.
+ *
+ * @example
+ * ```ts
+ * import { confidence } from "../../mod.ts";
+ * confidence({ from: "length" })({ completion: "<answer>8</answer>", problem: { answer: "8" } } as never); // 0.5
+ * ```
  */
-export function confidence({ from = "logprobs" }: ConfidenceOptions = {}): RewardFunction {
-  return ({ completion, problem, tokens, tokenLogprobs }) => {
-    const { reasoning, answer } = parseCompletion(completion);
-    const correct = answer !== null && answer !== "" && answersMatch(answer, problem.answer);
-    if (from === "length") {
-      const length = reasoning?.length ?? 0;
-      return correct ? Math.min(1, 0.5 + length / 300) : Math.max(0, 0.6 - length / 400);
-    }
-    if (!problem.answer) return 0.5;
-    if (!tokens || !tokenLogprobs) return null;
-    const inside = answerTokens(tokens);
-    if (inside.length === 0) return 0;
-    const mean = inside.reduce((sum, index) => sum + tokenLogprobs[index], 0) / inside.length;
-    const q = Math.min(1, Math.max(0, (mean + 10) / 9.9));
-    return correct ? q : 1 - q;
-  };
+export function confidence({ from = "logprobs" }: ConfidenceOptions = {}): ExplainedReward {
+  return explained(
+    (sample) => {
+      const correct = isCorrect(sample), { completion, tokens, tokenLogprobs } = sample;
+      if (from === "length") {
+        const length = parseCompletion(completion).reasoning?.length ?? 0;
+        if (correct === null) return 0.5;
+        return correct ? Math.min(1, 0.5 + length / 300) : Math.max(0, 0.6 - length / 400);
+      }
+      if (correct === null) return 0.5;
+      if (!parseCompletion(completion).answer) return 0;
+      if (!tokens || !tokenLogprobs) return null;
+      if (tokens.length !== tokenLogprobs.length) {
+        throw new RangeError(
+          `confidence needs one log-probability a token, got ${tokenLogprobs.length} for ${tokens.length} tokens`,
+        );
+      }
+      const inside = tokensInside(tokens, "answer");
+      if (inside.length === 0) return 0;
+      const mean = inside.reduce((sum, index) => sum + tokenLogprobs[index], 0) / inside.length;
+      const q = Math.min(1, Math.max(0, (mean + 10) / 9.9));
+      return correct ? q : 1 - q;
+    },
+    (sample) => {
+      const correct = isCorrect(sample), verdict = correct ? "right" : "wrong";
+      const span = tagSpan(sample.completion, from === "length" ? "reasoning" : "answer");
+      if (!span || span.start === span.end || correct === null) return [];
+      const why = from === "length"
+        ? `its length, ${verdict} answer`
+        : `the probability of these tokens, ${verdict} answer`;
+      return [{ start: span.start, end: span.end, why }];
+    },
+  );
 }

@@ -1,5 +1,7 @@
 import { parseCompletion } from "../text/completion.ts";
-import type { RewardFunction } from "./reward.ts";
+import { explained, type ExplainedReward } from "./explained.ts";
+import type { RewardSample } from "./reward.ts";
+import { tagSpan, tokensInside } from "./tag_span.ts";
 
 /** Options of {@linkcode verbosity}. */
 export interface VerbosityOptions {
@@ -8,20 +10,33 @@ export interface VerbosityOptions {
 }
 
 /**
- * A penalty for long reasoning, 0 or more; give it a negative weight. .05·max(0, n − 150)/50 on reasoning tokens, or
- * .05·max(0, |R| − 600)/200 on characters (R3). `null` when tokens are to be counted and the sample has none.
+ * A penalty for long reasoning (SPEC section 2; R3), 0 or more: give it a negative weight.
+ *
+ * .05·max(0, n − 150)/50 on the n tokens of the reasoning, or .05·max(0, |R| − 600)/200 on its |R| characters.
+ * `null` when tokens are to be counted and the sample carries none.
+ *
+ * @example
+ * ```ts
+ * import { verbosity } from "../../mod.ts";
+ * const text = `<reasoning>${"x".repeat(1000)}</reasoning>`;
+ * verbosity({ unit: "chars" })({ completion: text } as never); // 0.1
+ * ```
  */
-export function verbosity({ unit = "tokens" }: VerbosityOptions = {}): RewardFunction {
-  return ({ completion, tokens }) => {
-    const reasoning = parseCompletion(completion).reasoning ?? "";
-    if (unit === "chars") return 0.05 * Math.max(0, reasoning.length - 600) / 200;
-    if (!tokens) return null;
-    const start = completion.indexOf("<reasoning>") + "<reasoning>".length, end = completion.indexOf("</reasoning>");
-    let at = 0, count = 0;
-    for (const piece of tokens) {
-      if (reasoning && at < end && at + piece.length > start) count++;
-      at += piece.length;
-    }
-    return 0.05 * Math.max(0, count - 150) / 50;
+export function verbosity({ unit = "tokens" }: VerbosityOptions = {}): ExplainedReward {
+  const excess = ({ completion, tokens }: RewardSample): number | null => {
+    if (unit === "chars") return Math.max(0, (parseCompletion(completion).reasoning?.length ?? 0) - 600);
+    return tokens ? Math.max(0, tokensInside(tokens, "reasoning").length - 150) : null;
   };
+  return explained(
+    (sample) => {
+      const over = excess(sample);
+      return over === null ? null : 0.05 * over / (unit === "chars" ? 200 : 50);
+    },
+    (sample) => {
+      const over = excess(sample), span = tagSpan(sample.completion, "reasoning");
+      if (!over || !span) return [];
+      const limit = unit === "chars" ? "600 characters" : "150 tokens";
+      return [{ start: span.start, end: span.end, why: `${over} more than ${limit}` }];
+    },
+  );
 }
