@@ -29,7 +29,8 @@ export class Tokenizer {
     const vocabulary = (tokenizer.model as { vocab: Record<string, number> | [string, number][] }).vocab;
     const ids = new Map<string, number>(Array.isArray(vocabulary) ? vocabulary.map(([token], id) => [token, id]) : Object.entries(vocabulary));
     for (const { id, content } of added) ids.set(content, id);
-    this.vocabularySize = Math.max(...ids.values()) + 1;
+    // no spread: Gemma's 262144 ids would overflow the stack
+    this.vocabularySize = 1 + ids.values().reduce((top, id) => Math.max(top, id), -1);
     this.#special = new Set(added.filter(({ special }) => special).map(({ id }) => id));
     this.specialTokens = Object.fromEntries(["bos_token", "eos_token", "pad_token", "unk_token"].flatMap((key) => {
       const value = text(config[key]);
