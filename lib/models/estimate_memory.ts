@@ -1,0 +1,91 @@
+import type { DecoderConfig } from "./decoder_config.ts";
+import { parameterNames } from "./parameter_names.ts";
+
+/** What a model is to be used for. */
+export interface EstimateMemoryOptions {
+  /** Sequences at once, in sampling and in a training micro-batch. @default 1 */
+  batchSize?: number;
+  /** Tokens a sequence, prompt and completion. @default 512 */
+  length?: number;
+  /** Rank of a LoRA adapter on all linear layers; `null` trains the weights themselves. @default null */
+  loraRank?: number | null;
+  /** Whether it is trained, with gradients and AdamW's two moments. @default false */
+  training?: boolean;
+  /** Bytes a frozen weight takes: 4 on the CPU; 2 where webgpu keeps 16 bits. @default 4 */
+  weightBytes?: 2 | 4;
+  /** Bytes there are: a wasm heap ends at 4 GB. @default 2 ** 32 */
+  limit?: number;
+}
+
+/** Bytes by purpose. */
+export interface MemoryEstimate {
+  weights: number;
+  /** The adapter's matrices. */
+  adapter: number;
+  /** Gradients and AdamW's moments of what is trained: three numbers each. */
+  optimizer: number;
+  /** Keys and values of every layer while sampling. */
+  cache: number;
+  /** Activations kept for the backward pass. */
+  activations: number;
+  /** What is held at once: weights, adapter and optimizer, and the larger of cache and activations. */
+  total: number;
+  fits: boolean;
+  /** The figure in words, with the way out when it does not fit. */
+  message: string;
+}
+
+/**
+ * Says before loading whether a model fits: an estimate from the configuration alone.
+ *
+ * Weights, adapter, optimizer and cache are exact counts of numbers (float32 apart from `weightBytes`). Activations are an
+ * approximation: per token and layer, the residual stream eight times, the attention's inputs and outputs twice and the MLP's inner width three times,
+ * and the attention's probabilities, heads · length.
+ *
+ * @throws {RangeError} for a size that is no whole number from 1.
+ * @example
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { estimateMemory } from "./estimate_memory.ts";
+ * import { parseModelConfig } from "./model_config.ts";
+ * const config = parseModelConfig({ model_type: "llama", num_hidden_layers: 2 });
+ * assert.equal(estimateMemory(config, { training: true }).fits, false); // 24 bytes a weight and more
+ * ```
+ */
+export function estimateMemory(config: DecoderConfig, options: EstimateMemoryOptions = {}): MemoryEstimate {
+  const { batchSize = 1, length = 512, loraRank = null, training = false, weightBytes = 4, limit = 2 ** 32 } =
+    options;
+  for (const [name, value] of Object.entries({ batchSize, length, loraRank: loraRank ?? 1 })) {
+    if (!(Number.isSafeInteger(value) && value >= 1)) {
+      throw new RangeError(`estimateMemory(): ${name} must be a whole number from 1, not ${value}`);
+    }
+  }
+  const specs = parameterNames(config), frozen = loraRank !== null || !training;
+  const numbers = specs.reduce((sum, { shape }) => sum + shape.reduce((a, b) => a * b, 1), 0);
+  const linear = specs.filter(({ name }) => /_proj\.weight$/.test(name));
+  const adapterNumbers = loraRank === null
+    ? 0
+    : linear.reduce((sum, { shape: [out, width] }) => sum + loraRank * (out + width), 0);
+  const weights = numbers * (frozen ? weightBytes : 4), adapter = 4 * adapterNumbers;
+  const optimizer = training ? 12 * (loraRank === null ? numbers : adapterNumbers) : 0;
+
+  const wide = config.heads * config.headDim,
+    kvWide = config.kvHeads * config.headDim,
+    tokens = batchSize * length;
+  const cache = 4 * tokens * config.layers * 2 * kvWide;
+  const kept = 8 * config.hiddenSize + 2 * (2 * wide + 2 * kvWide) + 3 * config.intermediateSize +
+    config.heads * length;
+  const activations = training ? 4 * tokens * config.layers * kept : 0;
+
+  const total = weights + adapter + optimizer + Math.max(cache, activations), fits = total <= limit;
+  const gigabytes = (bytes: number) => `${(bytes / 1e9).toFixed(2)} GB`;
+  const way = !training || loraRank !== null
+    ? "choose a smaller model, batchSize or length"
+    : "train a LoRA adapter instead of the weights, or choose a smaller model, batchSize or length";
+  const message = `${config.architecture} with ${(numbers / 1e6).toFixed(1)} M parameters takes about ${
+    gigabytes(total)
+  } (weights ${gigabytes(weights)}, adapter and optimizer ${gigabytes(adapter + optimizer)}, ${
+    training ? `activations ${gigabytes(activations)}` : `cache ${gigabytes(cache)}`
+  }); ${fits ? `it fits into ${gigabytes(limit)}` : `there are ${gigabytes(limit)}: ${way}`}`;
+  return { weights, adapter, optimizer, cache, activations, total, fits, message };
+}

@@ -1,0 +1,48 @@
+import assert from "node:assert/strict";
+import { estimateMemory } from "../../lib/models/estimate_memory.ts";
+import { parseModelConfig } from "../../lib/models/model_config.ts";
+
+const gemma = (fields: Record<string, number>) =>
+  parseModelConfig({ model_type: "gemma3_text", vocab_size: 262144, ...fields });
+const small = gemma({
+  hidden_size: 640,
+  intermediate_size: 2048,
+  num_hidden_layers: 18,
+  num_attention_heads: 4,
+  num_key_value_heads: 1,
+});
+const medium = gemma({
+  hidden_size: 1152,
+  intermediate_size: 6912,
+  num_hidden_layers: 26,
+  num_attention_heads: 4,
+  num_key_value_heads: 1,
+});
+
+Deno.test("estimateMemory() counts weights, adapter, moments and cache", () => {
+  const found = estimateMemory(small, { loraRank: 16, training: true, batchSize: 2, length: 100 });
+  assert.equal(found.weights, 4 * 268_098_176);
+  // q 640+1024, k and v 640+256 each, o 1024+640, gate and up 640+2048 each, down 2048+640: 13184 a layer
+  assert.equal(found.adapter, 4 * 16 * 18 * 13_184);
+  assert.equal(found.optimizer, 3 * found.adapter);
+  assert.equal(found.cache, 4 * 2 * 100 * 18 * 2 * 256);
+  assert.equal(
+    found.total,
+    found.weights + found.adapter + found.optimizer + Math.max(found.cache, found.activations),
+  );
+});
+
+Deno.test("estimateMemory() says that 270M fits into a wasm heap with LoRA, and that 1B and full training do not", () => {
+  assert.equal(estimateMemory(small, { loraRank: 16, training: true }).fits, true);
+  const full = estimateMemory(small, { training: true });
+  assert.equal(full.fits, false);
+  assert.match(
+    full.message,
+    /268\.1 M parameters takes about .* there are 4\.29 GB: train a LoRA adapter instead/,
+  );
+  const large = estimateMemory(medium, { loraRank: 16, training: true, batchSize: 4 });
+  assert.equal(large.fits, false);
+  assert.match(large.message, /choose a smaller model/);
+  assert.equal(estimateMemory(medium, { weightBytes: 2 }).weights, 2 * 999_885_952);
+  assert.throws(() => estimateMemory(small, { length: 0 }), /length must be a whole number from 1, not 0/);
+});
