@@ -38,12 +38,14 @@ export * from "./lib/schedules/anneal.ts";
 export * from "./lib/schedules/curriculum.ts";
 export * from "./lib/schedules/learning_rate.ts";
 
+export { loadExpressions } from "./lib/rewards/answers_expression.ts";
 export { answersMatch } from "./lib/rewards/answers_match.ts";
 export * from "./lib/rewards/composite.ts";
 export { confidence } from "./lib/rewards/confidence.ts";
 export { correctness } from "./lib/rewards/correctness.ts";
 export type * from "./lib/rewards/reward.ts";
 export { rubricJudge } from "./lib/rewards/rubric_judge.ts";
+export { formatCompliance } from "./lib/rewards/format_compliance.ts";
 export { traceStructure } from "./lib/rewards/trace_structure.ts";
 export { verbosity } from "./lib/rewards/verbosity.ts";
 
@@ -53,10 +55,12 @@ export { loadConfig } from "./lib/config/load_config.ts";
 
 export { advantages } from "./lib/training/advantages.ts";
 export { advantagesByComponent } from "./lib/training/advantages_by_component.ts";
-export { algorithms } from "./lib/training/algorithms.ts";
+export { algorithms } from "./lib/config/algorithms.ts";
 export { bestCheckpoint, CheckpointError, latestCheckpoint, loadCheckpoint, saveCheckpoint } from "./lib/training/checkpoint.ts";
 export { diagnose } from "./lib/training/diagnose.ts";
+export { diagnostician } from "./lib/training/diagnostician.ts";
 export { klInReward } from "./lib/training/kl_in_reward.ts";
+export { metricsLog, readMetrics } from "./lib/training/metrics.ts";
 export { policyLoss } from "./lib/training/policy_loss.ts";
 export type { CompletionRecord, StepMetrics, TrainingRun } from "./lib/training/run.ts";
 
@@ -72,5 +76,11 @@ export { accuracyFigure, calibrationFigure, failureFigure, passAtKFigure } from 
 export { exportRun } from "./lib/report/export_run.ts";
 export { Figure } from "./lib/report/figure.ts";
 export { learningCurves } from "./lib/report/learning_curves.ts";
-export { loadRun } from "./lib/report/load_run.ts";
+export { loadRun, ResultsError } from "./lib/report/load_run.ts";
 export { OutputError } from "./lib/report/write_output.ts";
+
+export { displayable } from "./lib/display/displayable.ts";
+export { PlainError } from "./lib/display/plain_error.ts";
+export { livePanel } from "./lib/notebook/live_panel.ts";
+export { stopButton } from "./lib/notebook/stop_button.ts";
+export { WebgpuUnavailableError } from "./lib/backend/webgpu_device.ts";

@@ -1,3 +1,4 @@
+import { PlainError } from "../display/plain_error.ts";
 import * as tf from "@tensorflow/tfjs";
 import { WebGPUBackend } from "@tensorflow/tfjs-backend-webgpu";
 
@@ -20,7 +21,7 @@ export interface WebgpuDevice {
 }
 
 /** No WebGPU device can be had; the message says why. */
-export class WebgpuUnavailableError extends Error {
+export class WebgpuUnavailableError extends PlainError {
   override name = "WebgpuUnavailableError";
 }
 

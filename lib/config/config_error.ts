@@ -1,3 +1,5 @@
+import { PlainError } from "../display/plain_error.ts";
+
 /** One thing that is wrong with a configuration. */
 export interface ConfigProblem {
   /** Where, such as `grpo.generations`. */
@@ -33,7 +35,7 @@ function shown(value: unknown): string {
  * //   bata = 0.1 is not an option; did you mean `beta`?
  * ```
  */
-export class ConfigError extends Error {
+export class ConfigError extends PlainError {
   override readonly name = "ConfigError";
   readonly problems: ConfigProblem[];
 

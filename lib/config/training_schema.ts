@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { algorithms } from "../training/algorithms.ts";
+import { algorithms } from "./algorithms.ts";
 import { learningRateSchema, scheduled } from "./schedule_schema.ts";
 
 const count = z.int().min(1);

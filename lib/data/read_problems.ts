@@ -1,8 +1,9 @@
+import { PlainError } from "../display/plain_error.ts";
 import { join } from "node:path";
 import { difficulties, type Difficulty, type Problem } from "./problem.ts";
 
 /** A data file that is missing, or a line of one that breaks a rule. */
-export class DataError extends Error {
+export class DataError extends PlainError {
   override name = "DataError";
 }
 

@@ -1,4 +1,6 @@
+import { PlainError } from "../display/plain_error.ts";
+
 /** A file of a model (configuration, weights, tokenizer, adapter) that is missing, damaged or not what was expected. */
-export class ModelFileError extends Error {
+export class ModelFileError extends PlainError {
   override name = "ModelFileError";
 }

@@ -1,8 +1,9 @@
+import { PlainError } from "../display/plain_error.ts";
 import { Tokenizer as HuggingFaceTokenizer } from "@huggingface/tokenizers";
 import { join } from "node:path";
 
 /** A tokenizer's files could not be read. */
-export class TokenizerError extends Error {
+export class TokenizerError extends PlainError {
   override name = "TokenizerError";
 }
 

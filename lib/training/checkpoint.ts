@@ -1,3 +1,4 @@
+import { PlainError } from "../display/plain_error.ts";
 import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { readSafetensors, writeSafetensors } from "../models/safetensors.ts";
@@ -41,7 +42,7 @@ interface Manifest {
 }
 
 /** A checkpoint that could not be saved or loaded. */
-export class CheckpointError extends Error {
+export class CheckpointError extends PlainError {
   override name = "CheckpointError";
 }
 

@@ -1,11 +1,8 @@
-import type { AdvantageOptions } from "./advantages.ts";
-import type { PolicyLossOptions } from "./policy_loss.ts";
-
 /** The options by which the members of the GRPO family differ. */
 export interface Algorithm {
-  advantage: NonNullable<AdvantageOptions["advantage"]>;
-  loss: NonNullable<PolicyLossOptions["loss"]>;
-  importance: NonNullable<PolicyLossOptions["importance"]>;
+  advantage: "group" | "batch" | "none" | "rloo";
+  loss: "grpo" | "bnpo" | "dr_grpo" | "dapo";
+  importance: "token" | "sequence" | "trajectory";
   epsilon: number;
   epsilonHigh: number | null;
   /** Where the KL penalty goes when beta is above 0: into the loss, or off the reward (`klInReward`). */

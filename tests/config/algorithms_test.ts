@@ -1,7 +1,7 @@
 import { advantages } from "../../lib/training/advantages.ts";
-import { algorithms } from "../../lib/training/algorithms.ts";
+import { algorithms } from "../../lib/config/algorithms.ts";
 import { policyLoss } from "../../lib/training/policy_loss.ts";
-import { close } from "./close.ts";
+import { close } from "../training/close.ts";
 
 Deno.test("algorithms.rloo on its first iteration is REINFORCE with the others' mean as baseline", () => {
   const logprobs = [[-1, -2, -3], [-2, -1], [-4]];
