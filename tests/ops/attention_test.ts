@@ -1,0 +1,91 @@
+import type * as tf from "@tensorflow/tfjs";
+import { attention, attentionReference } from "../../lib/ops/attention.ts";
+import { Layout } from "../../lib/ops/layout.ts";
+import { normal } from "../kernels/webgpu/on_webgpu.ts";
+import { type OpCase, testOp } from "./on_each_backend.ts";
+
+interface Shape {
+  lengths: number[];
+  heads: number;
+  kvHeads: number;
+  headDim: number;
+  padded?: boolean;
+  norms?: boolean;
+  window?: number;
+  softcap?: number;
+  large?: boolean;
+}
+
+function own(
+  { lengths, heads, kvHeads, headDim, padded = false, norms = false, window = 0, softcap = 0, large = false }:
+    Shape,
+): OpCase {
+  const sequences = lengths.map((length) => Array.from({ length }, (_, i) => i)),
+    layout = new Layout(sequences, padded),
+    half = headDim / 2;
+  const rows = Array.from({ length: layout.rows }, () => false), positions = layout.longest;
+  lengths.forEach((length, i) => rows.fill(true, layout.starts[i], layout.starts[i] + length));
+  const angles = Float32Array.from(
+    { length: positions * half },
+    (_, i) => Math.floor(i / half) * 0.9 ** (i % half),
+  );
+  const call = (f: typeof attention) => (packed: tf.Tensor, ...others: tf.Tensor[]) => {
+    const [cos, sin] = others.splice(-2) as tf.Tensor2D[], [queryNorm, keyNorm] = others as tf.Tensor1D[];
+    return f(packed as tf.Tensor2D, {
+      layout,
+      heads,
+      kvHeads,
+      headDim,
+      window,
+      softcap,
+      scale: headDim ** -0.5,
+      epsilon: 1e-6,
+      addOne: true,
+      queryNorm,
+      keyNorm,
+      cos,
+      sin,
+    });
+  };
+  const inputs = [
+    normal([layout.rows, (heads + 2 * kvHeads) * headDim], 12),
+    ...(norms ? [normal([headDim], 13, 0.3), normal([headDim], 14, 0.3)] : []),
+  ];
+  return {
+    name: `lengths ${lengths}${
+      padded ? " padded" : ""
+    }, heads ${heads}/${kvHeads} × ${headDim}, window ${window}, soft-cap ${softcap}${
+      norms ? ", norms" : ""
+    }`,
+    inputs,
+    fixed: [Math.cos, Math.sin].map((f) => ({ shape: [positions, half], data: angles.map(f) })),
+    rows: padded ? rows : undefined,
+    cpuOnly: large || (!padded && lengths.some((length) => length !== positions)),
+    differences: inputs[0].data.length < 200,
+    op: call(attention),
+    reference: call(attentionReference),
+    dispose: () => layout.dispose(),
+  };
+}
+
+testOp("attention()", [
+  own({ lengths: [4], heads: 2, kvHeads: 1, headDim: 4, norms: true }),
+  own({ lengths: [5, 1, 3], heads: 4, kvHeads: 2, headDim: 6, norms: true }),
+  own({ lengths: [5, 1, 3], heads: 4, kvHeads: 2, headDim: 6, norms: true, padded: true }),
+  own({ lengths: [9, 4], heads: 3, kvHeads: 1, headDim: 10, window: 3, padded: true }),
+  own({ lengths: [9, 4], heads: 3, kvHeads: 3, headDim: 2, window: 1 }),
+  own({ lengths: [6, 2], heads: 2, kvHeads: 2, headDim: 8, softcap: 2, padded: true }),
+  own({ lengths: [7, 7], heads: 4, kvHeads: 1, headDim: 4, softcap: 3, window: 5, norms: true }),
+  // past a block of 64 query rows, with and without a window
+  own({ lengths: [131, 3, 65], heads: 4, kvHeads: 2, headDim: 16, norms: true, large: true }),
+  own({
+    lengths: [90, 64],
+    heads: 2,
+    kvHeads: 1,
+    headDim: 32,
+    window: 20,
+    softcap: 5,
+    padded: true,
+    large: true,
+  }),
+]);

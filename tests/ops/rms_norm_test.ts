@@ -1,0 +1,30 @@
+import type * as tf from "@tensorflow/tfjs";
+import { rmsNorm, rmsNormReference } from "../../lib/ops/rms_norm.ts";
+import { normal } from "../kernels/webgpu/on_webgpu.ts";
+import { type OpCase, testOp } from "./on_each_backend.ts";
+
+function own(rows: number, width: number, addOne: boolean, residual: boolean): OpCase {
+  const inputs = [
+    normal([rows, width], 1, 2),
+    normal([width], 2),
+    ...(residual ? [normal([rows, width], 3)] : []),
+  ];
+  const call = (f: typeof rmsNorm) => (...[x, weight, residual]: tf.Tensor[]) =>
+    f(x as tf.Tensor2D, weight as tf.Tensor1D, { epsilon: 1e-6, addOne, residual: residual as tf.Tensor2D });
+  return {
+    name: `${rows} × ${width}${addOne ? ", 1 + w" : ""}${residual ? ", residual" : ""}`,
+    inputs,
+    cpuOnly: rows > 100,
+    differences: rows < 10,
+    op: call(rmsNorm),
+    reference: call(rmsNormReference),
+  };
+}
+
+testOp("rmsNorm()", [
+  own(5, 7, true, true),
+  own(1, 1, false, false),
+  own(3, 16, false, true),
+  own(33, 30, true, false),
+  own(301, 129, true, true),
+]);
