@@ -68,6 +68,7 @@ export { classifyFailure } from "./lib/stages/classify_failure.ts";
 export * from "./lib/stages/evaluate.ts";
 export type { Evaluation, EvaluationItem, Rate } from "./lib/stages/evaluation.ts";
 export * from "./lib/stages/grpo.ts";
+export * from "./lib/stages/resume.ts";
 export * from "./lib/stages/sft.ts";
 export { calibration, majorityAtK, mcnemar, pairedBootstrap, passAtK, wilson } from "./lib/stages/statistics.ts";
 

@@ -1,0 +1,47 @@
+import type { z } from "zod";
+import type { grpoSchema, sftSchema } from "../config/schema.ts";
+import type { Problem } from "../data/problem.ts";
+import type { CausalLM } from "../models/causal_lm.ts";
+import { type CompositeOptions, compositeReward } from "../rewards/composite.ts";
+import type { Reward } from "../rewards/reward.ts";
+import { curriculum, type CurriculumSpec } from "../schedules/curriculum.ts";
+import { CheckpointError, loadCheckpoint } from "../training/checkpoint.ts";
+import type { TrainingRun } from "../training/run.ts";
+import { type LoopHooks, splitHooks } from "../training/training_loop.ts";
+import { grpo } from "./grpo.ts";
+import { sft } from "./sft.ts";
+
+/** Options of {@linkcode resume}: the model and the problems that the run began with, and the hooks that it had. */
+export interface ResumeOptions extends Omit<LoopHooks, "resumeFrom"> {
+  /** The model as it was when the run began, with its adapter added if it had one; its weights are replaced. */
+  model: CausalLM;
+  problems: Problem[];
+  /** GRPO with functions of your own among its components needs them again. @default the checkpoint's configuration */
+  reward?: Reward;
+}
+
+/**
+ * Goes on with a run that was stopped, from a folder of checkpoints (the newest whole one) or from one checkpoint, with the run's own
+ * configuration: on the CPU it ends with the same bits as if it had never stopped.
+ *
+ * @throws {CheckpointError} when there is no whole checkpoint
+ * @example
+ * ```ts
+ * const run = await resume("results/demo/checkpoints/grpo", { model, problems: data.train });
+ * ```
+ */
+export async function resume(path: string, options: ResumeOptions): Promise<TrainingRun> {
+  const { model, problems, reward, ...rest } = options, { hooks } = splitHooks(rest);
+  const { state, path: found } = await loadCheckpoint(path), { stage, name, config } = state as { stage: string; name: string; config: Record<string, unknown> };
+  if (stage === "sft") return await sft(model, problems, { ...config as z.input<typeof sftSchema>, ...hooks, resumeFrom: found });
+  if (stage !== "grpo") throw new CheckpointError(`resuming ${found}: it is a checkpoint of ${stage}; only sft and grpo can be resumed so (pre-training: deno task pretrain --resume)`);
+  const { reward: rewardSpec, curriculum: course, ...settings } = config;
+  return await grpo(model, problems, {
+    ...settings as z.input<typeof grpoSchema>,
+    ...hooks,
+    name,
+    reward: reward ?? compositeReward(rewardSpec as CompositeOptions),
+    curriculum: curriculum(course as CurriculumSpec),
+    resumeFrom: found,
+  });
+}
