@@ -56,7 +56,13 @@ export { loadConfig } from "./lib/config/load_config.ts";
 export { advantages } from "./lib/training/advantages.ts";
 export { advantagesByComponent } from "./lib/training/advantages_by_component.ts";
 export { algorithms } from "./lib/config/algorithms.ts";
-export { bestCheckpoint, CheckpointError, latestCheckpoint, loadCheckpoint, saveCheckpoint } from "./lib/training/checkpoint.ts";
+export {
+  bestCheckpoint,
+  CheckpointError,
+  latestCheckpoint,
+  loadCheckpoint,
+  saveCheckpoint,
+} from "./lib/training/checkpoint.ts";
 export { diagnose } from "./lib/training/diagnose.ts";
 export { diagnostician } from "./lib/training/diagnostician.ts";
 export { klInReward } from "./lib/training/kl_in_reward.ts";
@@ -70,10 +76,22 @@ export type { Evaluation, EvaluationItem, Rate } from "./lib/stages/evaluation.t
 export * from "./lib/stages/grpo.ts";
 export * from "./lib/stages/resume.ts";
 export * from "./lib/stages/sft.ts";
-export { calibration, majorityAtK, mcnemar, pairedBootstrap, passAtK, wilson } from "./lib/stages/statistics.ts";
+export {
+  calibration,
+  majorityAtK,
+  mcnemar,
+  pairedBootstrap,
+  passAtK,
+  wilson,
+} from "./lib/stages/statistics.ts";
 
 export { compare } from "./lib/report/compare.ts";
-export { accuracyFigure, calibrationFigure, failureFigure, passAtKFigure } from "./lib/report/evaluation_figures.ts";
+export {
+  accuracyFigure,
+  calibrationFigure,
+  failureFigure,
+  passAtKFigure,
+} from "./lib/report/evaluation_figures.ts";
 export { exportRun } from "./lib/report/export_run.ts";
 export { Figure } from "./lib/report/figure.ts";
 export { learningCurves } from "./lib/report/learning_curves.ts";

@@ -27,7 +27,10 @@ async function load(): Promise<SharedWasm> {
   const require = createRequire(import.meta.url);
   const folder = require.resolve("@tensorflow/tfjs-backend-wasm/package.json").replace(/package\.json$/, "");
   const name = "tfjs-backend-wasm-threaded-simd";
-  const source = (await Deno.readTextFile(`${folder}wasm-out/${name}.js`)).replace("pthreadPoolSize=8", "pthreadPoolSize=1");
+  const source = (await Deno.readTextFile(`${folder}wasm-out/${name}.js`)).replace(
+    "pthreadPoolSize=8",
+    "pthreadPoolSize=1",
+  );
   // the build waits for one worker to load; XNNPACK with one thread never gives it work, so none is started
   const IdleWorker = class {
     onmessage?: (event: { data: { cmd: string } }) => void;
@@ -37,7 +40,13 @@ async function load(): Promise<SharedWasm> {
     terminate() {}
   };
   // tfjs would take Deno for Node, and set globals: it gets a private scope that looks like a browser's
-  const factory = new Function("process", "Worker", "importScripts", "navigator", `${source};return WasmBackendModuleThreadedSimd`)(
+  const factory = new Function(
+    "process",
+    "Worker",
+    "importScripts",
+    "navigator",
+    `${source};return WasmBackendModuleThreadedSimd`,
+  )(
     undefined,
     IdleWorker,
     undefined,
@@ -60,7 +69,8 @@ async function load(): Promise<SharedWasm> {
     dispose: wrap("dispose", null, []),
   };
   tfwasm.setThreadsCount(1);
-  const Backend = (tfwasm as unknown as { BackendWasm: new (module: unknown) => tf.KernelBackend }).BackendWasm;
+  const Backend =
+    (tfwasm as unknown as { BackendWasm: new (module: unknown) => tf.KernelBackend }).BackendWasm;
   tf.removeBackend("wasm");
   tf.registerBackend("wasm", () => new Backend(module), 2);
   return { memory, allocate: (bytes) => module._malloc(bytes) };

@@ -36,23 +36,44 @@ export interface BackendDescription {
  * const backend = await useBackend(); // shows: adapter or CPU, kernels, threads
  * ```
  */
-export async function useBackend({ backend = "auto", allowSoftware = false, threads, blas = true }: BackendOptions = {}): Promise<BackendDescription> {
+export async function useBackend(
+  { backend = "auto", allowSoftware = false, threads, blas = true }: BackendOptions = {},
+): Promise<BackendDescription> {
   let why = "the CPU was asked for";
   if (backend !== "cpu") {
     try {
-      const { name, software } = await openWebgpuDevice({ allowSoftware: allowSoftware || backend === "webgpu" });
-      return describe({ backend: "webgpu", device: name, threads: 1, reason: software ? "a software adapter, which was asked for" : "a WebGPU adapter was found" });
+      const { name, software } = await openWebgpuDevice({
+        allowSoftware: allowSoftware || backend === "webgpu",
+      });
+      return describe({
+        backend: "webgpu",
+        device: name,
+        threads: 1,
+        reason: software ? "a software adapter, which was asked for" : "a WebGPU adapter was found",
+      });
     } catch (error) {
       if (backend === "webgpu" || !(error instanceof WebgpuUnavailableError)) throw error;
       why = error.message;
     }
   }
   const engine = await startEngine({ threads, blas });
-  const product = engine.blas ? `BLAS from ${engine.blas.path}` : "our SIMD matrix product (no BLAS found: install libopenblas0, or run `deno task demo` once, and training is about twice as fast)";
-  return describe({ backend: "wasm", device: `WebAssembly SIMD kernels, ${product}`, threads: engine.threads, reason: why });
+  const product = engine.blas
+    ? `BLAS from ${engine.blas.path}`
+    : "our SIMD matrix product (no BLAS found: install libopenblas0, or run `deno task demo` once, and training is about twice as fast)";
+  return describe({
+    backend: "wasm",
+    device: `WebAssembly SIMD kernels, ${product}`,
+    threads: engine.threads,
+    reason: why,
+  });
 }
 
 function describe(description: BackendDescription): BackendDescription {
   const { backend, device, threads, reason } = description;
-  return displayable(description, { text: () => `${backend === "wasm" ? "CPU" : "WebGPU"}: ${device}, ${threads} thread${threads === 1 ? "" : "s"} (${reason}; tfjs ${tf.version_core})` });
+  return displayable(description, {
+    text: () =>
+      `${backend === "wasm" ? "CPU" : "WebGPU"}: ${device}, ${threads} thread${
+        threads === 1 ? "" : "s"
+      } (${reason}; tfjs ${tf.version_core})`,
+  });
 }

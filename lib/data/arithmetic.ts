@@ -16,11 +16,16 @@ export function calculationText({ left, operator, right, result }: Calculation):
 /** Applies an operator. */
 export function calculate(left: number, operator: Calculation["operator"], right: number): number {
   switch (operator) {
-    case "+": return left + right;
-    case "-": return left - right;
-    case "×": return left * right;
-    case "÷": return left / right;
-    case "%": return left * right / 100;
+    case "+":
+      return left + right;
+    case "-":
+      return left - right;
+    case "×":
+      return left * right;
+    case "÷":
+      return left / right;
+    case "%":
+      return left * right / 100;
   }
 }
 
@@ -28,19 +33,32 @@ export function calculate(left: number, operator: Calculation["operator"], right
 export function rightOperands(left: number, operator: Calculation["operator"]): number[] {
   const up = Array.from({ length: 60 }, (_, i) => i + 1);
   switch (operator) {
-    case "+": return up.filter((right) => left + right <= 60 || (right <= 20 && left + right <= 100));
-    case "-": return up.filter((right) => right < left && (left <= 60 || right <= 20));
-    case "×": return left < 2 || left > 12 ? [] : up.filter((right) => right >= 2 && right <= 10 && left * right <= 100);
-    case "÷": return up.filter((right) => right >= 2 && right <= 10 && left % right === 0 && left / right >= 1 && left / right <= 12);
-    case "%": return left > 0 ? [10, 20, 25, 50].filter((right) => left * right % 100 === 0) : [];
+    case "+":
+      return up.filter((right) => left + right <= 60 || (right <= 20 && left + right <= 100));
+    case "-":
+      return up.filter((right) => right < left && (left <= 60 || right <= 20));
+    case "×":
+      return left < 2 || left > 12
+        ? []
+        : up.filter((right) => right >= 2 && right <= 10 && left * right <= 100);
+    case "÷":
+      return up.filter((right) =>
+        right >= 2 && right <= 10 && left % right === 0 && left / right >= 1 && left / right <= 12
+      );
+    case "%":
+      return left > 0 ? [10, 20, 25, 50].filter((right) => left * right % 100 === 0) : [];
   }
 }
 
 /** Any calculation that the problems may ask for. */
 export function randomCalculation(random: Random): Calculation {
   for (;;) {
-    const operator = random.weighted<Calculation["operator"]>([["+", 4], ["-", 4], ["×", 2], ["÷", 2], ["%", 1]]);
-    const left = operator === "×" ? random.between(2, 12) : random.between(1, 100), right = rightOperands(left, operator);
+    const operator = random.weighted<Calculation["operator"]>([["+", 4], ["-", 4], ["×", 2], ["÷", 2], [
+      "%",
+      1,
+    ]]);
+    const left = operator === "×" ? random.between(2, 12) : random.between(1, 100),
+      right = rightOperands(left, operator);
     if (right.length === 0) continue;
     const chosen = random.pick(right);
     return { left, operator, right: chosen, result: calculate(left, operator, chosen) };

@@ -1,6 +1,6 @@
 import type { z } from "zod";
 import { parseOptions } from "../config/parse_options.ts";
-import { type DataSource, dataSchema } from "../config/schema.ts";
+import { dataSchema, type DataSource } from "../config/schema.ts";
 import { displayable } from "../display/displayable.ts";
 import { htmlTable, textTable } from "../display/table.ts";
 import { addDistractors } from "./distractors.ts";
@@ -14,7 +14,13 @@ import { readGsm8k, readMapped, readMath500, readMgsm, readMsvamp, readSvamp } f
 /** Options of {@linkcode loadDataset}; see `dataSchema`. */
 export type DatasetOptions = z.input<typeof dataSchema>;
 
-const readers = { gsm8k: readGsm8k, math500: readMath500, mgsm: readMgsm, svamp: readSvamp, msvamp: readMsvamp };
+const readers = {
+  gsm8k: readGsm8k,
+  math500: readMath500,
+  mgsm: readMgsm,
+  svamp: readSvamp,
+  msvamp: readMsvamp,
+};
 
 /** Test generators count their seeds from here, far from the training ones. */
 const testSeeds = 1_000_000;
@@ -22,7 +28,9 @@ const testSeeds = 1_000_000;
 async function readSource(source: DataSource, seed: number): Promise<Problem[]> {
   if (source.source === "generator") return generateProblems({ ...source, seed: source.seed ?? seed });
   const all = source.source === "problems"
-    ? (await readProblems(source.path)).filter(({ domain }) => !source.domains || source.domains.includes(domain))
+    ? (await readProblems(source.path)).filter(({ domain }) =>
+      !source.domains || source.domains.includes(domain)
+    )
     : source.source === "jsonl"
     ? await readMapped(source.path, source.fields, source.domain)
     : await readers[source.source](source.path);
@@ -44,24 +52,44 @@ async function readSource(source: DataSource, seed: number): Promise<Problem[]> 
  */
 export async function loadDataset(options: DatasetOptions): Promise<Dataset> {
   const config = parseOptions(dataSchema, options, "data");
-  const read = async (sources: DataSource[], first: number) => (await Promise.all(sources.map((source, i) => readSource(source, first + i)))).flat();
-  const unique = (problems: Problem[]) => [...new Map(problems.map((problem) => [normaliseQuestion(problem.question), problem])).values()];
-  const test = unique(await read(config.test, testSeeds + config.seed * 100)), everything = await read(config.train, config.seed * 100);
+  const read = async (sources: DataSource[], first: number) =>
+    (await Promise.all(sources.map((source, i) => readSource(source, first + i)))).flat();
+  const unique = (
+    problems: Problem[],
+  ) => [...new Map(problems.map((problem) => [normaliseQuestion(problem.question), problem])).values()];
+  const test = unique(await read(config.test, testSeeds + config.seed * 100)),
+    everything = await read(config.train, config.seed * 100);
   const held = new Set(test.map(({ question }) => normaliseQuestion(question)));
-  const train = new Random(config.seed).shuffle(unique(everything).filter(({ question }) => !held.has(normaliseQuestion(question))));
-  if (train.length === 0 || test.length === 0) throw new DataError(`loading data: ${train.length === 0 ? "train" : "test"} is empty once repeated problems are out; give more sources or a larger count`);
+  const train = new Random(config.seed).shuffle(
+    unique(everything).filter(({ question }) => !held.has(normaliseQuestion(question))),
+  );
+  if (train.length === 0 || test.length === 0) {
+    throw new DataError(
+      `loading data: ${
+        train.length === 0 ? "train" : "test"
+      } is empty once repeated problems are out; give more sources or a larger count`,
+    );
+  }
   return face({ train, test }, everything.length - train.length);
 }
 
 function face(data: Dataset, left: number): Dataset {
   const table = () => {
     const names = Object.entries({ train: data.train, test: data.test });
-    const count = (problems: Problem[], difficulty: string) => String(problems.filter((problem) => problem.difficulty === difficulty).length);
+    const count = (problems: Problem[], difficulty: string) =>
+      String(problems.filter((problem) => problem.difficulty === difficulty).length);
     const [example] = data.train;
     return {
       title: "Problems",
       columns: ["", "problems", ...difficulties, "domains"],
-      rows: names.map(([name, problems]) => [name, String(problems.length), ...difficulties.map((difficulty) => count(problems, difficulty)), [...new Set(problems.map(({ domain }) => domain))].join(", ")]),
+      rows: names.map((
+        [name, problems],
+      ) => [
+        name,
+        String(problems.length),
+        ...difficulties.map((difficulty) => count(problems, difficulty)),
+        [...new Set(problems.map(({ domain }) => domain))].join(", "),
+      ]),
       notes: [
         `${left} training problem${left === 1 ? "" : "s"} left out: repeated, or also in test.`,
         `For example (${example.difficulty}): ${example.question} → ${example.answer}`,

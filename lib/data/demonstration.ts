@@ -12,6 +12,10 @@ const stock = ["The answer follows.", "This is easy to see.", "The result is cle
  */
 export function demonstration(problem: Problem, style: DemonstrationStyle, random: Random): string {
   const { answer, reasoning } = problem;
-  const shown = style === "full" && reasoning ? reasoning : style === "answerOnly" ? random.pick(stock) : `It is ${answer}.`;
+  const shown = style === "full" && reasoning
+    ? reasoning
+    : style === "answerOnly"
+    ? random.pick(stock)
+    : `It is ${answer}.`;
   return `<reasoning>${shown}</reasoning><answer>${answer}</answer>`;
 }

@@ -6,6 +6,7 @@ import type { Difficulty } from "./problem.ts";
  */
 export function difficultyOf(solution: string): Difficulty {
   const calculations = solution.match(/=\s*[$€£]?\s*-?[\d০-৯]/gu)?.length ?? 0;
-  const steps = calculations || Math.max(1, solution.split(/[.!?।]\s|\n/u).filter((part) => part.trim().length > 10).length - 1);
+  const steps = calculations ||
+    Math.max(1, solution.split(/[.!?।]\s|\n/u).filter((part) => part.trim().length > 10).length - 1);
   return steps <= 1 ? "easy" : steps === 2 ? "medium" : "hard";
 }

@@ -18,14 +18,21 @@ const sentences: ((n: number) => string)[] = [
 ];
 
 /** Puts a true but irrelevant sentence with a number before the last sentence of each question; the answer is unchanged (R2). */
-export function addDistractors(problems: readonly Problem[], { seed = 1, share = 1 }: DistractorOptions = {}): Problem[] {
-  if (!(share >= 0 && share <= 1)) throw new RangeError(`adding distractors needs a share from 0 to 1, got ${share}`);
+export function addDistractors(
+  problems: readonly Problem[],
+  { seed = 1, share = 1 }: DistractorOptions = {},
+): Problem[] {
+  if (!(share >= 0 && share <= 1)) {
+    throw new RangeError(`adding distractors needs a share from 0 to 1, got ${share}`);
+  }
   const random = new Random(seed);
   return problems.map((problem) => {
     const sentence = random.pick(sentences)(random.between(2, 40));
     if (random.next() >= share) return problem;
     const at = Math.max(...[". ", "? ", "! ", "। "].map((end) => problem.question.lastIndexOf(end)));
-    const question = at < 0 ? `${sentence} ${problem.question}` : `${problem.question.slice(0, at + 2)}${sentence} ${problem.question.slice(at + 2)}`;
+    const question = at < 0
+      ? `${sentence} ${problem.question}`
+      : `${problem.question.slice(0, at + 2)}${sentence} ${problem.question.slice(at + 2)}`;
     return { ...problem, id: `${problem.id}+distractor`, question };
   });
 }

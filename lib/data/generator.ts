@@ -1,4 +1,4 @@
-import { type Calculation, calculate, calculationText, rightOperands } from "./arithmetic.ts";
+import { calculate, type Calculation, calculationText, rightOperands } from "./arithmetic.ts";
 import type { Difficulty, Problem } from "./problem.ts";
 import { Random } from "./random.ts";
 
@@ -14,7 +14,20 @@ export interface GenerateOptions {
 }
 
 const names = ["Tom", "Anna", "Sam", "Mia", "Ben", "Lily", "Omar", "Nina", "Leo", "Rosa", "Ravi", "Emma"];
-const things = ["apples", "pens", "books", "cards", "coins", "shells", "stamps", "marbles", "cakes", "beads", "eggs", "flowers"];
+const things = [
+  "apples",
+  "pens",
+  "books",
+  "cards",
+  "coins",
+  "shells",
+  "stamps",
+  "marbles",
+  "cakes",
+  "beads",
+  "eggs",
+  "flowers",
+];
 const boxes = ["boxes", "bags", "baskets", "jars", "shelves", "trays"];
 
 interface Story {
@@ -92,17 +105,36 @@ const connectives = ["First", "Then", "Next", "Then", "Finally"];
  * problem.reasoning; // "First, 12 + 7 = 19. Then, 19 - 4 = 15. So the answer is 15."
  * ```
  */
-export function generateProblems({ count, seed = 1, difficulty = { easy: 1, medium: 1, hard: 1 }, distractors = 0 }: GenerateOptions): Problem[] {
-  if (!(Number.isInteger(count) && count >= 0)) throw new RangeError(`generating problems needs a whole count from 0, got ${count}`);
-  if (!(distractors >= 0 && distractors <= 1)) throw new RangeError(`generating problems needs a share of distractors from 0 to 1, got ${distractors}`);
+export function generateProblems(
+  { count, seed = 1, difficulty = { easy: 1, medium: 1, hard: 1 }, distractors = 0 }: GenerateOptions,
+): Problem[] {
+  if (!(Number.isInteger(count) && count >= 0)) {
+    throw new RangeError(`generating problems needs a whole count from 0, got ${count}`);
+  }
+  if (!(distractors >= 0 && distractors <= 1)) {
+    throw new RangeError(`generating problems needs a share of distractors from 0 to 1, got ${distractors}`);
+  }
   const random = new Random(seed), weights = Object.entries(difficulty) as [Difficulty, number][];
-  if (!weights.some(([, weight]) => weight > 0)) throw new RangeError(`generating problems needs a difficulty of positive weight, got ${JSON.stringify(difficulty)}`);
-  return Array.from({ length: count }, (_, index) => generateProblem(random, random.weighted(weights), { id: `generated/${seed}/${index}`, distractors }));
+  if (!weights.some(([, weight]) => weight > 0)) {
+    throw new RangeError(
+      `generating problems needs a difficulty of positive weight, got ${JSON.stringify(difficulty)}`,
+    );
+  }
+  return Array.from(
+    { length: count },
+    (_, index) =>
+      generateProblem(random, random.weighted(weights), { id: `generated/${seed}/${index}`, distractors }),
+  );
 }
 
 /** One problem from a generator in use. */
-export function generateProblem(random: Random, difficulty: Difficulty, { id, distractors }: { id: string; distractors: number }): Problem {
-  const [name, friend] = random.shuffle(names), story: Story = { name, friend, thing: random.pick(things), box: random.pick(boxes), random };
+export function generateProblem(
+  random: Random,
+  difficulty: Difficulty,
+  { id, distractors }: { id: string; distractors: number },
+): Problem {
+  const [name, friend] = random.shuffle(names),
+    story: Story = { name, friend, thing: random.pick(things), box: random.pick(boxes), random };
   const [least, most] = steps[difficulty], wanted = random.between(least, most);
   const sentences: string[] = [], chain: Calculation[] = [];
   let total: number;
@@ -116,7 +148,10 @@ export function generateProblem(random: Random, difficulty: Difficulty, { id, di
     sentences.push(random.pick(opening)(total, story));
   }
   while (chain.length < wanted) {
-    const operator = random.weighted<Calculation["operator"]>([["+", 4], ["-", 4], ["×", 1], ["÷", 1.5], ["%", 0.7]]);
+    const operator = random.weighted<Calculation["operator"]>([["+", 4], ["-", 4], ["×", 1], ["÷", 1.5], [
+      "%",
+      0.7,
+    ]]);
     const possible = rightOperands(total, operator);
     if (possible.length === 0) continue;
     const right = random.pick(possible), result = calculate(total, operator, right);
@@ -124,9 +159,19 @@ export function generateProblem(random: Random, difficulty: Difficulty, { id, di
     sentences.push(random.pick(changes[operator])(right, story));
     total = result;
   }
-  if (random.next() < distractors) sentences.splice(random.between(1, sentences.length), 0, random.pick(distracting)(random.between(2, 40), story));
+  if (random.next() < distractors) {
+    sentences.splice(
+      random.between(1, sentences.length),
+      0,
+      random.pick(distracting)(random.between(2, 40), story),
+    );
+  }
   const lines = chain.map((step, index) => {
-    const word = index === 0 ? connectives[0] : index === chain.length - 1 && chain.length > 2 ? "Finally" : connectives[index];
+    const word = index === 0
+      ? connectives[0]
+      : index === chain.length - 1 && chain.length > 2
+      ? "Finally"
+      : connectives[index];
     return `${word}, ${calculationText(step)}.`;
   });
   return {

@@ -50,22 +50,44 @@ const facts: [string, string][] = [
 function arithmetic(random: Random): PretrainingDocument {
   const asked = Array.from({ length: random.between(1, 8) }, () => randomCalculation(random));
   const questions = asked.map((step) => calculationText(step).split(" = ")[0]);
-  if (asked.length === 1 && random.next() < 0.5) return { prompt: `What is ${questions[0]}?`, completion: `${calculationText(asked[0])}.` };
-  return { prompt: `Work out ${questions.join(", ")}.`, completion: `${asked.map(calculationText).join(". ")}.` };
+  if (asked.length === 1 && random.next() < 0.5) {
+    return { prompt: `What is ${questions[0]}?`, completion: `${calculationText(asked[0])}.` };
+  }
+  return {
+    prompt: `Work out ${questions.join(", ")}.`,
+    completion: `${asked.map(calculationText).join(". ")}.`,
+  };
 }
 
 function question(random: Random): PretrainingDocument {
-  const [owner, other] = random.shuffle(owners), object = random.pick(objects), colour = random.pick(colours), place = random.pick(places);
+  const [owner, other] = random.shuffle(owners),
+    object = random.pick(objects),
+    colour = random.pick(colours),
+    place = random.pick(places);
   switch (random.int(5)) {
-    case 0: return { prompt: `${owner} has a ${colour} ${object}. What colour is the ${object}?`, completion: `The ${object} is ${colour}.` };
-    case 1: return { prompt: `The ${object} of ${owner} is on the ${place}. Where is the ${object}?`, completion: `It is on the ${place}.` };
+    case 0:
+      return {
+        prompt: `${owner} has a ${colour} ${object}. What colour is the ${object}?`,
+        completion: `The ${object} is ${colour}.`,
+      };
+    case 1:
+      return {
+        prompt: `The ${object} of ${owner} is on the ${place}. Where is the ${object}?`,
+        completion: `It is on the ${place}.`,
+      };
     case 2: {
       const [a, b] = [random.between(5, 50), random.between(51, 99)];
-      return { prompt: `${owner} is ${a} years old and ${other} is ${b} years old. Who is older?`, completion: `${b} is more than ${a}, so ${other} is older.` };
+      return {
+        prompt: `${owner} is ${a} years old and ${other} is ${b} years old. Who is older?`,
+        completion: `${b} is more than ${a}, so ${other} is older.`,
+      };
     }
     case 3: {
       const [a, b] = random.shuffle([random.between(1, 99), random.between(1, 99)]);
-      return { prompt: `Which is larger, ${a} or ${b}?`, completion: a === b ? "They are equal." : `${Math.max(a, b)} is larger.` };
+      return {
+        prompt: `Which is larger, ${a} or ${b}?`,
+        completion: a === b ? "They are equal." : `${Math.max(a, b)} is larger.`,
+      };
     }
     default: {
       const [prompt, completion] = random.pick(facts);
@@ -80,13 +102,19 @@ function question(random: Random): PretrainingDocument {
  *
  * @param exclude normalised questions (`normaliseQuestion`) that must not occur: the test problems
  */
-export function pretrainingDocument(random: Random, { mix = {}, exclude }: { mix?: Partial<PretrainingMix>; exclude?: Set<string> } = {}): PretrainingDocument {
+export function pretrainingDocument(
+  random: Random,
+  { mix = {}, exclude }: { mix?: Partial<PretrainingMix>; exclude?: Set<string> } = {},
+): PretrainingDocument {
   const kind = random.weighted(Object.entries({ ...defaultMix, ...mix }) as [keyof PretrainingMix, number][]);
   if (kind === "arithmetic") return arithmetic(random);
   if (kind === "questions") return question(random);
   for (;;) {
     const problem = generateProblem(random, random.pick(difficulties), { id: "", distractors: 0.1 });
     if (exclude?.has(normaliseQuestion(problem.question))) continue;
-    return { prompt: problem.question, completion: kind === "solved" ? problem.reasoning! : `It is ${problem.answer}.` };
+    return {
+      prompt: problem.question,
+      completion: kind === "solved" ? problem.reasoning! : `It is ${problem.answer}.`,
+    };
   }
 }

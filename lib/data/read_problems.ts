@@ -19,7 +19,9 @@ export async function readJsonl(path: string): Promise<{ where: string; value: R
     } catch {
       throw new DataError(`reading ${where}: it is not JSON: ${line.slice(0, 60)}`);
     }
-    if (typeof value !== "object" || value === null || Array.isArray(value)) throw new DataError(`reading ${where}: it is not a JSON object: ${line.slice(0, 60)}`);
+    if (typeof value !== "object" || value === null || Array.isArray(value)) {
+      throw new DataError(`reading ${where}: it is not a JSON object: ${line.slice(0, 60)}`);
+    }
     return [{ where, value: value as Record<string, unknown> }];
   });
 }
@@ -29,20 +31,36 @@ export async function readText(path: string): Promise<string> {
   try {
     return await Deno.readTextFile(path);
   } catch (error) {
-    throw new DataError(`reading data: ${path} ${error instanceof Deno.errors.NotFound ? "does not exist; give the path of the file or folder" : `cannot be read (${error instanceof Error ? error.message : error})`}`);
+    throw new DataError(
+      `reading data: ${path} ${
+        error instanceof Deno.errors.NotFound
+          ? "does not exist; give the path of the file or folder"
+          : `cannot be read (${error instanceof Error ? error.message : error})`
+      }`,
+    );
   }
 }
 
 /** A text field of a line. @throws {DataError} when it is missing or empty */
 export function textField(value: Record<string, unknown>, field: string, where: string): string {
   const text = typeof value[field] === "number" ? String(value[field]) : value[field];
-  if (typeof text !== "string" || !text.trim()) throw new DataError(`reading ${where}: the field "${field}" must hold a text, got ${JSON.stringify(value[field])?.slice(0, 60)}`);
+  if (typeof text !== "string" || !text.trim()) {
+    throw new DataError(
+      `reading ${where}: the field "${field}" must hold a text, got ${
+        JSON.stringify(value[field])?.slice(0, 60)
+      }`,
+    );
+  }
   return text.trim();
 }
 
 function problemOf(value: Record<string, unknown>, where: string): Problem {
   const difficulty = textField(value, "difficulty", where);
-  if (!difficulties.includes(difficulty as Difficulty)) throw new DataError(`reading ${where}: "difficulty" must be ${difficulties.join(", ")}, got ${difficulty}`);
+  if (!difficulties.includes(difficulty as Difficulty)) {
+    throw new DataError(
+      `reading ${where}: "difficulty" must be ${difficulties.join(", ")}, got ${difficulty}`,
+    );
+  }
   return {
     id: textField(value, "id", where),
     question: textField(value, "question", where),
@@ -59,7 +77,9 @@ export async function readProblems(path: string): Promise<Problem[]> {
   const files: string[] = [];
   try {
     if ((await Deno.stat(path)).isDirectory) {
-      for await (const { name } of Deno.readDir(path)) if (name.endsWith(".jsonl")) files.push(join(path, name));
+      for await (const { name } of Deno.readDir(path)) {
+        if (name.endsWith(".jsonl")) files.push(join(path, name));
+      }
       if (files.length === 0) throw new DataError(`reading data: the folder ${path} holds no .jsonl file`);
     } else files.push(path);
   } catch (error) {

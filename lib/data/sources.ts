@@ -2,15 +2,26 @@ import { difficultyOf } from "./difficulty.ts";
 import { difficulties, type Difficulty, type Problem } from "./problem.ts";
 import { DataError, readJsonl, readText, textField } from "./read_problems.ts";
 
-const graded = (problem: Omit<Problem, "difficulty">): Problem => ({ ...problem, difficulty: difficultyOf(problem.reasoning ?? problem.question) });
+const graded = (problem: Omit<Problem, "difficulty">): Problem => ({
+  ...problem,
+  difficulty: difficultyOf(problem.reasoning ?? problem.question),
+});
 
 /** GSM8K: `{question, answer}` a line, the answer ending in `#### 18`; `<<48/2=24>>` marks are taken out of the reasoning. */
 export async function readGsm8k(path: string): Promise<Problem[]> {
   return (await readJsonl(path)).map(({ value, where }, i) => {
     const solution = textField(value, "answer", where), at = solution.lastIndexOf("####");
-    if (at < 0) throw new DataError(`reading ${where}: a GSM8K answer ends in "#### number", this one does not`);
+    if (at < 0) {
+      throw new DataError(`reading ${where}: a GSM8K answer ends in "#### number", this one does not`);
+    }
     const reasoning = solution.slice(0, at).replace(/<<[^>]*>>/g, "").trim();
-    return graded({ id: `gsm8k/${i}`, question: textField(value, "question", where), answer: solution.slice(at + 4).trim(), reasoning, domain: "maths" });
+    return graded({
+      id: `gsm8k/${i}`,
+      question: textField(value, "question", where),
+      answer: solution.slice(at + 4).trim(),
+      reasoning,
+      domain: "maths",
+    });
   });
 }
 
@@ -33,7 +44,11 @@ export async function readMath500(path: string): Promise<Problem[]> {
 export async function readMgsm(path: string): Promise<Problem[]> {
   return (await readText(path)).split("\n").filter((line) => line.trim()).map((line, i) => {
     const parts = line.split("\t");
-    if (parts.length < 2 || !parts[0].trim() || !parts[1].trim()) throw new DataError(`reading ${path}, line ${i + 1}: MGSM has a question and an answer parted by a tab`);
+    if (parts.length < 2 || !parts[0].trim() || !parts[1].trim()) {
+      throw new DataError(
+        `reading ${path}, line ${i + 1}: MGSM has a question and an answer parted by a tab`,
+      );
+    }
     return graded({ id: `mgsm/${i}`, question: parts[0].trim(), answer: parts[1].trim(), domain: "maths" });
   });
 }
@@ -54,16 +69,27 @@ async function readArray(path: string): Promise<Record<string, unknown>[]> {
 export async function readSvamp(path: string): Promise<Problem[]> {
   return (await readArray(path)).map((value, i) => {
     const where = `${path}, problem ${i + 1}`, body = textField(value, "Body", where);
-    return graded({ id: `svamp/${value.ID ?? i}`, question: `${body.replace(/[^.!?]$/, "$&.")} ${textField(value, "Question", where)}`, answer: String(Number(textField(value, "Answer", where))), domain: "maths" });
+    return graded({
+      id: `svamp/${value.ID ?? i}`,
+      question: `${body.replace(/[^.!?]$/, "$&.")} ${textField(value, "Question", where)}`,
+      answer: String(Number(textField(value, "Answer", where))),
+      domain: "maths",
+    });
   });
 }
 
 /** MSVAMP: `{m_query, response}` in an array, or with the fields of its parquet files. */
 export async function readMsvamp(path: string): Promise<Problem[]> {
   return (await readArray(path)).map((value, i) => {
-    const where = `${path}, problem ${i + 1}`, question = ["m_query", "question", "query"].find((field) => field in value) ?? "m_query";
+    const where = `${path}, problem ${i + 1}`,
+      question = ["m_query", "question", "query"].find((field) => field in value) ?? "m_query";
     const answer = ["response", "answer"].find((field) => field in value) ?? "response";
-    return graded({ id: `msvamp/${i}`, question: textField(value, question, where), answer: textField(value, answer, where), domain: "maths" });
+    return graded({
+      id: `msvamp/${i}`,
+      question: textField(value, question, where),
+      answer: textField(value, answer, where),
+      domain: "maths",
+    });
   });
 }
 
@@ -80,10 +106,19 @@ export interface FieldMapping {
 /** Any JSONL file by a field mapping; difficulty comes from the number of steps where no field says. */
 export async function readMapped(path: string, fields: FieldMapping, domain: string): Promise<Problem[]> {
   return (await readJsonl(path)).map(({ value, where }, i) => {
-    const optional = (field?: string) => field && value[field] !== undefined ? textField(value, field, where) : undefined;
+    const optional = (field?: string) =>
+      field && value[field] !== undefined ? textField(value, field, where) : undefined;
     const reasoning = optional(fields.reasoning), said = optional(fields.difficulty)?.toLowerCase();
-    if (said && !difficulties.includes(said as Difficulty)) throw new DataError(`reading ${where}: the difficulty must be ${difficulties.join(", ")}, got ${said}`);
-    const problem = { id: optional(fields.id) ?? `${path}/${i}`, question: textField(value, fields.question, where), answer: textField(value, fields.answer, where), ...(reasoning ? { reasoning } : {}), domain: optional(fields.domain) ?? domain };
+    if (said && !difficulties.includes(said as Difficulty)) {
+      throw new DataError(`reading ${where}: the difficulty must be ${difficulties.join(", ")}, got ${said}`);
+    }
+    const problem = {
+      id: optional(fields.id) ?? `${path}/${i}`,
+      question: textField(value, fields.question, where),
+      answer: textField(value, fields.answer, where),
+      ...(reasoning ? { reasoning } : {}),
+      domain: optional(fields.domain) ?? domain,
+    };
     return said ? { ...problem, difficulty: said as Difficulty } : graded(problem);
   });
 }

@@ -12,7 +12,11 @@ export interface SamplingFilter {
  * The smallest scaled logit that may still be drawn, after top-k, then top-p, then min-p in Hugging Face's order, or
  * −3e38 when nothing is filtered. `logits` [vocabulary] are scaled by `beta`, the inverse temperature.
  */
-export function samplingFloor(logits: Float32Array, beta: number, { topK, topP, minP }: SamplingFilter): number {
+export function samplingFloor(
+  logits: Float32Array,
+  beta: number,
+  { topK, topP, minP }: SamplingFilter,
+): number {
   const all = topK <= 0 || topK >= logits.length;
   if (all && topP >= 1 && minP <= 0) return -3e38;
   const scaled = logits.map((x) => x * beta);

@@ -1,9 +1,9 @@
-import * as tf from "@tensorflow/tfjs";
+import type * as tf from "@tensorflow/tfjs";
 import type { Tokenizer } from "../text/tokenizer.ts";
-import { Decoder } from "./decoder.ts";
+import type { Decoder } from "./decoder.ts";
 import type { DecoderConfig } from "./decoder_config.ts";
 import { generate, type SamplingOptions } from "./generate.ts";
-import { addLora, type LoraOptions, loadAdapter, saveAdapter } from "./lora.ts";
+import { addLora, loadAdapter, type LoraOptions, saveAdapter } from "./lora.ts";
 import { saveModel } from "./save_model.ts";
 
 /** Options of {@linkcode CausalLM.generate}. */
@@ -82,7 +82,9 @@ export class CausalLM {
     const ids = prompts.map((prompt) => typeof prompt === "string" ? this.tokenizer.encode(prompt) : prompt);
     const { stop = [], ...rest } = options, { tokenizer } = this, { maxTokens = 128 } = options;
     const text = (tokens: number[]) => tokenizer.decode(tokens, { skipSpecial: true });
-    const stopped = stop.length === 0 ? undefined : (tokens: number[]) => stop.some((end) => text(tokens).includes(end));
+    const stopped = stop.length === 0
+      ? undefined
+      : (tokens: number[]) => stop.some((end) => text(tokens).includes(end));
     const samples = await generate(this.decoder, ids, { ...rest, stop: stopped });
     return samples.map(({ prompt, tokens, logprobs, ended }) => {
       let kept = tokens;
@@ -93,7 +95,14 @@ export class CausalLM {
         kept = tokens.slice(0, n);
       }
       const done = ended || kept.length < tokens.length || stopped?.(kept) === true;
-      return { prompt, text: text(kept), tokens: kept, pieces: tokenizer.pieces(kept, { skipSpecial: true }), logprobs: logprobs.slice(0, kept.length), truncated: !done && kept.length >= maxTokens };
+      return {
+        prompt,
+        text: text(kept),
+        tokens: kept,
+        pieces: tokenizer.pieces(kept, { skipSpecial: true }),
+        logprobs: logprobs.slice(0, kept.length),
+        truncated: !done && kept.length >= maxTokens,
+      };
     });
   }
 

@@ -16,7 +16,15 @@ export interface CreateModelOptions {
 }
 
 /** A model with random weights, for pre-training: matrices are normal, norms start as the identity, biases at zero. */
-export function createModel(config: DecoderConfig, { tokenizer, seed = 0, standardDeviation = 0.02, directory }: CreateModelOptions): CausalLM {
+export function createModel(
+  config: DecoderConfig,
+  { tokenizer, seed = 0, standardDeviation = 0.02, directory }: CreateModelOptions,
+): CausalLM {
   const weights = initialWeights(config, { seed, standardDeviation });
-  return new CausalLM({ decoder: new Decoder(config, weights), tokenizer, source: "created", directory: directory ?? null });
+  return new CausalLM({
+    decoder: new Decoder(config, weights),
+    tokenizer,
+    source: "created",
+    directory: directory ?? null,
+  });
 }

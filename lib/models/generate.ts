@@ -315,8 +315,18 @@ async function decodeOnGpu(
     finalSoftcap: config.finalSoftcap ?? 0,
     activation: config.activation,
   };
-  const seeds = Int32Array.from({ length: prompts.length * n }, (_, row) => rowSeed(seed, firstPrompt * n + row) | 0);
-  const drawn = await decode(model, prompts, { ...settings, seeds, stop, signal, onProgress, tokensBetweenLooks });
+  const seeds = Int32Array.from(
+    { length: prompts.length * n },
+    (_, row) => rowSeed(seed, firstPrompt * n + row) | 0,
+  );
+  const drawn = await decode(model, prompts, {
+    ...settings,
+    seeds,
+    stop,
+    signal,
+    onProgress,
+    tokensBetweenLooks,
+  });
   checkDevice();
   return drawn.map((completion, row) => ({
     ...completion,

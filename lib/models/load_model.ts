@@ -19,7 +19,13 @@ async function readJson(path: string, required: boolean): Promise<unknown> {
     text = await Deno.readTextFile(path);
   } catch (error) {
     if (!required && error instanceof Deno.errors.NotFound) return null;
-    throw new ModelFileError(`loading a model: ${path} ${error instanceof Deno.errors.NotFound ? "is missing; give a directory with config.json, model.safetensors and tokenizer.json" : `cannot be read (${error})`}`);
+    throw new ModelFileError(
+      `loading a model: ${path} ${
+        error instanceof Deno.errors.NotFound
+          ? "is missing; give a directory with config.json, model.safetensors and tokenizer.json"
+          : `cannot be read (${error})`
+      }`,
+    );
   }
   try {
     return JSON.parse(text);
@@ -30,11 +36,19 @@ async function readJson(path: string, required: boolean): Promise<unknown> {
 
 /** The weight files of a directory: one, or those that the index names. */
 async function weightFiles(directory: string): Promise<string[]> {
-  const index = await readJson(join(directory, "model.safetensors.index.json"), false) as { weight_map?: Record<string, string> } | null;
+  const index = await readJson(join(directory, "model.safetensors.index.json"), false) as {
+    weight_map?: Record<string, string>;
+  } | null;
   if (!index) return [join(directory, "model.safetensors")];
   const names = [...new Set(Object.values(index.weight_map ?? {}))];
   const bad = names.find((name) => !/^[\w.-]+\.safetensors$/.test(name));
-  if (names.length === 0 || bad) throw new ModelFileError(`loading a model: ${directory}/model.safetensors.index.json ${bad ? `names the file ${JSON.stringify(bad)}, which is no plain file name` : "has no weight_map"}`);
+  if (names.length === 0 || bad) {
+    throw new ModelFileError(
+      `loading a model: ${directory}/model.safetensors.index.json ${
+        bad ? `names the file ${JSON.stringify(bad)}, which is no plain file name` : "has no weight_map"
+      }`,
+    );
+  }
   return names.map((name) => join(directory, name));
 }
 
@@ -50,24 +64,51 @@ async function weightFiles(directory: string): Promise<string[]> {
  * ```
  */
 export async function loadModel(options: string | LoadModelOptions): Promise<CausalLM> {
-  const { path: directory, lora, adapter, seed } = parseOptions(modelSchema, typeof options === "string" ? { path: options } : options, "loadModel");
+  const { path: directory, lora, adapter, seed } = parseOptions(
+    modelSchema,
+    typeof options === "string" ? { path: options } : options,
+    "loadModel",
+  );
   const where = join(directory, "config.json");
-  const config = parseModelConfig(await readJson(where, true), { where, generation: await readJson(join(directory, "generation_config.json"), false) });
+  const config = parseModelConfig(await readJson(where, true), {
+    where,
+    generation: await readJson(join(directory, "generation_config.json"), false),
+  });
   const tokenizer = await loadTokenizer(directory), files: SafetensorsFile[] = [];
   try {
     for (const path of await weightFiles(directory)) files.push(await SafetensorsFile.open(path));
-    const found = findParameters(config, { names: files.flatMap(({ tensors }) => [...tensors.keys()]), where: directory });
+    const found = findParameters(config, {
+      names: files.flatMap(({ tensors }) => [...tensors.keys()]),
+      where: directory,
+    });
     const weights: [string, { shape: number[]; data: Float32Array }][] = [];
     for (const { name, shape } of parameterNames(config)) {
-      const stored = found.get(name)!, file = files.find(({ tensors }) => tensors.has(stored))!, entry = file.tensors.get(stored)!;
-      if (entry.shape.join() !== shape.join()) throw new ModelFileError(`loading ${file.path}: tensor ${stored} has the shape [${entry.shape}], the configuration wants [${shape}]`);
+      const stored = found.get(name)!,
+        file = files.find(({ tensors }) => tensors.has(stored))!,
+        entry = file.tensors.get(stored)!;
+      if (entry.shape.join() !== shape.join()) {
+        throw new ModelFileError(
+          `loading ${file.path}: tensor ${stored} has the shape [${entry.shape}], the configuration wants [${shape}]`,
+        );
+      }
       const { data } = await file.read(stored);
-      if (!(data instanceof Float32Array)) throw new ModelFileError(`loading ${file.path}: tensor ${stored} holds ${entry.dtype}, weights must be F32, F16 or BF16`);
+      if (!(data instanceof Float32Array)) {
+        throw new ModelFileError(
+          `loading ${file.path}: tensor ${stored} holds ${entry.dtype}, weights must be F32, F16 or BF16`,
+        );
+      }
       const bad = data.findIndex((x) => !Number.isFinite(x));
-      if (bad >= 0) throw new ModelFileError(`loading ${file.path}: tensor ${stored} holds ${data[bad]} at ${bad}; the weights are damaged`);
+      if (bad >= 0) {
+        throw new ModelFileError(
+          `loading ${file.path}: tensor ${stored} holds ${data[bad]} at ${bad}; the weights are damaged`,
+        );
+      }
       weights.push([name, { shape, data }]);
     }
-    const decoder = new Decoder({ ...config, eosIds: [...new Set([...config.eosIds, ...tokenizer.eosIds])] }, weights);
+    const decoder = new Decoder(
+      { ...config, eosIds: [...new Set([...config.eosIds, ...tokenizer.eosIds])] },
+      weights,
+    );
     const model = new CausalLM({ decoder, tokenizer, source: directory, directory });
     if (adapter) await model.loadAdapter(adapter);
     else if (lora) model.addLora({ seed, ...lora });

@@ -20,34 +20,59 @@ export interface LoraOptions {
   seed?: number;
 }
 
-function settled({ rank = 16, alpha = 2 * rank, targets = "all", rankStabilized = false, seed = 1 }: LoraOptions): Required<LoraOptions> {
-  if (!(Number.isInteger(rank) && rank > 0)) throw new RangeError(`adding LoRA needs a whole rank above 0, got ${rank}`);
+function settled(
+  { rank = 16, alpha = 2 * rank, targets = "all", rankStabilized = false, seed = 1 }: LoraOptions,
+): Required<LoraOptions> {
+  if (!(Number.isInteger(rank) && rank > 0)) {
+    throw new RangeError(`adding LoRA needs a whole rank above 0, got ${rank}`);
+  }
   if (!(alpha > 0)) throw new RangeError(`adding LoRA needs an alpha above 0, got ${alpha}`);
   return { rank, alpha, targets, rankStabilized, seed };
 }
 
-const scaleOf = ({ rank, alpha, rankStabilized }: Required<LoraOptions>) => alpha / (rankStabilized ? Math.sqrt(rank) : rank);
+const scaleOf = ({ rank, alpha, rankStabilized }: Required<LoraOptions>) =>
+  alpha / (rankStabilized ? Math.sqrt(rank) : rank);
 
 function modules(decoder: Decoder, targets: "all" | string[]): string[] {
-  const all = Array.from({ length: decoder.config.layers }, (_, i) => linearNames.map((part) => `model.layers.${i}.${part}`)).flat();
-  const chosen = targets === "all" ? all : all.filter((name) => targets.some((target) => name === target || name.endsWith(`.${target}`)));
-  if (chosen.length === 0) throw new RangeError(`adding LoRA: no linear layer is called ${targets}; there are ${linearNames.map((name) => name.split(".")[1]).join(", ")}`);
+  const all = Array.from(
+    { length: decoder.config.layers },
+    (_, i) => linearNames.map((part) => `model.layers.${i}.${part}`),
+  ).flat();
+  const chosen = targets === "all"
+    ? all
+    : all.filter((name) => targets.some((target) => name === target || name.endsWith(`.${target}`)));
+  if (chosen.length === 0) {
+    throw new RangeError(
+      `adding LoRA: no linear layer is called ${targets}; there are ${
+        linearNames.map((name) => name.split(".")[1]).join(", ")
+      }`,
+    );
+  }
   return chosen;
 }
 
 /** Adds a fresh adapter and freezes the base: A uniform as PEFT has it (Kaiming, a = √5), B zero. */
 export function addLora(decoder: Decoder, options: LoraOptions): Required<LoraOptions> {
-  const lora = settled(options), random = new Random(lora.seed), pairs = new Map<string, { a: tf.Tensor2D; b: tf.Tensor2D; scale: number }>();
+  const lora = settled(options),
+    random = new Random(lora.seed),
+    pairs = new Map<string, { a: tf.Tensor2D; b: tf.Tensor2D; scale: number }>();
   for (const module of modules(decoder, lora.targets)) {
     const [out, width] = decoder.weight<tf.Tensor2D>(`${module}.weight`).shape, bound = 1 / Math.sqrt(width);
     const a = Float32Array.from({ length: lora.rank * width }, () => (2 * random.next() - 1) * bound);
-    pairs.set(module, { a: tf.tensor2d(a, [lora.rank, width]), b: tf.zeros([out, lora.rank]), scale: scaleOf(lora) });
+    pairs.set(module, {
+      a: tf.tensor2d(a, [lora.rank, width]),
+      b: tf.zeros([out, lora.rank]),
+      scale: scaleOf(lora),
+    });
   }
   adopt(decoder, pairs);
   return lora;
 }
 
-function adopt(decoder: Decoder, pairs: Map<string, { a: tf.Tensor2D; b: tf.Tensor2D; scale: number }>): void {
+function adopt(
+  decoder: Decoder,
+  pairs: Map<string, { a: tf.Tensor2D; b: tf.Tensor2D; scale: number }>,
+): void {
   decoder.setLora(pairs);
   for (const { a, b } of pairs.values()) tf.dispose([a, b]);
 }
@@ -55,13 +80,33 @@ function adopt(decoder: Decoder, pairs: Map<string, { a: tf.Tensor2D; b: tf.Tens
 /** Saves the adapter in use in PEFT's format: `adapter_config.json` and `adapter_model.safetensors`. */
 export async function saveAdapter(directory: string, model: CausalLM): Promise<void> {
   const { decoder, lora } = model;
-  if (!lora || decoder.lora.size === 0) throw new RangeError("saving an adapter needs a model with one; call addLora first, or save() for the whole model");
-  const { rank, alpha, rankStabilized, targets } = settled(lora), tensors: Record<string, { shape: number[]; data: Float32Array }> = {};
-  for (const { name, variable } of decoder.parameters()) tensors[name] = { shape: variable.shape, data: await variable.data() as Float32Array };
-  const names = targets === "all" ? [...new Set([...decoder.lora.keys()].map((name) => name.split(".").at(-1)!))] : targets;
+  if (!lora || decoder.lora.size === 0) {
+    throw new RangeError(
+      "saving an adapter needs a model with one; call addLora first, or save() for the whole model",
+    );
+  }
+  const { rank, alpha, rankStabilized, targets } = settled(lora),
+    tensors: Record<string, { shape: number[]; data: Float32Array }> = {};
+  for (const { name, variable } of decoder.parameters()) {
+    tensors[name] = { shape: variable.shape, data: await variable.data() as Float32Array };
+  }
+  const names = targets === "all"
+    ? [...new Set([...decoder.lora.keys()].map((name) => name.split(".").at(-1)!))]
+    : targets;
   const config = {
-    peft_type: "LORA", task_type: "CAUSAL_LM", base_model_name_or_path: model.source, r: rank, lora_alpha: alpha, lora_dropout: 0,
-    target_modules: names, use_rslora: rankStabilized, bias: "none", fan_in_fan_out: false, inference_mode: true, init_lora_weights: true, modules_to_save: null,
+    peft_type: "LORA",
+    task_type: "CAUSAL_LM",
+    base_model_name_or_path: model.source,
+    r: rank,
+    lora_alpha: alpha,
+    lora_dropout: 0,
+    target_modules: names,
+    use_rslora: rankStabilized,
+    bias: "none",
+    fan_in_fan_out: false,
+    inference_mode: true,
+    init_lora_weights: true,
+    modules_to_save: null,
   };
   await Deno.mkdir(directory, { recursive: true });
   await writeSafetensors(join(directory, "adapter_model.safetensors"), tensors, { format: "pt" });
@@ -80,15 +125,34 @@ export async function loadAdapter(directory: string, decoder: Decoder): Promise<
   } catch (error) {
     return fail(error instanceof Deno.errors.NotFound ? "there is no such file" : "it is not JSON");
   }
-  if (config.peft_type !== "LORA") fail(`peft_type is ${JSON.stringify(config.peft_type)}, only LORA is supported`);
-  const refused = { use_dora: [false], bias: ["none"], fan_in_fan_out: [false], modules_to_save: [null] } as Record<string, unknown[]>;
-  for (const [key, allowed] of Object.entries(refused)) {
-    if (config[key] !== undefined && config[key] !== null && !allowed.includes(config[key])) fail(`${key} is ${JSON.stringify(config[key])}, which is not supported`);
+  if (config.peft_type !== "LORA") {
+    fail(`peft_type is ${JSON.stringify(config.peft_type)}, only LORA is supported`);
   }
-  for (const key of ["rank_pattern", "alpha_pattern"]) if (config[key] && Object.keys(config[key] as object).length) fail(`${key} is set, which is not supported`);
+  const refused = {
+    use_dora: [false],
+    bias: ["none"],
+    fan_in_fan_out: [false],
+    modules_to_save: [null],
+  } as Record<string, unknown[]>;
+  for (const [key, allowed] of Object.entries(refused)) {
+    if (config[key] !== undefined && config[key] !== null && !allowed.includes(config[key])) {
+      fail(`${key} is ${JSON.stringify(config[key])}, which is not supported`);
+    }
+  }
+  for (const key of ["rank_pattern", "alpha_pattern"]) {
+    if (config[key] && Object.keys(config[key] as object).length) {
+      fail(`${key} is set, which is not supported`);
+    }
+  }
   const targets = config.target_modules;
-  const lora = settled({ rank: config.r as number, alpha: config.lora_alpha as number, rankStabilized: config.use_rslora === true, targets: Array.isArray(targets) ? targets as string[] : "all" });
-  const { tensors } = await readSafetensors(join(directory, "adapter_model.safetensors")), pairs = new Map<string, { a: tf.Tensor2D; b: tf.Tensor2D; scale: number }>();
+  const lora = settled({
+    rank: config.r as number,
+    alpha: config.lora_alpha as number,
+    rankStabilized: config.use_rslora === true,
+    targets: Array.isArray(targets) ? targets as string[] : "all",
+  });
+  const { tensors } = await readSafetensors(join(directory, "adapter_model.safetensors")),
+    pairs = new Map<string, { a: tf.Tensor2D; b: tf.Tensor2D; scale: number }>();
   const known = new Set(modules(decoder, "all")), used = new Set<string>();
   for (const name of Object.keys(tensors)) {
     const module = /^base_model\.model\.(.+)\.lora_A\.weight$/.exec(name)?.[1];
@@ -97,8 +161,16 @@ export async function loadAdapter(directory: string, decoder: Decoder): Promise<
     if (!known.has(module)) fail(`tensor ${name} belongs to no linear layer of this model`);
     const [out, width] = decoder.weight<tf.Tensor2D>(`${module}.weight`).shape;
     if (!b) fail(`tensor ${other} is missing`);
-    if (a.shape.join() !== `${lora.rank},${width}` || b.shape.join() !== `${out},${lora.rank}`) fail(`${module} has A [${a.shape}] and B [${b.shape}], the model wants [${lora.rank},${width}] and [${out},${lora.rank}]`);
-    pairs.set(module, { a: tf.tensor2d(a.data as Float32Array, [lora.rank, width]), b: tf.tensor2d(b.data as Float32Array, [out, lora.rank]), scale: scaleOf(lora) });
+    if (a.shape.join() !== `${lora.rank},${width}` || b.shape.join() !== `${out},${lora.rank}`) {
+      fail(
+        `${module} has A [${a.shape}] and B [${b.shape}], the model wants [${lora.rank},${width}] and [${out},${lora.rank}]`,
+      );
+    }
+    pairs.set(module, {
+      a: tf.tensor2d(a.data as Float32Array, [lora.rank, width]),
+      b: tf.tensor2d(b.data as Float32Array, [out, lora.rank]),
+      scale: scaleOf(lora),
+    });
     used.add(name).add(other);
   }
   const stray = Object.keys(tensors).find((name) => !used.has(name));

@@ -38,9 +38,14 @@ const headerLimit = 100_000_000;
  * @param bytes the header's JSON
  * @param dataLength how many bytes follow it
  */
-export function parseSafetensorsHeader(bytes: Uint8Array, { where, dataLength }: { where: string; dataLength: number }): { tensors: TensorEntry[]; metadata: Record<string, string> } {
+export function parseSafetensorsHeader(
+  bytes: Uint8Array,
+  { where, dataLength }: { where: string; dataLength: number },
+): { tensors: TensorEntry[]; metadata: Record<string, string> } {
   const fail = (rule: string): never => {
-    throw new ModelFileError(`reading ${where}: ${rule}; the file is damaged or not a safetensors file, fetch it again`);
+    throw new ModelFileError(
+      `reading ${where}: ${rule}; the file is damaged or not a safetensors file, fetch it again`,
+    );
   };
   let header: unknown;
   try {
@@ -48,17 +53,43 @@ export function parseSafetensorsHeader(bytes: Uint8Array, { where, dataLength }:
   } catch {
     fail("the header is not JSON");
   }
-  if (typeof header !== "object" || header === null || Array.isArray(header)) fail("the header is not a JSON object");
-  const tensors: TensorEntry[] = [], { __metadata__: metadata = {}, ...entries } = header as Record<string, unknown>;
-  if (typeof metadata !== "object" || metadata === null || Object.values(metadata).some((value) => typeof value !== "string")) fail("__metadata__ is not a table of strings");
+  if (typeof header !== "object" || header === null || Array.isArray(header)) {
+    fail("the header is not a JSON object");
+  }
+  const tensors: TensorEntry[] = [],
+    { __metadata__: metadata = {}, ...entries } = header as Record<string, unknown>;
+  if (
+    typeof metadata !== "object" || metadata === null ||
+    Object.values(metadata).some((value) => typeof value !== "string")
+  ) fail("__metadata__ is not a table of strings");
   for (const [name, entry] of Object.entries(entries)) {
-    const { dtype, shape, data_offsets: offsets } = (entry ?? {}) as { dtype?: string; shape?: unknown; data_offsets?: unknown };
-    if (typeof dtype !== "string" || !Object.hasOwn(sizes, dtype)) fail(`tensor ${name} has the type ${JSON.stringify(dtype)}; supported: ${Object.keys(sizes).join(", ")}`);
-    const whole = (list: unknown): list is number[] => Array.isArray(list) && list.every((n) => Number.isSafeInteger(n) && n >= 0);
-    if (!whole(shape)) fail(`tensor ${name} has the shape ${JSON.stringify(shape)}, which is no list of whole numbers`);
-    if (!whole(offsets) || offsets.length !== 2) fail(`tensor ${name} has the offsets ${JSON.stringify(offsets)}, which are no pair of whole numbers`);
-    const [start, end] = offsets as [number, number], expected = (shape as number[]).reduce((a, b) => a * b, 1) * sizes[dtype as TensorDtype];
-    if (end - start !== expected) fail(`tensor ${name} of shape [${shape}] and type ${dtype} needs ${expected} bytes, its offsets give ${end - start}`);
+    const { dtype, shape, data_offsets: offsets } = (entry ?? {}) as {
+      dtype?: string;
+      shape?: unknown;
+      data_offsets?: unknown;
+    };
+    if (typeof dtype !== "string" || !Object.hasOwn(sizes, dtype)) {
+      fail(
+        `tensor ${name} has the type ${JSON.stringify(dtype)}; supported: ${Object.keys(sizes).join(", ")}`,
+      );
+    }
+    const whole = (list: unknown): list is number[] =>
+      Array.isArray(list) && list.every((n) => Number.isSafeInteger(n) && n >= 0);
+    if (!whole(shape)) {
+      fail(`tensor ${name} has the shape ${JSON.stringify(shape)}, which is no list of whole numbers`);
+    }
+    if (!whole(offsets) || offsets.length !== 2) {
+      fail(`tensor ${name} has the offsets ${JSON.stringify(offsets)}, which are no pair of whole numbers`);
+    }
+    const [start, end] = offsets as [number, number],
+      expected = (shape as number[]).reduce((a, b) => a * b, 1) * sizes[dtype as TensorDtype];
+    if (end - start !== expected) {
+      fail(
+        `tensor ${name} of shape [${shape}] and type ${dtype} needs ${expected} bytes, its offsets give ${
+          end - start
+        }`,
+      );
+    }
     if (end > dataLength) fail(`tensor ${name} ends at byte ${end} of ${dataLength}: the file is cut short`);
     tensors.push({ name, dtype: dtype as TensorDtype, shape: shape as number[], start, end });
   }
@@ -111,7 +142,13 @@ function narrow(data: Float32Array, dtype: "F16" | "BF16"): Uint16Array {
 
 /** A safetensors file that is open; close it. */
 export class SafetensorsFile {
-  private constructor(readonly path: string, readonly tensors: Map<string, TensorEntry>, readonly metadata: Record<string, string>, readonly file: Deno.FsFile, readonly dataStart: number) {}
+  private constructor(
+    readonly path: string,
+    readonly tensors: Map<string, TensorEntry>,
+    readonly metadata: Record<string, string>,
+    readonly file: Deno.FsFile,
+    readonly dataStart: number,
+  ) {}
 
   /** Opens a file and checks its header. @throws {ModelFileError} naming the file and what is wrong */
   static async open(path: string): Promise<SafetensorsFile> {
@@ -119,17 +156,42 @@ export class SafetensorsFile {
     try {
       file = await Deno.open(path);
     } catch (error) {
-      throw new ModelFileError(`reading ${path}: ${error instanceof Deno.errors.NotFound ? "there is no such file" : error instanceof Error ? error.message : error}`);
+      throw new ModelFileError(
+        `reading ${path}: ${
+          error instanceof Deno.errors.NotFound
+            ? "there is no such file"
+            : error instanceof Error
+            ? error.message
+            : error
+        }`,
+      );
     }
     try {
       const { size } = await file.stat();
-      if (size < 8) throw new ModelFileError(`reading ${path}: a safetensors file has at least 8 bytes, this one has ${size}; fetch it again`);
+      if (size < 8) {
+        throw new ModelFileError(
+          `reading ${path}: a safetensors file has at least 8 bytes, this one has ${size}; fetch it again`,
+        );
+      }
       const length = Number(new DataView((await readBytes(file, 8, path)).buffer).getBigUint64(0, true));
       if (length > headerLimit || length > size - 8) {
-        throw new ModelFileError(`reading ${path}: the header should take ${length} bytes, but ${length > size - 8 ? `only ${size - 8} follow` : `at most ${headerLimit} are allowed`}; the file is cut short or not a safetensors file`);
+        throw new ModelFileError(
+          `reading ${path}: the header should take ${length} bytes, but ${
+            length > size - 8 ? `only ${size - 8} follow` : `at most ${headerLimit} are allowed`
+          }; the file is cut short or not a safetensors file`,
+        );
       }
-      const { tensors, metadata } = parseSafetensorsHeader(await readBytes(file, length, path), { where: path, dataLength: size - 8 - length });
-      return new SafetensorsFile(path, new Map(tensors.map((entry) => [entry.name, entry])), metadata, file, 8 + length);
+      const { tensors, metadata } = parseSafetensorsHeader(await readBytes(file, length, path), {
+        where: path,
+        dataLength: size - 8 - length,
+      });
+      return new SafetensorsFile(
+        path,
+        new Map(tensors.map((entry) => [entry.name, entry])),
+        metadata,
+        file,
+        8 + length,
+      );
     } catch (error) {
       file.close();
       throw error;
@@ -143,7 +205,13 @@ export class SafetensorsFile {
     const { dtype, shape, start, end } = entry;
     await this.file.seek(this.dataStart + start, Deno.SeekMode.Start);
     const { buffer } = await readBytes(this.file, end - start, this.path);
-    const data = dtype === "F32" ? new Float32Array(buffer) : dtype === "I32" ? new Int32Array(buffer) : dtype === "U8" ? new Uint8Array(buffer) : widen(new Uint16Array(buffer), dtype);
+    const data = dtype === "F32"
+      ? new Float32Array(buffer)
+      : dtype === "I32"
+      ? new Int32Array(buffer)
+      : dtype === "U8"
+      ? new Uint8Array(buffer)
+      : widen(new Uint16Array(buffer), dtype);
     return { shape, dtype, data };
   }
 
@@ -156,14 +224,18 @@ async function readBytes(file: Deno.FsFile, length: number, path: string): Promi
   const bytes = new Uint8Array(length);
   for (let at = 0; at < length;) {
     const count = await file.read(bytes.subarray(at));
-    if (count === null) throw new ModelFileError(`reading ${path}: it ends ${length - at} bytes early; fetch it again`);
+    if (count === null) {
+      throw new ModelFileError(`reading ${path}: it ends ${length - at} bytes early; fetch it again`);
+    }
     at += count;
   }
   return bytes;
 }
 
 /** Reads a whole file. */
-export async function readSafetensors(path: string): Promise<{ tensors: Record<string, ReadTensor>; metadata: Record<string, string> }> {
+export async function readSafetensors(
+  path: string,
+): Promise<{ tensors: Record<string, ReadTensor>; metadata: Record<string, string> }> {
   const file = await SafetensorsFile.open(path);
   try {
     const tensors: Record<string, ReadTensor> = {};
@@ -178,17 +250,33 @@ export async function readSafetensors(path: string): Promise<{ tensors: Record<s
  * Writes a file as the reference implementation does (wide types first, then by name; the header padded to 8 bytes), under a temporary
  * name, synced and renamed.
  */
-export async function writeSafetensors(path: string, tensors: Record<string, TensorToWrite>, metadata: Record<string, string> = {}): Promise<void> {
-  const dtypeOf = ({ dtype, data }: TensorToWrite): TensorDtype => dtype ?? (data instanceof Float32Array ? "F32" : data instanceof Int32Array ? "I32" : "U8");
-  const names = Object.keys(tensors).sort((a, b) => sizes[dtypeOf(tensors[b])] - sizes[dtypeOf(tensors[a])] || (a < b ? -1 : 1));
+export async function writeSafetensors(
+  path: string,
+  tensors: Record<string, TensorToWrite>,
+  metadata: Record<string, string> = {},
+): Promise<void> {
+  const dtypeOf = ({ dtype, data }: TensorToWrite): TensorDtype =>
+    dtype ?? (data instanceof Float32Array ? "F32" : data instanceof Int32Array ? "I32" : "U8");
+  const names = Object.keys(tensors).sort((a, b) =>
+    sizes[dtypeOf(tensors[b])] - sizes[dtypeOf(tensors[a])] || (a < b ? -1 : 1)
+  );
   const header: Record<string, unknown> = Object.keys(metadata).length ? { __metadata__: metadata } : {};
   let at = 0;
   for (const name of names) {
-    const { shape, data } = tensors[name], dtype = dtypeOf(tensors[name]), count = shape.reduce((a, b) => a * b, 1);
-    if (count !== data.length) throw new RangeError(`writing ${path}: tensor ${name} of shape [${shape}] needs ${count} numbers, got ${data.length}`);
+    const { shape, data } = tensors[name],
+      dtype = dtypeOf(tensors[name]),
+      count = shape.reduce((a, b) => a * b, 1);
+    if (count !== data.length) {
+      throw new RangeError(
+        `writing ${path}: tensor ${name} of shape [${shape}] needs ${count} numbers, got ${data.length}`,
+      );
+    }
     header[name] = { dtype, shape, data_offsets: [at, at += count * sizes[dtype]] };
   }
-  const text = JSON.stringify(header), json = new TextEncoder().encode(text.padEnd(text.length + (8 - new TextEncoder().encode(text).length % 8) % 8));
+  const text = JSON.stringify(header),
+    json = new TextEncoder().encode(
+      text.padEnd(text.length + (8 - new TextEncoder().encode(text).length % 8) % 8),
+    );
   const temporary = join(dirname(path), `.${crypto.randomUUID()}.tmp`);
   try {
     using file = await Deno.open(temporary, { write: true, createNew: true });

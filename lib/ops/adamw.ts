@@ -22,13 +22,21 @@ export interface Moments {
 }
 
 /** {@linkcode adamw} in tfjs-core operations. */
-export function adamwReference(parameter: tf.Variable, gradient: tf.Tensor, { m, v }: Moments, options: AdamwOptions): void {
+export function adamwReference(
+  parameter: tf.Variable,
+  gradient: tf.Tensor,
+  { m, v }: Moments,
+  options: AdamwOptions,
+): void {
   const { learningRate, beta1, beta2, epsilon, weightDecay, step, gradientScale } = options;
   tf.tidy(() => {
     const g = tf.mul(gradient, gradientScale);
     m.assign(tf.add(tf.mul(m, beta1), tf.mul(g, 1 - beta1)));
     v.assign(tf.add(tf.mul(v, beta2), tf.mul(tf.square(g), 1 - beta2)));
-    const update = tf.div(tf.div(m, 1 - beta1 ** step), tf.add(tf.sqrt(tf.div(v, 1 - beta2 ** step)), epsilon));
+    const update = tf.div(
+      tf.div(m, 1 - beta1 ** step),
+      tf.add(tf.sqrt(tf.div(v, 1 - beta2 ** step)), epsilon),
+    );
     parameter.assign(tf.sub(tf.mul(parameter, 1 - learningRate * weightDecay), tf.mul(update, learningRate)));
   });
 }
@@ -37,22 +45,46 @@ export function adamwReference(parameter: tf.Variable, gradient: tf.Tensor, { m,
  * AdamW with decoupled weight decay (Loshchilov and Hutter 2017, arXiv 1711.05101), in place, one pass over the
  * parameter: p ← p·(1 − η·λ) − η·m̂/(√v̂ + ε).
  */
-export function adamw(parameter: tf.Variable, gradient: tf.Tensor, moments: Moments, options: AdamwOptions): void {
-  const engine = cpuEngine(), { learningRate, beta1, beta2, epsilon, weightDecay, step, gradientScale } = options;
+export function adamw(
+  parameter: tf.Variable,
+  gradient: tf.Tensor,
+  moments: Moments,
+  options: AdamwOptions,
+): void {
+  const engine = cpuEngine(),
+    { learningRate, beta1, beta2, epsilon, weightDecay, step, gradientScale } = options;
   const correction1 = 1 - beta1 ** step, correction2 = 1 - beta2 ** step;
   if (engine) {
     const { size } = parameter, chunks = size < 1 << 15 ? 1 : engine.threads;
-    engine.run("adamw", [engine.at(parameter), engine.at(gradient), engine.at(moments.m), engine.at(moments.v), size], [learningRate, beta1, beta2, correction1, correction2, epsilon, weightDecay, gradientScale], chunks);
+    engine.run(
+      "adamw",
+      [engine.at(parameter), engine.at(gradient), engine.at(moments.m), engine.at(moments.v), size],
+      [learningRate, beta1, beta2, correction1, correction2, epsilon, weightDecay, gradientScale],
+      chunks,
+    );
   } else if (tf.getBackend() === "webgpu") {
-    adamwStep(parameter, gradient, moments.m, moments.v, { lr: learningRate, beta1, beta2, epsilon, weightDecay, correction1, correction2, gradScale: gradientScale });
+    adamwStep(parameter, gradient, moments.m, moments.v, {
+      lr: learningRate,
+      beta1,
+      beta2,
+      epsilon,
+      weightDecay,
+      correction1,
+      correction2,
+      gradScale: gradientScale,
+    });
   } else adamwReference(parameter, gradient, moments, options);
 }
 
 /** √Σ‖g‖² over all gradients, in double precision on the CPU; one read-back on webgpu. */
 export async function globalNorm(gradients: tf.Tensor[]): Promise<number> {
   const engine = cpuEngine();
-  if (engine) return Math.sqrt(gradients.reduce((sum, g) => sum + engine.kernels.squaredNorm(engine.at(g), g.size), 0));
-  const total = tf.getBackend() === "webgpu" ? squaredNorms(gradients) : tf.tidy(() => tf.addN(gradients.map((g) => tf.sum(tf.square(g)))));
+  if (engine) {
+    return Math.sqrt(gradients.reduce((sum, g) => sum + engine.kernels.squaredNorm(engine.at(g), g.size), 0));
+  }
+  const total = tf.getBackend() === "webgpu"
+    ? squaredNorms(gradients)
+    : tf.tidy(() => tf.addN(gradients.map((g) => tf.sum(tf.square(g)))));
   const [value] = await total.data();
   total.dispose();
   return Math.sqrt(value);

@@ -30,33 +30,49 @@ export interface AttentionOptions {
 const split = (packed: tf.Tensor2D, { heads, kvHeads, headDim }: AttentionOptions) =>
   tf.split(packed, [heads * headDim, kvHeads * headDim, kvHeads * headDim], 1) as tf.Tensor2D[];
 
-function normHeads(x: tf.Tensor2D, weight: tf.Tensor1D | undefined, { headDim, epsilon, addOne }: AttentionOptions): tf.Tensor2D {
+function normHeads(
+  x: tf.Tensor2D,
+  weight: tf.Tensor1D | undefined,
+  { headDim, epsilon, addOne }: AttentionOptions,
+): tf.Tensor2D {
   return weight ? rmsNorm(x.reshape([-1, headDim]), weight, { epsilon, addOne }).reshape(x.shape) : x;
 }
 
 /** {@linkcode attention} in tfjs-core operations, one sequence after the other. */
 export function attentionReference(packed: tf.Tensor2D, options: AttentionOptions): tf.Tensor2D {
-  const { layout, heads, kvHeads, headDim, scale, softcap = 0, window = 0, cos, sin } = options, half = headDim / 2;
+  const { layout, heads, kvHeads, headDim, scale, softcap = 0, window = 0, cos, sin } = options,
+    half = headDim / 2;
   return tf.tidy(() => {
     const [q, k, v] = split(packed, options);
     const positions = tf.tensor1d(layout.positions, "int32");
     const rotate = (x: tf.Tensor2D, count: number) => {
       const rows = x.reshape([-1, count, headDim]), [a, b] = tf.split(rows, 2, 2);
-      const c = tf.gather(cos, positions).reshape([-1, 1, half]), s = tf.gather(sin, positions).reshape([-1, 1, half]);
-      return tf.concat([tf.sub(tf.mul(a, c), tf.mul(b, s)), tf.add(tf.mul(b, c), tf.mul(a, s))], 2) as tf.Tensor3D;
+      const c = tf.gather(cos, positions).reshape([-1, 1, half]),
+        s = tf.gather(sin, positions).reshape([-1, 1, half]);
+      return tf.concat(
+        [tf.sub(tf.mul(a, c), tf.mul(b, s)), tf.add(tf.mul(b, c), tf.mul(a, s))],
+        2,
+      ) as tf.Tensor3D;
     };
-    const queries = rotate(normHeads(q, options.queryNorm, options), heads), keys = rotate(normHeads(k, options.keyNorm, options), kvHeads);
+    const queries = rotate(normHeads(q, options.queryNorm, options), heads),
+      keys = rotate(normHeads(k, options.keyNorm, options), kvHeads);
     const values = v.reshape([-1, kvHeads, headDim]) as tf.Tensor3D, parts: tf.Tensor2D[] = [];
     let end = 0;
     for (let i = 0; i < layout.starts.length; i++) {
       const start = layout.starts[i], n = layout.lengths[i];
       const mask = tf.tidy(() => {
-        const row = tf.range(0, n).reshape([n, 1]), col = tf.range(0, n).reshape([1, n]), distance = tf.sub(row, col);
-        const seen = window ? tf.logicalAnd(tf.greaterEqual(distance, 0), tf.less(distance, window)) : tf.greaterEqual(distance, 0);
+        const row = tf.range(0, n).reshape([n, 1]),
+          col = tf.range(0, n).reshape([1, n]),
+          distance = tf.sub(row, col);
+        const seen = window
+          ? tf.logicalAnd(tf.greaterEqual(distance, 0), tf.less(distance, window))
+          : tf.greaterEqual(distance, 0);
         return tf.where(seen, tf.zerosLike(distance), tf.fill([n, n], -1e9)) as tf.Tensor2D;
       });
       const outputs = Array.from({ length: heads }, (_, h) => {
-        const kv = Math.floor(h * kvHeads / heads), head = (x: tf.Tensor3D, index: number) => x.slice([start, index, 0], [n, 1, headDim]).reshape([n, headDim]) as tf.Tensor2D;
+        const kv = Math.floor(h * kvHeads / heads),
+          head = (x: tf.Tensor3D, index: number) =>
+            x.slice([start, index, 0], [n, 1, headDim]).reshape([n, headDim]) as tf.Tensor2D;
         let scores = tf.mul(tf.matMul(head(queries, h), head(keys, kv), false, true), scale) as tf.Tensor2D;
         if (softcap) scores = tf.mul(tf.tanh(tf.div(scores, softcap)), softcap);
         return tf.matMul(tf.softmax(tf.add(scores, mask) as tf.Tensor2D), head(values, kv)) as tf.Tensor2D;
@@ -84,19 +100,48 @@ export function attention(packed: tf.Tensor2D, options: AttentionOptions): tf.Te
   return tf.getBackend() === "webgpu" ? onGpu(packed, options) : attentionReference(packed, options);
 }
 
-function onCpu(engine: NonNullable<ReturnType<typeof cpuEngine>>, packed: tf.Tensor2D, options: AttentionOptions): tf.Tensor2D {
-  const { layout, heads, kvHeads, headDim, scale, softcap = 0, window = 0, epsilon, addOne, cos, sin } = options;
-  const rows = packed.shape[0], wide = packed.shape[1], rotatedWide = (heads + kvHeads) * headDim, outWide = heads * headDim;
+function onCpu(
+  engine: NonNullable<ReturnType<typeof cpuEngine>>,
+  packed: tf.Tensor2D,
+  options: AttentionOptions,
+): tf.Tensor2D {
+  const { layout, heads, kvHeads, headDim, scale, softcap = 0, window = 0, epsilon, addOne, cos, sin } =
+    options;
+  const rows = packed.shape[0],
+    wide = packed.shape[1],
+    rotatedWide = (heads + kvHeads) * headDim,
+    outWide = heads * headDim;
   const one = addOne ? 1 : 0, { starts, lengths, positions } = layout.tensors();
   const at = (tensor?: tf.Tensor) => tensor ? engine.at(tensor) : 0;
   const shape = [at(starts), at(lengths), layout.starts.length, heads, kvHeads, headDim, window];
   const pairs = layout.starts.length * kvHeads, work = layout.longest * rows * headDim;
-  const chunks = work < 1 << 14 ? 1 : Math.min(pairs, engine.threads * 4), rowChunks = engine.chunks(rows, rotatedWide);
+  const chunks = work < 1 << 14 ? 1 : Math.min(pairs, engine.threads * 4),
+    rowChunks = engine.chunks(rows, rotatedWide);
   const norms = options.queryNorm && options.keyNorm ? [options.queryNorm, options.keyNorm] : [];
   const op = tf.customGrad((...inputs) => {
-    const save = inputs.pop() as unknown as tf.GradSaveFunc, [packed, queryNorm, keyNorm] = inputs as tf.Tensor[];
+    const save = inputs.pop() as unknown as tf.GradSaveFunc,
+      [packed, queryNorm, keyNorm] = inputs as tf.Tensor[];
     const rotated = engine.output([rows, rotatedWide]), out = engine.output<tf.Tensor2D>([rows, outWide]);
-    engine.run("qkForward", [at(packed), wide, at(rotated), rotatedWide, at(queryNorm), at(keyNorm), at(cos), at(sin), at(positions), rows, heads, kvHeads, headDim], [epsilon, one], rowChunks);
+    engine.run(
+      "qkForward",
+      [
+        at(packed),
+        wide,
+        at(rotated),
+        rotatedWide,
+        at(queryNorm),
+        at(keyNorm),
+        at(cos),
+        at(sin),
+        at(positions),
+        rows,
+        heads,
+        kvHeads,
+        headDim,
+      ],
+      [epsilon, one],
+      rowChunks,
+    );
     engine.run("attentionForward", [at(packed), at(rotated), at(out), ...shape], [scale, softcap], chunks);
     save([packed, rotated]);
     return {
@@ -108,9 +153,35 @@ function onCpu(engine: NonNullable<ReturnType<typeof cpuEngine>>, packed: tf.Ten
           engine.kernels.fill(at(dPacked), rows * wide, 0);
           engine.kernels.fill(at(dRotated), rows * rotatedWide, 0);
         }
-        engine.run("attentionBackward", [at(packed), at(rotated), 0, ...shape, at(dPacked), at(dRotated), at(dOut)], [scale, softcap], chunks);
+        engine.run(
+          "attentionBackward",
+          [at(packed), at(rotated), 0, ...shape, at(dPacked), at(dRotated), at(dOut)],
+          [scale, softcap],
+          chunks,
+        );
         const partials = engine.scratch(rowChunks * 2 * headDim * 4);
-        engine.run("qkBackward", [at(packed), wide, at(dRotated), rotatedWide, at(dPacked), at(queryNorm), at(keyNorm), at(cos), at(sin), at(positions), rows, heads, kvHeads, headDim, partials], [epsilon, one], rowChunks);
+        engine.run(
+          "qkBackward",
+          [
+            at(packed),
+            wide,
+            at(dRotated),
+            rotatedWide,
+            at(dPacked),
+            at(queryNorm),
+            at(keyNorm),
+            at(cos),
+            at(sin),
+            at(positions),
+            rows,
+            heads,
+            kvHeads,
+            headDim,
+            partials,
+          ],
+          [epsilon, one],
+          rowChunks,
+        );
         dRotated.dispose();
         if (norms.length === 0) return [dPacked];
         const sums = engine.output([2, headDim]);
@@ -125,19 +196,49 @@ function onCpu(engine: NonNullable<ReturnType<typeof cpuEngine>>, packed: tf.Ten
 }
 
 function onGpu(packed: tf.Tensor2D, options: AttentionOptions): tf.Tensor2D {
-  const { layout, heads, kvHeads, headDim, scale, softcap = 0, window = 0, epsilon, addOne, cos, sin, queryNorm, keyNorm } = options;
-  const plan = { batch: layout.starts.length, heads, kvHeads, headDim, epsilon, addOne, cos, sin, queryNorm, keyNorm };
+  const {
+    layout,
+    heads,
+    kvHeads,
+    headDim,
+    scale,
+    softcap = 0,
+    window = 0,
+    epsilon,
+    addOne,
+    cos,
+    sin,
+    queryNorm,
+    keyNorm,
+  } = options;
+  const plan = {
+    batch: layout.starts.length,
+    heads,
+    kvHeads,
+    headDim,
+    epsilon,
+    addOne,
+    cos,
+    sin,
+    queryNorm,
+    keyNorm,
+  };
   const numbers = { scale, window, softcap }, rows = packed.shape[0];
   const op = tf.customGrad((...inputs) => {
     const save = inputs.pop() as unknown as tf.GradSaveFunc, packed = inputs[0] as tf.Tensor2D;
-    const { q, k, v } = headsForward(packed, plan), { out, logSumExp } = attentionForward(q, k, v, null, numbers);
+    const { q, k, v } = headsForward(packed, plan),
+      { out, logSumExp } = attentionForward(q, k, v, null, numbers);
     save([packed, q, k, v, out, logSumExp]);
     return {
       value: out.reshape([rows, heads * headDim]),
       gradFunc: (dOut, saved) => {
         const [q, k, v, out] = saved.slice(1) as tf.Tensor4D[], dy = dOut.reshape(out.shape) as tf.Tensor4D;
         const { dq, dk, dv } = attentionBackward(dy, q, k, v, out, saved[5] as tf.Tensor3D, null, numbers);
-        const { dpacked, dqueryNorm, dkeyNorm } = headsBackward({ q: dq, k: dk, v: dv }, saved[0] as tf.Tensor2D, plan);
+        const { dpacked, dqueryNorm, dkeyNorm } = headsBackward(
+          { q: dq, k: dk, v: dv },
+          saved[0] as tf.Tensor2D,
+          plan,
+        );
         return dqueryNorm && dkeyNorm ? [dpacked, dqueryNorm, dkeyNorm] : [dpacked];
       },
     };

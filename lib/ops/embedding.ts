@@ -4,7 +4,9 @@ import { embeddingBackward, embeddingForward } from "../kernels/webgpu/embedding
 
 /** {@linkcode embedding} in tfjs-core operations: a product with a one-hot matrix, which has a gradient on every backend. */
 export function embeddingReference(ids: tf.Tensor1D, table: tf.Tensor2D, scale: number): tf.Tensor2D {
-  return tf.tidy(() => tf.mul(tf.matMul(tf.oneHot(ids, table.shape[0]).toFloat() as tf.Tensor2D, table), scale) as tf.Tensor2D);
+  return tf.tidy(() =>
+    tf.mul(tf.matMul(tf.oneHot(ids, table.shape[0]).toFloat() as tf.Tensor2D, table), scale) as tf.Tensor2D
+  );
 }
 
 /**
@@ -23,13 +25,20 @@ export function embedding(ids: tf.Tensor1D, table: tf.Tensor2D, scale = 1): tf.T
       };
     }
     const y = engine.output<tf.Tensor2D>([rows, width]);
-    engine.run("gatherRows", [engine.at(ids), engine.at(table as tf.Tensor), engine.at(y), rows, width], [scale], engine.chunks(rows, width));
+    engine.run("gatherRows", [engine.at(ids), engine.at(table as tf.Tensor), engine.at(y), rows, width], [
+      scale,
+    ], engine.chunks(rows, width));
     return {
       value: y,
       gradFunc: (dy, [ids]) => {
         const dTable = engine.output([entries, width]);
         engine.kernels.fill(engine.at(dTable), entries * width, 0);
-        engine.run("scatterRows", [engine.at(ids), engine.at(dy), engine.at(dTable), rows, width], [scale], Math.min(engine.threads, Math.ceil(width / 16)));
+        engine.run(
+          "scatterRows",
+          [engine.at(ids), engine.at(dy), engine.at(dTable), rows, width],
+          [scale],
+          Math.min(engine.threads, Math.ceil(width / 16)),
+        );
         return dTable;
       },
     };

@@ -10,7 +10,10 @@ export function gatedActivationReference(x: tf.Tensor2D, activation: Activation)
   return tf.tidy(() => {
     const [gate, up] = tf.split(x, 2, 1) as tf.Tensor2D[];
     if (activation === "silu") return tf.mul(tf.mul(gate, tf.sigmoid(gate)), up);
-    const inner = tf.mul(tf.add(gate, tf.mul(tf.mul(gate, tf.square(gate)), 0.044715)), Math.sqrt(2 / Math.PI));
+    const inner = tf.mul(
+      tf.add(gate, tf.mul(tf.mul(gate, tf.square(gate)), 0.044715)),
+      Math.sqrt(2 / Math.PI),
+    );
     return tf.mul(tf.mul(tf.mul(gate, 0.5), tf.add(tf.tanh(inner), 1)), up);
   });
 }
@@ -24,13 +27,23 @@ export function gatedActivation(x: tf.Tensor2D, activation: Activation): tf.Tens
   if (engine) {
     return tf.customGrad((x, save) => {
       const y = engine.output<tf.Tensor2D>([rows, width]);
-      engine.run("gatedForward", [engine.at(x as tf.Tensor), engine.at(y), rows, width, kind], [], engine.chunks(rows, width));
+      engine.run(
+        "gatedForward",
+        [engine.at(x as tf.Tensor), engine.at(y), rows, width, kind],
+        [],
+        engine.chunks(rows, width),
+      );
       (save as tf.GradSaveFunc)([x as tf.Tensor]);
       return {
         value: y,
         gradFunc: (dy, [x]) => {
           const dx = engine.output([rows, both]);
-          engine.run("gatedBackward", [engine.at(x), engine.at(dy), engine.at(dx), rows, width, kind], [], engine.chunks(rows, width));
+          engine.run(
+            "gatedBackward",
+            [engine.at(x), engine.at(dy), engine.at(dx), rows, width, kind],
+            [],
+            engine.chunks(rows, width),
+          );
           return dx;
         },
       };

@@ -14,12 +14,17 @@ export class Layout {
   readonly longest: number;
   /** Whether there are rows that belong to no sequence. */
   readonly padded: boolean;
-  #tensors: { starts: tf.Tensor1D; lengths: tf.Tensor1D; positions: tf.Tensor1D; ids: tf.Tensor1D } | null = null;
+  #tensors: { starts: tf.Tensor1D; lengths: tf.Tensor1D; positions: tf.Tensor1D; ids: tf.Tensor1D } | null =
+    null;
 
   /** @throws {RangeError} when there is no sequence or one is empty */
   constructor(sequences: readonly (readonly number[])[], padded: boolean = tf.getBackend() === "webgpu") {
     if (sequences.length === 0 || sequences.some((ids) => ids.length === 0)) {
-      throw new RangeError(`laying out a batch needs sequences of at least one token, got lengths [${sequences.map((ids) => ids.length)}]`);
+      throw new RangeError(
+        `laying out a batch needs sequences of at least one token, got lengths [${
+          sequences.map((ids) => ids.length)
+        }]`,
+      );
     }
     this.longest = Math.max(...sequences.map((ids) => ids.length));
     this.lengths = Int32Array.from(sequences, (ids) => ids.length);

@@ -20,7 +20,9 @@ export function projectReference(x: tf.Tensor2D, linears: Linear[]): tf.Tensor2D
     const parts = linears.map(({ weight, bias, lora }) => {
       let y = tf.matMul(x, weight, false, true) as tf.Tensor2D;
       if (bias) y = tf.add(y, bias);
-      if (lora) y = tf.add(y, tf.mul(tf.matMul(tf.matMul(x, lora.a, false, true), lora.b, false, true), lora.scale));
+      if (lora) {
+        y = tf.add(y, tf.mul(tf.matMul(tf.matMul(x, lora.a, false, true), lora.b, false, true), lora.scale));
+      }
       return y;
     });
     return parts.length === 1 ? parts[0] : tf.concat(parts, 1);
@@ -54,7 +56,12 @@ export function project(x: tf.Tensor2D, linears: Linear[]): tf.Tensor2D {
         value: projectForward(x as tf.Tensor2D, linears),
         gradFunc: (dy, [x]) => {
           const { dx, layers } = projectBackward(dy as tf.Tensor2D, x as tf.Tensor2D, linears);
-          return [dx, ...layers.flatMap(({ weight, bias, a, b }) => [weight, bias, a, b].filter((gradient) => gradient !== undefined))];
+          return [
+            dx,
+            ...layers.flatMap(({ weight, bias, a, b }) =>
+              [weight, bias, a, b].filter((gradient) => gradient !== undefined)
+            ),
+          ];
         },
       };
     }
@@ -80,10 +87,35 @@ export function project(x: tf.Tensor2D, linears: Linear[]): tf.Tensor2D {
         let column = 0;
         for (const [index, { weight, bias, lora }] of linears.entries()) {
           const out = weight.shape[0], from = engine.at(dy) + column * 4, place = places[index];
-          engine.gemm(false, false, rows, width, out, from, total, engine.at(weight), width, engine.at(dx), width, index > 0);
+          engine.gemm(
+            false,
+            false,
+            rows,
+            width,
+            out,
+            from,
+            total,
+            engine.at(weight),
+            width,
+            engine.at(dx),
+            width,
+            index > 0,
+          );
           if (place.weight >= 0) {
             const dw = grads[place.weight] = engine.output([out, width]);
-            engine.gemm(true, false, out, width, rows, from, total, engine.at(x), width, engine.at(dw), width);
+            engine.gemm(
+              true,
+              false,
+              out,
+              width,
+              rows,
+              from,
+              total,
+              engine.at(x),
+              width,
+              engine.at(dw),
+              width,
+            );
           }
           if (place.bias >= 0 && bias) {
             const db = grads[place.bias] = engine.output([out]);
@@ -92,14 +124,40 @@ export function project(x: tf.Tensor2D, linears: Linear[]): tf.Tensor2D {
           }
           if (lora) {
             const rank = lora.a.shape[0], low = engine.scratch(rows * rank * 4);
-            const da = grads[place.a] = engine.output([rank, width]), db = grads[place.b] = engine.output([out, rank]);
-            engine.gemm(false, true, rows, rank, width, engine.at(x), width, engine.at(lora.a), width, low, rank);
+            const da = grads[place.a] = engine.output([rank, width]),
+              db = grads[place.b] = engine.output([out, rank]);
+            engine.gemm(
+              false,
+              true,
+              rows,
+              rank,
+              width,
+              engine.at(x),
+              width,
+              engine.at(lora.a),
+              width,
+              low,
+              rank,
+            );
             engine.kernels.scaleInPlace(low, rows * rank, lora.scale);
             engine.gemm(true, false, out, rank, rows, from, total, low, rank, engine.at(db), rank);
             engine.gemm(false, false, rows, rank, out, from, total, engine.at(lora.b), rank, low, rank);
             engine.kernels.scaleInPlace(low, rows * rank, lora.scale);
             engine.gemm(true, false, rank, width, rows, low, rank, engine.at(x), width, engine.at(da), width);
-            engine.gemm(false, false, rows, width, rank, low, rank, engine.at(lora.a), width, engine.at(dx), width, true);
+            engine.gemm(
+              false,
+              false,
+              rows,
+              width,
+              rank,
+              low,
+              rank,
+              engine.at(lora.a),
+              width,
+              engine.at(dx),
+              width,
+              true,
+            );
           }
           column += out;
         }

@@ -12,7 +12,11 @@ export interface RmsNormOptions {
 }
 
 /** {@linkcode rmsNorm} in tfjs-core operations: the oracle, and what runs where there is no kernel. */
-export function rmsNormReference(x: tf.Tensor2D, weight: tf.Tensor1D, { epsilon, addOne, residual }: RmsNormOptions): tf.Tensor2D {
+export function rmsNormReference(
+  x: tf.Tensor2D,
+  weight: tf.Tensor1D,
+  { epsilon, addOne, residual }: RmsNormOptions,
+): tf.Tensor2D {
   return tf.tidy(() => {
     const normed = tf.mul(x, tf.rsqrt(tf.add(tf.mean(tf.square(x), -1, true), epsilon)));
     const y = tf.mul(normed, addOne ? tf.add(weight, 1) : weight) as tf.Tensor2D;
@@ -39,19 +43,57 @@ export function rmsNorm(x: tf.Tensor2D, weight: tf.Tensor1D, options: RmsNormOpt
       return {
         value: y,
         gradFunc: (dy, saved) => {
-          const { dx, dw } = rmsNormBackward(dy as tf.Tensor2D, saved[0] as tf.Tensor2D, saved[1] as tf.Tensor1D, { epsilon, addOne });
+          const { dx, dw } = rmsNormBackward(
+            dy as tf.Tensor2D,
+            saved[0] as tf.Tensor2D,
+            saved[1] as tf.Tensor1D,
+            { epsilon, addOne },
+          );
           return residual ? [dx, dw, dy.clone()] : [dx, dw];
         },
       };
     }
     const y = engine.output<tf.Tensor2D>([rows, width]);
-    engine.run("rmsForward", [engine.at(x), width, engine.at(weight), residual ? engine.at(residual) : 0, engine.at(y), width, rows, width], [epsilon, one], engine.chunks(rows, width));
+    engine.run(
+      "rmsForward",
+      [
+        engine.at(x),
+        width,
+        engine.at(weight),
+        residual ? engine.at(residual) : 0,
+        engine.at(y),
+        width,
+        rows,
+        width,
+      ],
+      [epsilon, one],
+      engine.chunks(rows, width),
+    );
     return {
       value: y,
       gradFunc: (dy, saved) => {
-        const [x, weight] = saved, dx = engine.output([rows, width]), dw = engine.output([width]), chunks = engine.chunks(rows, width);
+        const [x, weight] = saved,
+          dx = engine.output([rows, width]),
+          dw = engine.output([width]),
+          chunks = engine.chunks(rows, width);
         const partials = engine.scratch(chunks * width * 4);
-        engine.run("rmsBackward", [engine.at(x), width, engine.at(weight), engine.at(dy), width, engine.at(dx), width, partials, rows, width], [epsilon, one], chunks);
+        engine.run(
+          "rmsBackward",
+          [
+            engine.at(x),
+            width,
+            engine.at(weight),
+            engine.at(dy),
+            width,
+            engine.at(dx),
+            width,
+            partials,
+            rows,
+            width,
+          ],
+          [epsilon, one],
+          chunks,
+        );
         engine.reduce(partials, chunks, width, engine.at(dw));
         return residual ? [dx, dw, dy.clone()] : [dx, dw];
       },

@@ -23,7 +23,12 @@ export interface TokenLogprobs {
 }
 
 /** {@linkcode tokenLogprobs} in tfjs-core operations, with the logits whole. */
-export function tokenLogprobsReference(hidden: tf.Tensor2D, table: tf.Tensor2D, targets: tf.Tensor1D, { temperature = 1, softcap = 0 }: TokenLogprobsOptions = {}): TokenLogprobs {
+export function tokenLogprobsReference(
+  hidden: tf.Tensor2D,
+  table: tf.Tensor2D,
+  targets: tf.Tensor1D,
+  { temperature = 1, softcap = 0 }: TokenLogprobsOptions = {},
+): TokenLogprobs {
   let logits = tf.matMul(hidden, table, false, true) as tf.Tensor2D;
   if (softcap) logits = tf.mul(tf.tanh(tf.div(logits, softcap)), softcap);
   const logp = tf.logSoftmax(tf.div(logits, temperature) as tf.Tensor2D);
@@ -43,7 +48,12 @@ const blockFloats = 1 << 18;
  *
  * hidden [rows, width], table [vocabulary, width], targets int32 [rows]; differentiable in hidden and table.
  */
-export function tokenLogprobs(hidden: tf.Tensor2D, table: tf.Tensor2D, targets: tf.Tensor1D, options: TokenLogprobsOptions = {}): TokenLogprobs {
+export function tokenLogprobs(
+  hidden: tf.Tensor2D,
+  table: tf.Tensor2D,
+  targets: tf.Tensor1D,
+  options: TokenLogprobsOptions = {},
+): TokenLogprobs {
   const engine = cpuEngine(), { temperature = 1, softcap = 0, tableTrainable = true } = options;
   if (!engine && tf.getBackend() !== "webgpu") return tokenLogprobsReference(hidden, table, targets, options);
   const [rows, width] = hidden.shape, vocabulary = table.shape[0];
@@ -60,7 +70,14 @@ export function tokenLogprobs(hidden: tf.Tensor2D, table: tf.Tensor2D, targets: 
         value: forward.logprob,
         gradFunc: (dy, saved) => {
           const [hidden, targets, logSumExp] = saved as tf.Tensor[];
-          const { dhidden, dtable } = tokenLogprobsBackward(dy as tf.Tensor1D, hidden as tf.Tensor2D, table, targets as tf.Tensor1D, logSumExp as tf.Tensor1D, { temperature, softcap, tableGradient: tableTrainable });
+          const { dhidden, dtable } = tokenLogprobsBackward(
+            dy as tf.Tensor1D,
+            hidden as tf.Tensor2D,
+            table,
+            targets as tf.Tensor1D,
+            logSumExp as tf.Tensor1D,
+            { temperature, softcap, tableGradient: tableTrainable },
+          );
           return dtable && tableTrainable ? [dhidden, dtable] : [dhidden];
         },
       };
@@ -73,15 +90,30 @@ export function tokenLogprobs(hidden: tf.Tensor2D, table: tf.Tensor2D, targets: 
     const chunks = Math.min(engine.threads, Math.ceil(rows / 16), vocabulary * width > 1 << 24 ? 1 : 64);
     const plan = (buffers: number) => [rows, vocabulary, width, buffers, block];
     const addresses = (...tensors: tf.Tensor[]) => tensors.map((tensor) => engine.at(tensor));
-    engine.run("logprobs", [...addresses(hidden, table, targets, logprobs, logSumExp, entropy, hits), ...plan(engine.scratch(chunks * block * vocabulary * 4))], [1 / temperature, softcap], chunks);
+    engine.run(
+      "logprobs",
+      [
+        ...addresses(hidden, table, targets, logprobs, logSumExp, entropy, hits),
+        ...plan(engine.scratch(chunks * block * vocabulary * 4)),
+      ],
+      [1 / temperature, softcap],
+      chunks,
+    );
     save([hidden, targets, logSumExp]);
     return {
       value: logprobs,
       gradFunc: (dy, [hidden, targets, logSumExp]) => {
-        const dHidden = engine.output([rows, width]), buffers = chunks * block * vocabulary * 4, partial = vocabulary * width;
+        const dHidden = engine.output([rows, width]),
+          buffers = chunks * block * vocabulary * 4,
+          partial = vocabulary * width;
         const scratch = engine.scratch(buffers + (tableTrainable ? chunks * partial * 4 : 0));
         const partials = tableTrainable ? scratch + buffers : 0;
-        engine.run("logprobsBackward", [...addresses(hidden, table, targets, dy, logSumExp, dHidden), partials, ...plan(scratch)], [1 / temperature, softcap], chunks);
+        engine.run(
+          "logprobsBackward",
+          [...addresses(hidden, table, targets, dy, logSumExp, dHidden), partials, ...plan(scratch)],
+          [1 / temperature, softcap],
+          chunks,
+        );
         if (!tableTrainable) return [dHidden];
         const dTable = engine.output([vocabulary, width]);
         engine.reduce(partials, chunks, partial, engine.at(dTable));

@@ -48,7 +48,11 @@ const made: Record<string, (options: ComponentOptions) => RewardFunction> = {
   formatCompliance: () => formatCompliance(),
 };
 
-async function timed(reward: RewardFunction, sample: RewardSample, timeoutMs: number): Promise<{ score: number | null; error?: string }> {
+async function timed(
+  reward: RewardFunction,
+  sample: RewardSample,
+  timeoutMs: number,
+): Promise<{ score: number | null; error?: string }> {
   let timer: ReturnType<typeof setTimeout> | undefined;
   try {
     const result = reward(sample);
@@ -65,7 +69,9 @@ async function timed(reward: RewardFunction, sample: RewardSample, timeoutMs: nu
 }
 
 function check(score: number | null): { score: number | null; error?: string } {
-  return score === null || Number.isFinite(score) ? { score } : { score: null, error: `returned ${score}, which is no finite number` };
+  return score === null || Number.isFinite(score)
+    ? { score }
+    : { score: null, error: `returned ${score}, which is no finite number` };
 }
 
 /**
@@ -81,17 +87,31 @@ function check(score: number | null): { score: number | null; error?: string } {
  */
 export function compositeReward(options: CompositeOptions = { preset: "r3" }): Reward {
   const { preset = null, timeoutMs = 30_000 } = options, base = preset ? presets[preset] : undefined;
-  if (preset && !base) throw new RangeError(`compositeReward() knows the presets ${Object.keys(presets).join(", ")}, got ${preset}`);
-  const all = { ...base?.components, ...options.components }, floor = options.floor === undefined ? base?.floor ?? null : options.floor;
-  if (Object.keys(all).length === 0) throw new RangeError("compositeReward() needs a preset or at least one component, got none");
+  if (preset && !base) {
+    throw new RangeError(
+      `compositeReward() knows the presets ${Object.keys(presets).join(", ")}, got ${preset}`,
+    );
+  }
+  const all = { ...base?.components, ...options.components },
+    floor = options.floor === undefined ? base?.floor ?? null : options.floor;
+  if (Object.keys(all).length === 0) {
+    throw new RangeError("compositeReward() needs a preset or at least one component, got none");
+  }
   const parts = Object.entries(all).map(([name, component]) => {
     const reward = component.reward ?? made[name]?.(component);
-    if (!reward) throw new RangeError(`compositeReward() has no component ${name}; known: ${Object.keys(made).join(", ")}; or give it a function as \`reward\``);
+    if (!reward) {
+      throw new RangeError(
+        `compositeReward() has no component ${name}; known: ${
+          Object.keys(made).join(", ")
+        }; or give it a function as \`reward\``,
+      );
+    }
     return { name, reward, weight: anneal(component.weight), component };
   });
   return {
     names: parts.map(({ name }) => name),
-    weights: (step, steps) => Object.fromEntries(parts.map(({ name, weight }) => [name, weight.at(step, steps)])),
+    weights: (step, steps) =>
+      Object.fromEntries(parts.map(({ name, weight }) => [name, weight.at(step, steps)])),
     score: (samples) =>
       Promise.all(samples.map(async (sample) => {
         const scores = await Promise.all(parts.map(({ reward }) => timed(reward, sample, timeoutMs)));
@@ -104,6 +124,14 @@ export function compositeReward(options: CompositeOptions = { preset: "r3" }): R
         }
         return { total: floor === null ? total : Math.max(floor, total), components };
       })),
-    toJSON: () => ({ preset, floor, components: Object.fromEntries(parts.map(({ name, component: { reward, ...rest } }) => [name, reward ? { ...rest, reward: reward.name || "a function" } : rest])) }),
+    toJSON: () => ({
+      preset,
+      floor,
+      components: Object.fromEntries(
+        parts.map((
+          { name, component: { reward, ...rest } },
+        ) => [name, reward ? { ...rest, reward: reward.name || "a function" } : rest]),
+      ),
+    }),
   };
 }

@@ -5,7 +5,9 @@ import type { RewardSample } from "./reward.ts";
 import { tagSpan } from "./tag_span.ts";
 
 /** Whether a sample's first answer matches its reference; `null` when there is no reference to match. */
-export function isCorrect({ completion, problem }: Pick<RewardSample, "completion" | "problem">): boolean | null {
+export function isCorrect(
+  { completion, problem }: Pick<RewardSample, "completion" | "problem">,
+): boolean | null {
   if (problem.answer.trim() === "") return null;
   const { answer } = parseCompletion(completion);
   return answer !== null && answersMatch(answer, problem.answer);

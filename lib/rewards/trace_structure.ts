@@ -20,8 +20,9 @@ const bounds: Record<string, [pieces: number, connectives: number]> = {
   hard: [4, 3],
 };
 
-const connectives =
-  "therefore thus hence so because first second step next then finally since given".split(" ");
+const connectives = "therefore thus hence so because first second step next then finally since given".split(
+  " ",
+);
 
 interface Part {
   text: string;
@@ -53,7 +54,9 @@ function connectivesOf(text: string, offset: number): Part[] {
 }
 
 const stock = new Set(
-  `${connectives.join(" ")} the a an of to and or is are was were be been it its in on at for with that this these those we i you he she they
+  `${
+    connectives.join(" ")
+  } the a an of to and or is are was were be been it its in on at for with that this these those we i you he she they
    them his her their have has had do does did not no how many much what which who when where will would can could there
    from by as if than answer question problem solve find get`.split(/\s+/),
 );

@@ -36,20 +36,30 @@ export function anneal(spec: Scheduled): Anneal {
   if (typeof spec === "number") return { at: () => spec, toJSON: () => spec };
   const { kind, from, to, start = 0, end = 1, at = [0.5] } = spec;
   const fault = (rule: string) => new RangeError(`anneal() needs ${rule}, got ${JSON.stringify(spec)}`);
-  if (!["linear", "cosine", "exponential", "step"].includes(kind)) throw fault("a kind of linear, cosine, exponential or step");
+  if (!["linear", "cosine", "exponential", "step"].includes(kind)) {
+    throw fault("a kind of linear, cosine, exponential or step");
+  }
   if (!Number.isFinite(from) || !Number.isFinite(to)) throw fault("finite `from` and `to`");
-  if (kind === "exponential" && !(from * to > 0)) throw fault("`from` and `to` of one sign, neither 0, for an exponential");
+  if (kind === "exponential" && !(from * to > 0)) {
+    throw fault("`from` and `to` of one sign, neither 0, for an exponential");
+  }
   if (!(start >= 0 && start < end && end <= 1)) throw fault("0 ≤ start < end ≤ 1");
-  if (at.length === 0 || at.some((share) => !(share >= 0 && share <= 1))) throw fault("shares from 0 to 1 in `at`");
+  if (at.length === 0 || at.some((share) => !(share >= 0 && share <= 1))) {
+    throw fault("shares from 0 to 1 in `at`");
+  }
   return {
     at(step, steps) {
       const whole = steps > 0 ? Math.min(1, Math.max(0, step / steps)) : 1;
       const p = Math.min(1, Math.max(0, (whole - start) / (end - start)));
       switch (kind) {
-        case "linear": return from + (to - from) * p;
-        case "cosine": return from + (to - from) * (1 - Math.cos(Math.PI * p)) / 2;
-        case "exponential": return from * (to / from) ** p;
-        case "step": return from + (to - from) * at.filter((share) => whole >= share).length / at.length;
+        case "linear":
+          return from + (to - from) * p;
+        case "cosine":
+          return from + (to - from) * (1 - Math.cos(Math.PI * p)) / 2;
+        case "exponential":
+          return from * (to / from) ** p;
+        case "step":
+          return from + (to - from) * at.filter((share) => whole >= share).length / at.length;
       }
     },
     toJSON: () => spec,

@@ -56,19 +56,35 @@ export function curriculum(spec: CurriculumSpec = r3Curriculum): Curriculum {
   if (phases.length === 0) throw new RangeError("curriculum() needs at least one phase, got none");
   if (kind === "fixed") {
     phases.forEach(({ until, name }, i) => {
-      if (i < phases.length - 1 && until === undefined) throw new RangeError(`curriculum() needs \`until\` in every phase but the last, ${name} has none`);
-      if (i > 0 && until !== undefined && until <= phases[i - 1].until!) throw new RangeError(`curriculum() needs phases that end later and later, ${name} ends at ${until} after ${phases[i - 1].until}`);
+      if (i < phases.length - 1 && until === undefined) {
+        throw new RangeError(`curriculum() needs \`until\` in every phase but the last, ${name} has none`);
+      }
+      if (i > 0 && until !== undefined && until <= phases[i - 1].until!) {
+        throw new RangeError(
+          `curriculum() needs phases that end later and later, ${name} ends at ${until} after ${
+            phases[i - 1].until
+          }`,
+        );
+      }
     });
   }
   const state = { phase: 0, recent: [] as number[] };
   const self: Curriculum = {
     phaseAt(step, steps) {
       if (kind === "adaptive") return phases[state.phase];
-      return phases.find(({ until }) => until === undefined || step < (until <= 1 ? until * steps : until)) ?? phases[phases.length - 1];
+      return phases.find(({ until }) => until === undefined || step < (until <= 1 ? until * steps : until)) ??
+        phases[phases.length - 1];
     },
     draw(problems, count, step, steps, random) {
-      const { name, difficulties } = self.phaseAt(step, steps), pool = problems.filter(({ difficulty }) => difficulties.includes(difficulty));
-      if (pool.length === 0) throw new RangeError(`drawing problems for phase ${name} needs some of difficulty ${difficulties.join(" or ")}, the data has none`);
+      const { name, difficulties } = self.phaseAt(step, steps),
+        pool = problems.filter(({ difficulty }) => difficulties.includes(difficulty));
+      if (pool.length === 0) {
+        throw new RangeError(
+          `drawing problems for phase ${name} needs some of difficulty ${
+            difficulties.join(" or ")
+          }, the data has none`,
+        );
+      }
       const drawn: Problem[] = [], taken = new Set<number>();
       while (drawn.length < count) {
         if (taken.size === pool.length) taken.clear();

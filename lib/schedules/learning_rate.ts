@@ -38,7 +38,9 @@ export function learningRate(spec: number | LearningRateSpec): LearningRate {
   const { kind = "constant", peak, warmupSteps, warmupRatio, final = 0 } = spec;
   const fault = (rule: string) => new RangeError(`learningRate() needs ${rule}, got ${JSON.stringify(spec)}`);
   if (!(peak > 0)) throw fault("a peak above 0");
-  if (warmupSteps !== undefined && warmupRatio !== undefined) throw fault("warmupSteps or warmupRatio, not both");
+  if (warmupSteps !== undefined && warmupRatio !== undefined) {
+    throw fault("warmupSteps or warmupRatio, not both");
+  }
   if (!(final >= 0 && final <= peak)) throw fault("`final` from 0 to the peak");
   return {
     at(step, steps) {

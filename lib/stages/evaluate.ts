@@ -20,7 +20,9 @@ const trace = traceStructure();
 
 /** exp of the mean log-probability of the tokens within the answer's tags. */
 function answerProbability({ text, pieces, logprobs }: Completion): number | null {
-  const open = text.indexOf("<answer>"), start = open + "<answer>".length, end = text.indexOf("</answer>", start);
+  const open = text.indexOf("<answer>"),
+    start = open + "<answer>".length,
+    end = text.indexOf("</answer>", start);
   if (open < 0 || end < 0) return null;
   let at = 0, sum = 0, count = 0;
   for (const [i, piece] of pieces.entries()) {
@@ -35,7 +37,14 @@ function answerProbability({ text, pieces, logprobs }: Completion): number | nul
 
 async function judge(problem: Problem, completion: Completion): Promise<EvaluationItem> {
   const parsed = parseCompletion(completion.text), { answer, wellFormed } = parsed;
-  const sample = { prompt: "", completion: completion.text, problem, step: 0, steps: 1, phase: problem.difficulty };
+  const sample = {
+    prompt: "",
+    completion: completion.text,
+    problem,
+    step: 0,
+    steps: 1,
+    phase: problem.difficulty,
+  };
   const item: EvaluationItem = {
     problemId: problem.id,
     domain: problem.domain,
@@ -56,7 +65,12 @@ async function judge(problem: Problem, completion: Completion): Promise<Evaluati
 
 function rates(items: EvaluationItem[], key: (item: EvaluationItem) => string): Record<string, Rate> {
   const groups = Map.groupBy(items, key);
-  return Object.fromEntries([...groups].sort().map(([name, group]) => [name, wilson(group.filter(({ correct }) => correct).length, group.length)]));
+  return Object.fromEntries(
+    [...groups].sort().map(([name, group]) => [
+      name,
+      wilson(group.filter(({ correct }) => correct).length, group.length),
+    ]),
+  );
 }
 
 /**
@@ -71,28 +85,58 @@ function rates(items: EvaluationItem[], key: (item: EvaluationItem) => string): 
  * base.accuracy; // { value, low, high, count, total }
  * ```
  */
-export async function evaluate(model: CausalLM, problems: Problem[], options: EvaluateOptions = {}): Promise<Evaluation> {
+export async function evaluate(
+  model: CausalLM,
+  problems: Problem[],
+  options: EvaluateOptions = {},
+): Promise<Evaluation> {
   const config = parseOptions(evaluateSchema, options, "evaluate"), started = performance.now();
   const chosen = problems.slice(0, config.limit ?? problems.length);
-  if (chosen.length === 0) throw new RangeError("evaluating needs at least one problem, got none; is the test set empty?");
-  const view = observer().view({ title: `Evaluating ${chosen.length} problems`, total: chosen.length, unit: "problem" }), stop = observer().stop();
+  if (chosen.length === 0) {
+    throw new RangeError("evaluating needs at least one problem, got none; is the test set empty?");
+  }
+  const view = observer().view({
+      title: `Evaluating ${chosen.length} problems`,
+      total: chosen.length,
+      unit: "problem",
+    }),
+    stop = observer().stop();
   const items: EvaluationItem[] = [];
   try {
     for (let from = 0; from < chosen.length && !stop.pressed; from += config.batchSize) {
-      const batch = chosen.slice(from, from + config.batchSize), prompts = batch.map((problem) => problemPrompt(model.tokenizer, problem).ids);
+      const batch = chosen.slice(from, from + config.batchSize),
+        prompts = batch.map((problem) => problemPrompt(model.tokenizer, problem).ids);
       const { maxTokens, temperature, topK, topP, minP, samples, seed } = config;
       // the first problem's number goes into the seed, so that the batch size changes no draw of another batch
-      const completions = await model.generate(prompts, { maxTokens, temperature, topK, topP, minP, n: samples, seed: seed + from, signal: stop.signal });
+      const completions = await model.generate(prompts, {
+        maxTokens,
+        temperature,
+        topK,
+        topP,
+        minP,
+        n: samples,
+        seed: seed + from,
+        signal: stop.signal,
+      });
       for (const completion of completions) items.push(await judge(batch[completion.prompt], completion));
       const last = items[items.length - 1], right = items.filter(({ correct }) => correct).length;
-      view.update({ step: Math.min(chosen.length, from + batch.length), accuracy: right / items.length, formatRate: items.filter(({ wellFormed }) => wellFormed).length / items.length }, { prompt: last.question, completion: last.completion, reference: last.reference });
+      view.update({
+        step: Math.min(chosen.length, from + batch.length),
+        accuracy: right / items.length,
+        formatRate: items.filter(({ wellFormed }) => wellFormed).length / items.length,
+      }, { prompt: last.question, completion: last.completion, reference: last.reference });
     }
   } finally {
     stop.release();
     await view.end(stop.pressed ? "interrupted" : "finished");
   }
-  if (items.length === 0) throw new RangeError("evaluating was stopped before the first batch was done, so there is nothing to report");
-  const mean = (value: (item: EvaluationItem) => number) => items.reduce((sum, item) => sum + value(item), 0) / items.length;
+  if (items.length === 0) {
+    throw new RangeError(
+      "evaluating was stopped before the first batch was done, so there is nothing to report",
+    );
+  }
+  const mean = (value: (item: EvaluationItem) => number) =>
+    items.reduce((sum, item) => sum + value(item), 0) / items.length;
   const failures: Record<string, number> = {};
   for (const { failure } of items) if (failure) failures[failure] = (failures[failure] ?? 0) + 1;
   return evaluationTable({

@@ -64,8 +64,10 @@ interface Batch {
  * ```
  */
 export async function grpo(model: CausalLM, problems: Problem[], options: GrpoOptions): Promise<TrainingRun> {
-  const { reward, curriculum, name = "grpo", ...rest } = options, { hooks, settings } = splitHooks(rest as LoopHooks);
-  const config = parseOptions(grpoSchema, settings as z.input<typeof grpoSchema>, "grpo"), { steps, generations, iterations } = config;
+  const { reward, curriculum, name = "grpo", ...rest } = options,
+    { hooks, settings } = splitHooks(rest as LoopHooks);
+  const config = parseOptions(grpoSchema, settings as z.input<typeof grpoSchema>, "grpo"),
+    { steps, generations, iterations } = config;
   if (problems.length === 0) throw new RangeError("grpo needs at least one problem, got none");
   if (!reward) throw new TypeError("grpo needs a reward: pass { reward: compositeReward(config.reward) }");
   const course = curriculum ?? makeCurriculum(), random = new Random(config.seed);
@@ -76,18 +78,40 @@ export async function grpo(model: CausalLM, problems: Problem[], options: GrpoOp
   let batch: Batch | null = null;
 
   const referenceLogprobs = async (tokens: TokenBatch, temperature: number) => {
-    const { logprobs } = await tokenValues(frozen ?? decoder, tokens, { temperature, adapter: frozen !== null });
+    const { logprobs } = await tokenValues(frozen ?? decoder, tokens, {
+      temperature,
+      adapter: frozen !== null,
+    });
     return tokens.split(logprobs);
   };
 
   const sample = async (index: number, signal: AbortSignal): Promise<Batch> => {
     const phase = course.phaseAt(index, steps), temperature = anneal(config.temperature).at(index, steps);
     const { maxTokens, topK, topP, minP } = config;
-    const made: Batch = { groups: [], advantages: [], dropped: 0, samplingSeconds: 0, rewardSeconds: 0, phase: phase.name };
+    const made: Batch = {
+      groups: [],
+      advantages: [],
+      dropped: 0,
+      samplingSeconds: 0,
+      rewardSeconds: 0,
+      phase: phase.name,
+    };
     for (let attempt = 0; made.groups.length < config.promptsPerStep; attempt++) {
       const drawn = course.draw(problems, config.promptsPerStep - made.groups.length, index, steps, random);
       const seed = Math.floor(counterUniform(config.seed, index, attempt) * 2 ** 31);
-      const { groups, samplingSeconds, rewardSeconds } = await rollOut(model, reward, drawn, { generations, maxTokens, temperature, topK, topP, minP, seed, step: index, steps, phase: phase.name, signal });
+      const { groups, samplingSeconds, rewardSeconds } = await rollOut(model, reward, drawn, {
+        generations,
+        maxTokens,
+        temperature,
+        topK,
+        topP,
+        minP,
+        seed,
+        step: index,
+        steps,
+        phase: phase.name,
+        signal,
+      });
       made.samplingSeconds += samplingSeconds;
       made.rewardSeconds += rewardSeconds;
       const dull = config.dropZeroVariance && attempt < resamplings ? groups.filter(withoutSignal) : [];
@@ -99,37 +123,57 @@ export async function grpo(model: CausalLM, problems: Problem[], options: GrpoOp
     if (config.klInReward && beta > 0) {
       const penalised = await withTokens(made.groups, async (tokens) => {
         const referenceOf = await referenceLogprobs(tokens, temperature);
-        const logprobs = made.groups.flatMap(({ completions }) => completions.map((completion) => completion.logprobs));
+        const logprobs = made.groups.flatMap(({ completions }) =>
+          completions.map((completion) => completion.logprobs)
+        );
         return klInReward(rewards.flat(), { beta, logprobs, referenceLogprobs: referenceOf });
       });
       rewards = made.groups.map((_, i) => penalised.slice(i * generations, (i + 1) * generations));
     }
     const weights = Object.values(reward.weights(index, steps));
     made.advantages = (config.normalizeThenSum
-      ? advantagesByComponent(made.groups.map((group) => group.rewards.map(({ components }) => reward.names.map((name) => components[name].score))), { weights })
+      ? advantagesByComponent(
+        made.groups.map((group) =>
+          group.rewards.map(({ components }) => reward.names.map((name) => components[name].score))
+        ),
+        { weights },
+      )
       : advantages(rewards, { advantage: config.advantage, normalize: config.normalize })).flat();
     return made;
   };
 
   const update = async (index: number, { groups, advantages: worth }: Batch) => {
-    const started = performance.now(), at = (value: Parameters<typeof anneal>[0]) => anneal(value).at(index, steps);
-    const temperature = at(config.temperature), beta = config.klInReward ? 0 : at(config.beta), maxTokens = config.maxTokens;
-    const items = groups.flatMap(({ promptIds, completions }) => completions.map((completion) => ({ prompt: promptIds, completion })));
+    const started = performance.now(),
+      at = (value: Parameters<typeof anneal>[0]) => anneal(value).at(index, steps);
+    const temperature = at(config.temperature),
+      beta = config.klInReward ? 0 : at(config.beta),
+      maxTokens = config.maxTokens;
+    const items = groups.flatMap(({ promptIds, completions }) =>
+      completions.map((completion) => ({ prompt: promptIds, completion }))
+    );
     const parts = config.gradientAccumulation, perPart = items.length / parts;
-    const kept = (item: typeof items[number]) => config.maskTruncated && item.completion.truncated ? 0 : item.completion.tokens.length;
+    const kept = (item: typeof items[number]) =>
+      config.maskTruncated && item.completion.truncated ? 0 : item.completion.tokens.length;
     const count = (some: typeof items) => some.reduce((sum, item) => sum + kept(item), 0), all = count(items);
     const sums = { loss: 0, policyLoss: 0, kl: 0, clipLow: 0, clipHigh: 0, entropy: 0, tokens: 0 };
     let gradients: Gradients | null = null;
     for (let part = 0; part < items.length; part += perPart) {
       const own = items.slice(part, part + perPart), ownTokens = count(own);
-      const longest = Math.max(...own.map(({ prompt, completion }) => prompt.length + completion.tokens.length));
+      const longest = Math.max(
+        ...own.map(({ prompt, completion }) => prompt.length + completion.tokens.length),
+      );
       const size = config.microBatch ?? Math.max(1, Math.floor(tokensAtOnce / longest));
       for (let from = 0; from < own.length; from += size) {
-        const some = own.slice(from, from + size), tokens = new TokenBatch(some.map(({ prompt, completion }) => ({ prompt, completion: completion.tokens })));
+        const some = own.slice(from, from + size),
+          tokens = new TokenBatch(
+            some.map(({ prompt, completion }) => ({ prompt, completion: completion.tokens })),
+          );
         try {
           const referenceOf = beta > 0 ? await referenceLogprobs(tokens, temperature) : undefined;
           // a micro-batch is weighted so that cutting a part into several changes nothing
-          const accumulationSteps = config.loss === "bnpo" ? parts * ownTokens / Math.max(1, count(some)) : parts * own.length / some.length;
+          const accumulationSteps = config.loss === "bnpo"
+            ? parts * ownTokens / Math.max(1, count(some))
+            : parts * own.length / some.length;
           let result!: ReturnType<typeof policyLoss>;
           const { values, gradients: more } = await backward(decoder, tokens, (values) => {
             result = policyLoss({
@@ -176,7 +220,11 @@ export async function grpo(model: CausalLM, problems: Problem[], options: GrpoOp
       }
     }
     const lr = rate.at(index, steps);
-    const gradientNorm = await optimizer.step(gradients!, { learningRate: lr, weightDecay: at(config.weightDecay), maxGradNorm: at(config.maxGradNorm) });
+    const gradientNorm = await optimizer.step(gradients!, {
+      learningRate: lr,
+      weightDecay: at(config.weightDecay),
+      maxGradNorm: at(config.maxGradNorm),
+    });
     const mean = (sum: number) => sum / sums.tokens;
     return {
       verdict: guard.check(sums.loss, gradientNorm),
@@ -197,55 +245,110 @@ export async function grpo(model: CausalLM, problems: Problem[], options: GrpoOp
   };
 
   try {
-    return await trainingLoop({
-      stage: "grpo",
-      name,
-      title: `GRPO, ${config.promptsPerStep} prompts × ${generations} completions a step`,
-      config: { ...config, reward: reward.toJSON(), curriculum: course.toJSON() },
-      diagnosis: { stage: "grpo", steps, maxTokens: config.maxTokens, maskTruncated: config.maskTruncated, beta: anneal(config.beta).at(0, steps) },
-      async step(index, signal) {
-        const fresh = batch === null || index % iterations === 0;
-        if (fresh) {
-          const drawnFrom = random.state;
-          try {
-            batch = await sample(index, signal);
-          } catch (error) {
-            // stopped while sampling: what a resume draws must be what this step drew
-            random.state = drawnFrom;
-            throw error;
+    return await trainingLoop(
+      {
+        stage: "grpo",
+        name,
+        title: `GRPO, ${config.promptsPerStep} prompts × ${generations} completions a step`,
+        config: { ...config, reward: reward.toJSON(), curriculum: course.toJSON() },
+        diagnosis: {
+          stage: "grpo",
+          steps,
+          maxTokens: config.maxTokens,
+          maskTruncated: config.maskTruncated,
+          beta: anneal(config.beta).at(0, steps),
+        },
+        async step(index, signal) {
+          const fresh = batch === null || index % iterations === 0;
+          if (fresh) {
+            const drawnFrom = random.state;
+            try {
+              batch = await sample(index, signal);
+            } catch (error) {
+              // stopped while sampling: what a resume draws must be what this step drew
+              random.state = drawnFrom;
+              throw error;
+            }
           }
-        }
-        const current = batch!, { metrics, verdict, seconds } = await update(index, current), own = rolloutMetrics(current.groups, reward.weights(index, steps));
-        const correctness = own.components?.correctness?.mean;
-        if (fresh && correctness !== undefined && Number.isFinite(correctness)) course.observe(correctness);
-        const timing = { sampling: fresh ? current.samplingSeconds : 0, rewards: fresh ? current.rewardSeconds : 0, training: seconds };
-        const [first] = current.groups;
-        return {
-          metrics: { ...metrics, ...own, phase: current.phase, tokensPerSecond: metrics.tokens / (timing.sampling + timing.rewards + seconds), seconds: timing },
-          completions: fresh ? rolloutRecords(current.groups, index + 1) : [],
-          texts: current.groups.flatMap(({ completions }) => completions.map(({ text }) => text)),
-          sample: { prompt: first.problem.question, completion: first.completions[0].text, reference: first.problem.answer, reward: first.rewards[0].total },
-          failure: verdict === "stop" ? "the loss or its gradient was not finite several times in a row" : undefined,
-        };
+          const current = batch!,
+            { metrics, verdict, seconds } = await update(index, current),
+            own = rolloutMetrics(current.groups, reward.weights(index, steps));
+          const correctness = own.components?.correctness?.mean;
+          if (fresh && correctness !== undefined && Number.isFinite(correctness)) course.observe(correctness);
+          const timing = {
+            sampling: fresh ? current.samplingSeconds : 0,
+            rewards: fresh ? current.rewardSeconds : 0,
+            training: seconds,
+          };
+          const [first] = current.groups;
+          return {
+            metrics: {
+              ...metrics,
+              ...own,
+              phase: current.phase,
+              tokensPerSecond: metrics.tokens / (timing.sampling + timing.rewards + seconds),
+              seconds: timing,
+            },
+            completions: fresh ? rolloutRecords(current.groups, index + 1) : [],
+            texts: current.groups.flatMap(({ completions }) => completions.map(({ text }) => text)),
+            sample: {
+              prompt: first.problem.question,
+              completion: first.completions[0].text,
+              reference: first.problem.answer,
+              reward: first.rewards[0].total,
+            },
+            failure: verdict === "stop"
+              ? "the loss or its gradient was not finite several times in a row"
+              : undefined,
+          };
+        },
+        async save() {
+          const tensors = await parameterState(model, optimizer);
+          if (frozen) {
+            for (const name of frozen.names) {
+              tensors[`reference/${name}`] = {
+                shape: frozen.weight(name).shape,
+                data: (await frozen.weight(name).data() as Float32Array).slice(),
+              };
+            }
+          }
+          return {
+            tensors,
+            state: {
+              random: random.state,
+              updates: optimizer.updates,
+              guard: guard.state,
+              curriculum: course.state,
+              batch: iterations > 1 ? batch : null,
+            },
+          };
+        },
+        restore({ tensors, state }) {
+          const held = state as {
+            random: Random["state"];
+            updates: number;
+            guard: { skipped: number; inARow: number };
+            curriculum: Curriculum["state"];
+            batch: Batch | null;
+          };
+          restoreParameters(model, optimizer, tensors, held.updates);
+          if (frozen) {
+            frozen.dispose();
+            frozen = decoder.frozen(
+              decoder.names.map((
+                name,
+              ) => [name, tensors[`reference/${name}`] as { shape: number[]; data: Float32Array }]),
+            );
+          }
+          random.state = held.random;
+          course.restore(held.curriculum);
+          Object.assign(guard.state, held.guard);
+          batch = held.batch;
+        },
       },
-      async save() {
-        const tensors = await parameterState(model, optimizer);
-        if (frozen) for (const name of frozen.names) tensors[`reference/${name}`] = { shape: frozen.weight(name).shape, data: (await frozen.weight(name).data() as Float32Array).slice() };
-        return { tensors, state: { random: random.state, updates: optimizer.updates, guard: guard.state, curriculum: course.state, batch: iterations > 1 ? batch : null } };
-      },
-      restore({ tensors, state }) {
-        const held = state as { random: Random["state"]; updates: number; guard: { skipped: number; inARow: number }; curriculum: Curriculum["state"]; batch: Batch | null };
-        restoreParameters(model, optimizer, tensors, held.updates);
-        if (frozen) {
-          frozen.dispose();
-          frozen = decoder.frozen(decoder.names.map((name) => [name, tensors[`reference/${name}`] as { shape: number[]; data: Float32Array }]));
-        }
-        random.state = held.random;
-        course.restore(held.curriculum);
-        Object.assign(guard.state, held.guard);
-        batch = held.batch;
-      },
-    }, config, hooks);
+      config,
+      hooks,
+    );
   } finally {
     frozen?.dispose();
     optimizer.dispose();
@@ -254,7 +357,11 @@ export async function grpo(model: CausalLM, problems: Problem[], options: GrpoOp
 
 /** Lays the completions of some groups out, and disposes of the layout. */
 async function withTokens<T>(groups: RolloutGroup[], use: (tokens: TokenBatch) => Promise<T>): Promise<T> {
-  const tokens = new TokenBatch(groups.flatMap(({ promptIds, completions }) => completions.map((completion) => ({ prompt: promptIds, completion: completion.tokens }))));
+  const tokens = new TokenBatch(
+    groups.flatMap(({ promptIds, completions }) =>
+      completions.map((completion) => ({ prompt: promptIds, completion: completion.tokens }))
+    ),
+  );
   try {
     return await use(tokens);
   } finally {

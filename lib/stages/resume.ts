@@ -32,9 +32,20 @@ export interface ResumeOptions extends Omit<LoopHooks, "resumeFrom"> {
  */
 export async function resume(path: string, options: ResumeOptions): Promise<TrainingRun> {
   const { model, problems, reward, ...rest } = options, { hooks } = splitHooks(rest);
-  const { state, path: found } = await loadCheckpoint(path), { stage, name, config } = state as { stage: string; name: string; config: Record<string, unknown> };
-  if (stage === "sft") return await sft(model, problems, { ...config as z.input<typeof sftSchema>, ...hooks, resumeFrom: found });
-  if (stage !== "grpo") throw new CheckpointError(`resuming ${found}: it is a checkpoint of ${stage}; only sft and grpo can be resumed so (pre-training: deno task pretrain --resume)`);
+  const { state, path: found } = await loadCheckpoint(path),
+    { stage, name, config } = state as { stage: string; name: string; config: Record<string, unknown> };
+  if (stage === "sft") {
+    return await sft(model, problems, {
+      ...config as z.input<typeof sftSchema>,
+      ...hooks,
+      resumeFrom: found,
+    });
+  }
+  if (stage !== "grpo") {
+    throw new CheckpointError(
+      `resuming ${found}: it is a checkpoint of ${stage}; only sft and grpo can be resumed so (pre-training: deno task pretrain --resume)`,
+    );
+  }
   const { reward: rewardSpec, curriculum: course, ...settings } = config;
   return await grpo(model, problems, {
     ...settings as z.input<typeof grpoSchema>,

@@ -30,7 +30,11 @@ export interface RolloutOptions {
 export async function rollOut(model: CausalLM, reward: Reward, problems: Problem[], options: RolloutOptions) {
   const { generations, step, steps, phase, signal, ...sampling } = options, started = performance.now();
   const prompts = problems.map((problem) => problemPrompt(model.tokenizer, problem));
-  const completions = await model.generate(prompts.map(({ ids }) => ids), { ...sampling, n: generations, signal });
+  const completions = await model.generate(prompts.map(({ ids }) => ids), {
+    ...sampling,
+    n: generations,
+    signal,
+  });
   signal.throwIfAborted();
   const sampled = performance.now();
   const rewards = await reward.score(completions.map((completion) => ({
@@ -45,9 +49,18 @@ export async function rollOut(model: CausalLM, reward: Reward, problems: Problem
   })));
   const groups = problems.map((problem, i): RolloutGroup => {
     const own = completions.flatMap((completion, at) => completion.prompt === i ? [at] : []);
-    return { problem, promptIds: prompts[i].ids, completions: own.map((at) => completions[at]), rewards: own.map((at) => rewards[at]) };
+    return {
+      problem,
+      promptIds: prompts[i].ids,
+      completions: own.map((at) => completions[at]),
+      rewards: own.map((at) => rewards[at]),
+    };
   });
-  return { groups, samplingSeconds: (sampled - started) / 1000, rewardSeconds: (performance.now() - sampled) / 1000 };
+  return {
+    groups,
+    samplingSeconds: (sampled - started) / 1000,
+    rewardSeconds: (performance.now() - sampled) / 1000,
+  };
 }
 
 /** Whether all rewards of a group are equal, so that it teaches nothing. */

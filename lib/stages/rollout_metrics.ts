@@ -7,24 +7,41 @@ import { type RolloutGroup, withoutSignal } from "./rollout.ts";
 const spread = (std: number) => Number.isNaN(std) ? 0 : std;
 
 /** What a step's rollouts say, before any training: rewards by component, lengths, truncation, format. */
-export function rolloutMetrics(groups: RolloutGroup[], weights: Record<string, number>): Partial<StepMetrics> {
-  const completions = groups.flatMap((group) => group.completions), rewards = groups.flatMap((group) => group.rewards);
-  const total = moments(rewards.map((reward) => reward.total)), lengths = completions.map(({ tokens }) => tokens.length);
+export function rolloutMetrics(
+  groups: RolloutGroup[],
+  weights: Record<string, number>,
+): Partial<StepMetrics> {
+  const completions = groups.flatMap((group) => group.completions),
+    rewards = groups.flatMap((group) => group.rewards);
+  const total = moments(rewards.map((reward) => reward.total)),
+    lengths = completions.map(({ tokens }) => tokens.length);
   const ended = completions.filter(({ truncated }) => !truncated).map(({ tokens }) => tokens.length);
   const components: StepMetrics["components"] = {};
   for (const [name, weight] of Object.entries(weights)) {
-    const scores = rewards.map((reward) => reward.components[name]), { mean, std, count } = moments(scores.map((score) => score?.score ?? NaN));
+    const scores = rewards.map((reward) => reward.components[name]),
+      { mean, std, count } = moments(scores.map((score) => score?.score ?? NaN));
     if (count === 0 && !scores.some((score) => score?.error)) continue;
-    components[name] = { mean, std: spread(std), weight, failures: scores.filter((score) => score?.error).length };
+    components[name] = {
+      mean,
+      std: spread(std),
+      weight,
+      failures: scores.filter((score) => score?.error).length,
+    };
   }
   return {
     reward: total.mean,
     rewardStd: spread(total.std),
     components,
-    completionLength: { mean: moments(lengths).mean, min: Math.min(...lengths), max: Math.max(...lengths), terminatedMean: ended.length ? moments(ended).mean : 0 },
+    completionLength: {
+      mean: moments(lengths).mean,
+      min: Math.min(...lengths),
+      max: Math.max(...lengths),
+      terminatedMean: ended.length ? moments(ended).mean : 0,
+    },
     truncatedFraction: 1 - ended.length / completions.length,
     zeroVarianceFraction: groups.filter(withoutSignal).length / groups.length,
-    formatRate: completions.filter(({ text }) => parseCompletion(text).wellFormed).length / completions.length,
+    formatRate: completions.filter(({ text }) => parseCompletion(text).wellFormed).length /
+      completions.length,
   };
 }
 
@@ -37,6 +54,8 @@ export function rolloutRecords(groups: RolloutGroup[], step: number): Completion
     problemId: problem.id,
     completion: text,
     reward: rewards[i].total,
-    components: Object.fromEntries(Object.entries(rewards[i].components).map(([name, { score }]) => [name, score])),
+    components: Object.fromEntries(
+      Object.entries(rewards[i].components).map(([name, { score }]) => [name, score]),
+    ),
   }));
 }

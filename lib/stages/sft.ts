@@ -32,7 +32,11 @@ export type SftOptions = SftInput & LoopHooks;
  * const run = await sft(model, data.train, { steps: 300, batchSize: 32, learningRate: 1e-3 });
  * ```
  */
-export async function sft(model: CausalLM, problems: Problem[], options: SftOptions = {}): Promise<TrainingRun> {
+export async function sft(
+  model: CausalLM,
+  problems: Problem[],
+  options: SftOptions = {},
+): Promise<TrainingRun> {
   const { hooks, settings } = splitHooks(options), config = parseOptions(sftSchema, settings, "sft");
   const { tokenizer } = model, random = new Random(config.seed);
 
@@ -40,60 +44,93 @@ export async function sft(model: CausalLM, problems: Problem[], options: SftOpti
   const sequences: TokenSequence[] = [];
   for (const problem of problems) {
     const style = drawStyle(styles, random), prompt = problemPrompt(tokenizer, problem);
-    const text = demonstration(problem, style, random), completion = [...tokenizer.encode(text, { bos: false }), tokenizer.endOfTurnId];
-    if (prompt.ids.length + completion.length <= config.maxLength) sequences.push({ prompt: prompt.ids, completion });
+    const text = demonstration(problem, style, random),
+      completion = [...tokenizer.encode(text, { bos: false }), tokenizer.endOfTurnId];
+    if (prompt.ids.length + completion.length <= config.maxLength) {
+      sequences.push({ prompt: prompt.ids, completion });
+    }
   }
   if (sequences.length === 0) {
-    throw new RangeError(`sft needs at least one demonstration within maxLength ${config.maxLength} tokens, got ${problems.length} problems; raise maxLength or check the data`);
+    throw new RangeError(
+      `sft needs at least one demonstration within maxLength ${config.maxLength} tokens, got ${problems.length} problems; raise maxLength or check the data`,
+    );
   }
   const left = problems.length - sequences.length;
 
-  const optimizer = new AdamW(model.decoder.parameters(), { betas: config.betas }), cursor = new EpochCursor(sequences.length, config.seed);
+  const optimizer = new AdamW(model.decoder.parameters(), { betas: config.betas }),
+    cursor = new EpochCursor(sequences.length, config.seed);
   const rate = learningRate(config.learningRate), guard = updateGuard();
   const { steps } = config, part = Math.ceil(config.batchSize / config.gradientAccumulation);
 
   try {
-    return await trainingLoop({
-      stage: "sft",
-      name: "sft",
-      title: `SFT on ${sequences.length} demonstrations${left ? ` (${left} too long, left out)` : ""}`,
+    return await trainingLoop(
+      {
+        stage: "sft",
+        name: "sft",
+        title: `SFT on ${sequences.length} demonstrations${left ? ` (${left} too long, left out)` : ""}`,
+        config,
+        diagnosis: { stage: "sft" },
+        async step(index) {
+          const started = performance.now(), drawn = cursor.draw(config.batchSize).map((i) => sequences[i]);
+          const total = drawn.reduce((sum, { completion }) => sum + completion.length, 0);
+          let gradients: Gradients | null = null, loss = 0, entropy = 0, hits = 0;
+          for (let from = 0; from < drawn.length; from += part) {
+            const batch = new TokenBatch(drawn.slice(from, from + part));
+            const result = await backward(model.decoder, batch, ({ logprobs }) => ({
+              loss: -logprobs.reduce((sum, x) => sum + x, 0) / total,
+              gradient: new Float32Array(logprobs.length).fill(-1 / total),
+            }));
+            batch.dispose();
+            loss += result.loss;
+            entropy += result.values.entropy.reduce((sum, x) => sum + x, 0);
+            hits += result.values.hits.reduce((sum, x) => sum + x, 0);
+            gradients = addGradients(gradients, result.gradients);
+          }
+          const lr = rate.at(index, steps), at = (value: Scheduled) => anneal(value).at(index, steps);
+          const gradientNorm = await optimizer.step(gradients!, {
+            learningRate: lr,
+            weightDecay: at(config.weightDecay),
+            maxGradNorm: at(config.maxGradNorm),
+          });
+          const verdict = guard.check(loss, gradientNorm);
+          const seconds = (performance.now() - started) / 1000;
+          return {
+            metrics: {
+              loss,
+              learningRate: lr,
+              gradientNorm,
+              entropy: entropy / total,
+              tokens: total,
+              tokenAccuracy: hits / total,
+              tokensPerSecond: total / seconds,
+              skippedUpdates: guard.state.skipped,
+              seconds: { training: seconds },
+            },
+            failure: verdict === "stop"
+              ? "the loss or its gradient was not finite several times in a row"
+              : undefined,
+          };
+        },
+        async save() {
+          return {
+            tensors: await parameterState(model, optimizer),
+            state: { cursor: cursor.state, updates: optimizer.updates, guard: guard.state },
+          };
+        },
+        restore({ tensors, state }) {
+          const held = state as {
+            cursor: EpochCursor["state"];
+            updates: number;
+            guard: { skipped: number; inARow: number };
+          };
+          restoreParameters(model, optimizer, tensors, held.updates);
+          cursor.state = held.cursor;
+          Object.assign(guard.state, held.guard);
+        },
+      },
       config,
-      diagnosis: { stage: "sft" },
-      async step(index) {
-        const started = performance.now(), drawn = cursor.draw(config.batchSize).map((i) => sequences[i]);
-        const total = drawn.reduce((sum, { completion }) => sum + completion.length, 0);
-        let gradients: Gradients | null = null, loss = 0, entropy = 0, hits = 0;
-        for (let from = 0; from < drawn.length; from += part) {
-          const batch = new TokenBatch(drawn.slice(from, from + part));
-          const result = await backward(model.decoder, batch, ({ logprobs }) => ({
-            loss: -logprobs.reduce((sum, x) => sum + x, 0) / total,
-            gradient: new Float32Array(logprobs.length).fill(-1 / total),
-          }));
-          batch.dispose();
-          loss += result.loss;
-          entropy += result.values.entropy.reduce((sum, x) => sum + x, 0);
-          hits += result.values.hits.reduce((sum, x) => sum + x, 0);
-          gradients = addGradients(gradients, result.gradients);
-        }
-        const lr = rate.at(index, steps), at = (value: Scheduled) => anneal(value).at(index, steps);
-        const gradientNorm = await optimizer.step(gradients!, { learningRate: lr, weightDecay: at(config.weightDecay), maxGradNorm: at(config.maxGradNorm) });
-        const verdict = guard.check(loss, gradientNorm);
-        const seconds = (performance.now() - started) / 1000;
-        return {
-          metrics: { loss, learningRate: lr, gradientNorm, entropy: entropy / total, tokens: total, tokenAccuracy: hits / total, tokensPerSecond: total / seconds, skippedUpdates: guard.state.skipped, seconds: { training: seconds } },
-          failure: verdict === "stop" ? "the loss or its gradient was not finite several times in a row" : undefined,
-        };
-      },
-      async save() {
-        return { tensors: await parameterState(model, optimizer), state: { cursor: cursor.state, updates: optimizer.updates, guard: guard.state } };
-      },
-      restore({ tensors, state }) {
-        const held = state as { cursor: EpochCursor["state"]; updates: number; guard: { skipped: number; inARow: number } };
-        restoreParameters(model, optimizer, tensors, held.updates);
-        cursor.state = held.cursor;
-        Object.assign(guard.state, held.guard);
-      },
-    }, config, hooks);
+      hooks,
+    );
   } finally {
     optimizer.dispose();
   }

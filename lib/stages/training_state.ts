@@ -8,25 +8,41 @@ import type { Checkpoint } from "../training/checkpoint.ts";
 export async function parameterState(model: CausalLM, optimizer: AdamW): Promise<Checkpoint["tensors"]> {
   const tensors: NamedArrays = {};
   for (const { name, variable } of model.decoder.parameters()) {
-    tensors[`parameter/${name}`] = { shape: variable.shape, data: (await variable.data() as Float32Array).slice() };
+    tensors[`parameter/${name}`] = {
+      shape: variable.shape,
+      data: (await variable.data() as Float32Array).slice(),
+    };
   }
   for (const [name, moment] of Object.entries(await optimizer.state())) tensors[`optimizer/${name}`] = moment;
   return tensors;
 }
 
 /** Takes them back. @throws {RangeError} when the checkpoint is of another model */
-export function restoreParameters(model: CausalLM, optimizer: AdamW, tensors: Checkpoint["tensors"], updates: number): void {
+export function restoreParameters(
+  model: CausalLM,
+  optimizer: AdamW,
+  tensors: Checkpoint["tensors"],
+  updates: number,
+): void {
   const parameters = model.decoder.parameters();
   for (const { name, variable } of parameters) {
     const held = tensors[`parameter/${name}`];
     if (!held || held.shape.join() !== variable.shape.join()) {
-      throw new RangeError(`resuming: the checkpoint has ${held ? `${name} of shape [${held.shape}]` : `no ${name}`}, the model wants [${variable.shape}]; load the model, and add the adapter, that the run began with`);
+      throw new RangeError(
+        `resuming: the checkpoint has ${
+          held ? `${name} of shape [${held.shape}]` : `no ${name}`
+        }, the model wants [${variable.shape}]; load the model, and add the adapter, that the run began with`,
+      );
     }
   }
   for (const { name, variable } of parameters) {
-    tf.tidy(() => variable.assign(tf.tensor(tensors[`parameter/${name}`].data as Float32Array, variable.shape)));
+    tf.tidy(() =>
+      variable.assign(tf.tensor(tensors[`parameter/${name}`].data as Float32Array, variable.shape))
+    );
   }
-  const moments = Object.entries(tensors).filter(([name]) => name.startsWith("optimizer/")).map(([name, value]) => [name.slice(10), value]);
+  const moments = Object.entries(tensors).filter(([name]) => name.startsWith("optimizer/")).map((
+    [name, value],
+  ) => [name.slice(10), value]);
   optimizer.restore(Object.fromEntries(moments), updates);
 }
 

@@ -12,11 +12,26 @@ const parts = ["elementwise.as.ts", "sampling.as.ts"];
 export async function buildKernels(): Promise<Uint8Array> {
   const sources: Record<string, string> = { "gemm.as.ts": gemmSource() };
   for (const part of parts) sources[part] = await Deno.readTextFile(new URL(part, folder));
-  sources["kernels.ts"] = Object.keys(sources).map((file) => `export * from "./${file.slice(0, -3)}";`).join("\n");
+  sources["kernels.ts"] = Object.keys(sources).map((file) => `export * from "./${file.slice(0, -3)}";`).join(
+    "\n",
+  );
   let binary: Uint8Array | undefined;
   const { error, stderr } = await asc.main([
-    "kernels.ts", "-o", "kernels.wasm", "-O3", "--noAssert", "--runtime", "stub", "--importMemory", "--sharedMemory",
-    "--initialMemory", "1", "--maximumMemory", "65536", "--enable", "simd,relaxed-simd,threads",
+    "kernels.ts",
+    "-o",
+    "kernels.wasm",
+    "-O3",
+    "--noAssert",
+    "--runtime",
+    "stub",
+    "--importMemory",
+    "--sharedMemory",
+    "--initialMemory",
+    "1",
+    "--maximumMemory",
+    "65536",
+    "--enable",
+    "simd,relaxed-simd,threads",
   ], {
     readFile: (name: string) => sources[name] ?? null,
     writeFile: (name: string, contents: string | Uint8Array) => {

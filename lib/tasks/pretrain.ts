@@ -42,52 +42,83 @@ export interface PretrainOptions {
 const vocabularySize = 768, peak = 2.5e-3, warmup = 200, decayShare = 0.25;
 
 /** Trains the tokenizer and the model and saves both. */
-export async function pretrain({ steps, batch, seed, output, checkpoints, resume }: PretrainOptions): Promise<TrainingRun> {
+export async function pretrain(
+  { steps, batch, seed, output, checkpoints, resume }: PretrainOptions,
+): Promise<TrainingRun> {
   const texts = new Random(seed);
   const sample = Array.from({ length: 20000 }, () => {
     const { prompt, completion } = pretrainingDocument(texts);
     return `${prompt}\n${completion}`;
   });
-  const files = trainTokenizer(sample, { vocabularySize, required: ["reasoning", "answer", "user", "model"] });
-  const tokenizer = new Tokenizer(files.tokenizer, files.tokenizerConfig), config = tinyGemmaConfig(vocabularySize);
+  const files = trainTokenizer(sample, {
+    vocabularySize,
+    required: ["reasoning", "answer", "user", "model"],
+  });
+  const tokenizer = new Tokenizer(files.tokenizer, files.tokenizerConfig),
+    config = tinyGemmaConfig(vocabularySize);
   const model = createModel(config, { tokenizer, seed }), { decoder } = model;
   const optimizer = new AdamW(decoder.parameters(), { betas: [0.9, 0.99] }), random = new Random(seed + 1);
   const exclude = new Set(heldOutProblems().map(({ question }) => normaliseQuestion(question)));
   const encode = (text: string) => tokenizer.encode(text, { bos: false });
 
-  const run = await trainingLoop({
-    stage: "pretrain",
-    name: "pretrain",
-    title: `Pre-training ${(model.parameterCount / 1e6).toFixed(2)} M parameters`,
-    config: { steps, batch, seed, vocabularySize, peak, warmup, decayShare },
-    diagnosis: { stage: "sft" },
-    async step(index) {
-      const started = performance.now();
-      const tokens = new TokenBatch(Array.from({ length: batch }, () => {
-        const { prompt, completion } = pretrainingDocument(random, { exclude });
-        return { prompt: encode(chatPrompt(tokenizer, prompt)), completion: [...encode(completion), tokenizer.endOfTurnId] };
-      }));
-      const count = tokens.tokens, rows = tokens.layout.rows;
-      const { loss, values, gradients } = await backward(decoder, tokens, ({ logprobs }) => ({
-        loss: -logprobs.reduce((sum, x) => sum + x, 0) / count,
-        gradient: new Float32Array(count).fill(-1 / count),
-      }));
-      tokens.dispose();
-      const learningRate = peak * Math.min(1, (index + 1) / warmup) * Math.min(1, (steps - index) / (decayShare * steps));
-      const gradientNorm = await optimizer.step(gradients, { learningRate, weightDecay: 0.05, maxGradNorm: 1 });
-      const training = (performance.now() - started) / 1000;
-      const tokenAccuracy = values.hits.reduce((sum, x) => sum + x, 0) / count;
-      return { metrics: { loss, learningRate, gradientNorm, tokens: count, tokenAccuracy, tokensPerSecond: rows / training, seconds: { training } } };
+  const run = await trainingLoop(
+    {
+      stage: "pretrain",
+      name: "pretrain",
+      title: `Pre-training ${(model.parameterCount / 1e6).toFixed(2)} M parameters`,
+      config: { steps, batch, seed, vocabularySize, peak, warmup, decayShare },
+      diagnosis: { stage: "sft" },
+      async step(index) {
+        const started = performance.now();
+        const tokens = new TokenBatch(Array.from({ length: batch }, () => {
+          const { prompt, completion } = pretrainingDocument(random, { exclude });
+          return {
+            prompt: encode(chatPrompt(tokenizer, prompt)),
+            completion: [...encode(completion), tokenizer.endOfTurnId],
+          };
+        }));
+        const count = tokens.tokens, rows = tokens.layout.rows;
+        const { loss, values, gradients } = await backward(decoder, tokens, ({ logprobs }) => ({
+          loss: -logprobs.reduce((sum, x) => sum + x, 0) / count,
+          gradient: new Float32Array(count).fill(-1 / count),
+        }));
+        tokens.dispose();
+        const learningRate = peak * Math.min(1, (index + 1) / warmup) *
+          Math.min(1, (steps - index) / (decayShare * steps));
+        const gradientNorm = await optimizer.step(gradients, {
+          learningRate,
+          weightDecay: 0.05,
+          maxGradNorm: 1,
+        });
+        const training = (performance.now() - started) / 1000;
+        const tokenAccuracy = values.hits.reduce((sum, x) => sum + x, 0) / count;
+        return {
+          metrics: {
+            loss,
+            learningRate,
+            gradientNorm,
+            tokens: count,
+            tokenAccuracy,
+            tokensPerSecond: rows / training,
+            seconds: { training },
+          },
+        };
+      },
+      async save() {
+        return {
+          tensors: await parameterState(model, optimizer),
+          state: { random: random.state, updates: optimizer.updates },
+        };
+      },
+      restore({ tensors, state }) {
+        const held = state as { random: Random["state"]; updates: number };
+        restoreParameters(model, optimizer, tensors, held.updates);
+        random.state = held.random;
+      },
     },
-    async save() {
-      return { tensors: await parameterState(model, optimizer), state: { random: random.state, updates: optimizer.updates } };
-    },
-    restore({ tensors, state }) {
-      const held = state as { random: Random["state"]; updates: number };
-      restoreParameters(model, optimizer, tensors, held.updates);
-      random.state = held.random;
-    },
-  }, { steps, checkpointEvery: 200, checkpoints }, { resumeFrom: resume ? checkpoints : undefined });
+    { steps, checkpointEvery: 200, checkpoints },
+    { resumeFrom: resume ? checkpoints : undefined },
+  );
 
   if (run.ended === "finished") {
     await model.save(output);
@@ -115,6 +146,10 @@ if (import.meta.main) {
   console.log(await useBackend({ backend: "cpu" }));
   const { steps, batch, seed, ...rest } = values;
   const run = await pretrain({ ...rest, steps: Number(steps), batch: Number(batch), seed: Number(seed) });
-  console.log(run.ended === "finished" ? `${values.output}: ${run.steps.length} steps in ${(run.seconds / 60).toFixed(1)} minutes` : `${run.reason}; go on with --resume`);
+  console.log(
+    run.ended === "finished"
+      ? `${values.output}: ${run.steps.length} steps in ${(run.seconds / 60).toFixed(1)} minutes`
+      : `${run.reason}; go on with --resume`,
+  );
   Deno.exit(run.ended === "finished" ? 0 : 1);
 }

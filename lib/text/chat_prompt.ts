@@ -23,11 +23,24 @@ const templates = new Map<string, Template>();
  *
  * @throws {Error} what the template raises, such as for roles that do not alternate
  */
-export function chatPrompt(tokenizer: Tokenizer, messages: string | ChatMessage[], { system, addGenerationPrompt = true }: ChatPromptOptions = {}): string {
-  const turns: ChatMessage[] = typeof messages === "string" ? [{ role: "user", content: messages }] : messages;
-  const all = system ? [{ role: "system" as const, content: system }, ...turns] : turns, { chatTemplate } = tokenizer;
-  if (chatTemplate === null) return `${tokenizer.specialTokens.bos_token ?? ""}${all.map(({ content }) => content).join("\n")}\n`;
+export function chatPrompt(
+  tokenizer: Tokenizer,
+  messages: string | ChatMessage[],
+  { system, addGenerationPrompt = true }: ChatPromptOptions = {},
+): string {
+  const turns: ChatMessage[] = typeof messages === "string"
+    ? [{ role: "user", content: messages }]
+    : messages;
+  const all = system ? [{ role: "system" as const, content: system }, ...turns] : turns,
+    { chatTemplate } = tokenizer;
+  if (chatTemplate === null) {
+    return `${tokenizer.specialTokens.bos_token ?? ""}${all.map(({ content }) => content).join("\n")}\n`;
+  }
   let template = templates.get(chatTemplate);
   if (!template) templates.set(chatTemplate, template = new Template(chatTemplate));
-  return template.render({ messages: all, add_generation_prompt: addGenerationPrompt, ...tokenizer.specialTokens });
+  return template.render({
+    messages: all,
+    add_generation_prompt: addGenerationPrompt,
+    ...tokenizer.specialTokens,
+  });
 }

@@ -28,7 +28,9 @@ function inside(text: string, tag: string): string | null {
  */
 export function parseCompletion(text: string): ParsedCompletion {
   const reasoning = inside(text, "reasoning"), answer = inside(text, "answer");
-  const once = ["<reasoning>", "</reasoning>", "<answer>", "</answer>"].every((tag) => count(text, tag) === 1);
+  const once = ["<reasoning>", "</reasoning>", "<answer>", "</answer>"].every((tag) =>
+    count(text, tag) === 1
+  );
   const order = /^\s*<reasoning>[\s\S]*<\/reasoning>\s*<answer>[\s\S]*<\/answer>\s*$/.test(text);
   return { reasoning, answer, wellFormed: once && order && !!reasoning && !!answer };
 }

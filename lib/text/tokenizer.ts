@@ -25,28 +25,44 @@ export class Tokenizer {
 
   constructor(tokenizer: Record<string, unknown>, config: Record<string, unknown>) {
     this.#inner = new HuggingFaceTokenizer(tokenizer, config);
-    const text = (value: unknown) => typeof value === "string" ? value : (value as { content?: string } | null)?.content;
+    const text = (value: unknown) =>
+      typeof value === "string" ? value : (value as { content?: string } | null)?.content;
     const added = (tokenizer.added_tokens ?? []) as { id: number; content: string; special: boolean }[];
     const vocabulary = (tokenizer.model as { vocab: Record<string, number> | [string, number][] }).vocab;
-    const ids = new Map<string, number>(Array.isArray(vocabulary) ? vocabulary.map(([token], id) => [token, id]) : Object.entries(vocabulary));
+    const ids = new Map<string, number>(
+      Array.isArray(vocabulary) ? vocabulary.map(([token], id) => [token, id]) : Object.entries(vocabulary),
+    );
     for (const { id, content } of added) ids.set(content, id);
     // no spread: Gemma's 262144 ids would overflow the stack
     this.vocabularySize = 1 + ids.values().reduce((top, id) => Math.max(top, id), -1);
     this.#special = new Set(added.filter(({ special }) => special).map(({ id }) => id));
-    this.specialTokens = Object.fromEntries(["bos_token", "eos_token", "pad_token", "unk_token"].flatMap((key) => {
-      const value = text(config[key]);
-      return value === undefined ? [] : [[key, value]];
-    }));
+    this.specialTokens = Object.fromEntries(
+      ["bos_token", "eos_token", "pad_token", "unk_token"].flatMap((key) => {
+        const value = text(config[key]);
+        return value === undefined ? [] : [[key, value]];
+      }),
+    );
     const idOf = (key: string) => ids.get(this.specialTokens[key] ?? "") ?? null;
     this.bosId = idOf("bos_token");
     this.padId = idOf("pad_token");
-    const eos = idOf("eos_token"), turn = ["<end_of_turn>", "<|im_end|>", "<|eot_id|>"].map((token) => ids.get(token)).find((id) => id !== undefined);
+    const eos = idOf("eos_token"),
+      turn = ["<end_of_turn>", "<|im_end|>", "<|eot_id|>"].map((token) => ids.get(token)).find((id) =>
+        id !== undefined
+      );
     this.eosIds = [...new Set([eos, turn].filter((id) => id !== null && id !== undefined))] as number[];
     const end = turn ?? eos;
-    if (end === null || end === undefined) throw new TokenizerError("loading a tokenizer: it names no end token (eos_token in tokenizer_config.json)");
+    if (end === null || end === undefined) {
+      throw new TokenizerError(
+        "loading a tokenizer: it names no end token (eos_token in tokenizer_config.json)",
+      );
+    }
     this.endOfTurnId = end;
     const template = config.chat_template;
-    this.chatTemplate = typeof template === "string" ? template : Array.isArray(template) ? (template.find(({ name }) => name === "default") ?? template[0])?.template ?? null : null;
+    this.chatTemplate = typeof template === "string"
+      ? template
+      : Array.isArray(template)
+      ? (template.find(({ name }) => name === "default") ?? template[0])?.template ?? null
+      : null;
   }
 
   /** Token ids of a text; special tokens written in it count as such. `bos` adds what the tokenizer adds by itself. @default true */
@@ -57,7 +73,10 @@ export class Tokenizer {
   /** The text of token ids. */
   decode(ids: readonly number[], { skipSpecial = false }: { skipSpecial?: boolean } = {}): string {
     if (ids.length === 0) return "";
-    return this.#inner.decode([...ids], { skip_special_tokens: skipSpecial, clean_up_tokenization_spaces: false });
+    return this.#inner.decode([...ids], {
+      skip_special_tokens: skipSpecial,
+      clean_up_tokenization_spaces: false,
+    });
   }
 
   /**
@@ -78,7 +97,9 @@ export class Tokenizer {
       } else before = text;
     }
     const whole = this.decode(ids, { skipSpecial }), joined = pieces.join("");
-    if (joined !== whole && whole.startsWith(joined) && pieces.length) pieces[pieces.length - 1] += whole.slice(joined.length);
+    if (joined !== whole && whole.startsWith(joined) && pieces.length) {
+      pieces[pieces.length - 1] += whole.slice(joined.length);
+    }
     return pieces;
   }
 
@@ -94,7 +115,9 @@ async function json(path: string): Promise<Record<string, unknown> | null> {
     text = await Deno.readTextFile(path);
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return null;
-    throw new TokenizerError(`loading a tokenizer: ${path} cannot be read (${error instanceof Error ? error.message : error})`);
+    throw new TokenizerError(
+      `loading a tokenizer: ${path} cannot be read (${error instanceof Error ? error.message : error})`,
+    );
   }
   try {
     return JSON.parse(text);
@@ -110,7 +133,11 @@ async function json(path: string): Promise<Record<string, unknown> | null> {
  */
 export async function loadTokenizer(directory: string): Promise<Tokenizer> {
   const tokenizer = await json(join(directory, "tokenizer.json"));
-  if (!tokenizer) throw new TokenizerError(`loading a tokenizer: ${join(directory, "tokenizer.json")} is missing; a model directory needs one`);
+  if (!tokenizer) {
+    throw new TokenizerError(
+      `loading a tokenizer: ${join(directory, "tokenizer.json")} is missing; a model directory needs one`,
+    );
+  }
   const config = await json(join(directory, "tokenizer_config.json")) ?? {};
   try {
     config.chat_template = await Deno.readTextFile(join(directory, "chat_template.jinja"));

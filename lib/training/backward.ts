@@ -32,21 +32,37 @@ export interface ForwardOptions {
   adapter?: boolean;
 }
 
-function forward(decoder: Decoder, batch: TokenBatch, { temperature = 1, adapter = true }: ForwardOptions): TokenLogprobs {
+function forward(
+  decoder: Decoder,
+  batch: TokenBatch,
+  { temperature = 1, adapter = true }: ForwardOptions,
+): TokenLogprobs {
   const hidden = embedding(batch.rows, decoder.hidden(batch.layout, { adapter }));
-  return tokenLogprobs(hidden, decoder.head, batch.targets, { temperature, softcap: decoder.config.finalSoftcap ?? 0, tableTrainable: decoder.trainBase });
+  return tokenLogprobs(hidden, decoder.head, batch.targets, {
+    temperature,
+    softcap: decoder.config.finalSoftcap ?? 0,
+    tableTrainable: decoder.trainBase,
+  });
 }
 
 async function read(outputs: TokenLogprobs): Promise<TokenValues> {
-  const [logprobs, entropy, hits] = await Promise.all([outputs.logprobs, outputs.entropy, outputs.hits].map((x) => x.data() as Promise<Float32Array>));
+  const [logprobs, entropy, hits] = await Promise.all(
+    [outputs.logprobs, outputs.entropy, outputs.hits].map((x) => x.data() as Promise<Float32Array>),
+  );
   tf.dispose([outputs.logprobs, outputs.entropy, outputs.hits]);
   return { logprobs, entropy, hits };
 }
 
 /** The values of a batch's completion tokens, without gradients. */
-export async function tokenValues(decoder: Decoder, batch: TokenBatch, options: ForwardOptions = {}): Promise<TokenValues> {
+export async function tokenValues(
+  decoder: Decoder,
+  batch: TokenBatch,
+  options: ForwardOptions = {},
+): Promise<TokenValues> {
   batch.layout.tensors();
-  const outputs = tf.tidy(() => forward(decoder, batch, options) as unknown as tf.TensorContainer) as unknown as TokenLogprobs;
+  const outputs = tf.tidy(() =>
+    forward(decoder, batch, options) as unknown as tf.TensorContainer
+  ) as unknown as TokenLogprobs;
   return await read(outputs);
 }
 
@@ -72,7 +88,11 @@ export async function backward(
     const outputs = forward(decoder, batch, options);
     const total = tf.customGrad((logprobs) => {
       if (!result) {
-        values = { logprobs: (logprobs as tf.Tensor).dataSync() as Float32Array, entropy: outputs.entropy.dataSync() as Float32Array, hits: outputs.hits.dataSync() as Float32Array };
+        values = {
+          logprobs: (logprobs as tf.Tensor).dataSync() as Float32Array,
+          entropy: outputs.entropy.dataSync() as Float32Array,
+          hits: outputs.hits.dataSync() as Float32Array,
+        };
         result = lossOf(values);
       }
       const { loss, gradient } = result;

@@ -14,7 +14,10 @@ export interface ObservedSample {
 
 /** A display of one stage's progress. */
 export interface StageView {
-  update(metrics: { step: number } & Partial<StepMetrics> & Record<string, unknown>, sample?: ObservedSample): void;
+  update(
+    metrics: { step: number } & Partial<StepMetrics> & Record<string, unknown>,
+    sample?: ObservedSample,
+  ): void;
   note(text: string): void;
   end(ended?: string): Promise<void>;
 }

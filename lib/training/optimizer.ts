@@ -43,7 +43,10 @@ export class AdamW {
    *
    * @returns the global norm before clipping; not finite says that the update was skipped
    */
-  async step(gradients: Gradients, { learningRate, weightDecay = 0, maxGradNorm = 1 }: UpdateOptions): Promise<number> {
+  async step(
+    gradients: Gradients,
+    { learningRate, weightDecay = 0, maxGradNorm = 1 }: UpdateOptions,
+  ): Promise<number> {
     const { betas: [beta1, beta2], epsilon } = this.#options;
     const norm = await globalNorm(Object.values(gradients));
     if (Number.isFinite(norm)) {
@@ -51,7 +54,15 @@ export class AdamW {
       const gradientScale = maxGradNorm > 0 && norm > maxGradNorm ? maxGradNorm / (norm + 1e-6) : 1;
       for (const { name, variable } of this.parameters) {
         const decay = variable.rank > 1 ? weightDecay : 0;
-        adamw(variable, gradients[variable.name], this.#moments.get(name)!, { learningRate, beta1, beta2, epsilon, weightDecay: decay, step: this.updates, gradientScale });
+        adamw(variable, gradients[variable.name], this.#moments.get(name)!, {
+          learningRate,
+          beta1,
+          beta2,
+          epsilon,
+          weightDecay: decay,
+          step: this.updates,
+          gradientScale,
+        });
       }
     }
     tf.dispose(Object.values(gradients));
@@ -73,7 +84,11 @@ export class AdamW {
     for (const [name, { m, v }] of this.#moments) {
       for (const [key, variable] of [[`m/${name}`, m], [`v/${name}`, v]] as const) {
         const held = arrays[key];
-        if (!held || held.data.length !== variable.size) throw new RangeError(`restoring the optimizer: the checkpoint has no ${key} of shape [${variable.shape}]`);
+        if (!held || held.data.length !== variable.size) {
+          throw new RangeError(
+            `restoring the optimizer: the checkpoint has no ${key} of shape [${variable.shape}]`,
+          );
+        }
         tf.tidy(() => variable.assign(tf.tensor(held.data, held.shape as number[])));
       }
     }

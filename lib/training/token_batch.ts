@@ -26,14 +26,20 @@ export class TokenBatch {
   constructor(sequences: readonly TokenSequence[]) {
     for (const [index, { prompt, completion }] of sequences.entries()) {
       if (prompt.length === 0 || completion.length === 0) {
-        throw new RangeError(`making a training batch needs a prompt and a completion of at least one token, sequence ${index} has ${prompt.length} and ${completion.length}`);
+        throw new RangeError(
+          `making a training batch needs a prompt and a completion of at least one token, sequence ${index} has ${prompt.length} and ${completion.length}`,
+        );
       }
     }
     // the last token predicts nothing, so the model needs not see it
-    this.layout = new Layout(sequences.map(({ prompt, completion }) => [...prompt, ...completion.slice(0, -1)]));
+    this.layout = new Layout(
+      sequences.map(({ prompt, completion }) => [...prompt, ...completion.slice(0, -1)]),
+    );
     this.lengths = sequences.map(({ completion }) => completion.length);
     this.tokens = this.lengths.reduce((a, b) => a + b, 0);
-    const rows = sequences.flatMap(({ prompt, completion }, i) => completion.map((_, t) => this.layout.starts[i] + prompt.length - 1 + t));
+    const rows = sequences.flatMap(({ prompt, completion }, i) =>
+      completion.map((_, t) => this.layout.starts[i] + prompt.length - 1 + t)
+    );
     this.rows = tf.keep(tf.tensor1d(rows, "int32"));
     this.targets = tf.keep(tf.tensor1d(sequences.flatMap(({ completion }) => completion), "int32"));
   }

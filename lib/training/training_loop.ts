@@ -83,27 +83,68 @@ interface History {
  * Runs a stage's steps: progress, stop button, time limit, checkpoints, metrics file, diagnosis. A step is one optimizer
  * update. Between steps it waits for a macrotask, so that a signal is seen.
  */
-export async function trainingLoop(stage: LoopStage, options: LoopOptions, hooks: LoopHooks = {}): Promise<TrainingRun> {
-  const { steps, maxMinutes = null, checkpointEvery = null, keepCheckpoints = 2, evaluateEvery = null } = options;
-  const run: TrainingRun = { stage: stage.stage, name: stage.name, steps: [], ended: "finished", config: stage.config, seconds: 0, completions: [], diagnoses: [] };
+export async function trainingLoop(
+  stage: LoopStage,
+  options: LoopOptions,
+  hooks: LoopHooks = {},
+): Promise<TrainingRun> {
+  const { steps, maxMinutes = null, checkpointEvery = null, keepCheckpoints = 2, evaluateEvery = null } =
+    options;
+  const run: TrainingRun = {
+    stage: stage.stage,
+    name: stage.name,
+    steps: [],
+    ended: "finished",
+    config: stage.config,
+    seconds: 0,
+    completions: [],
+    diagnoses: [],
+  };
   let root = options.checkpoints ?? null, before = 0;
   if (hooks.resumeFrom) {
     const checkpoint = await loadCheckpoint(hooks.resumeFrom), history = checkpoint.state as History;
-    if (history.stage !== stage.stage) throw new CheckpointError(`resuming ${stage.stage}: ${checkpoint.path} is a checkpoint of ${history.stage}`);
+    if (history.stage !== stage.stage) {
+      throw new CheckpointError(
+        `resuming ${stage.stage}: ${checkpoint.path} is a checkpoint of ${history.stage}`,
+      );
+    }
     stage.restore({ tensors: checkpoint.tensors, state: history.own });
-    Object.assign(run, { steps: history.steps, completions: history.completions, diagnoses: history.diagnoses, checkpoint: checkpoint.path });
+    Object.assign(run, {
+      steps: history.steps,
+      completions: history.completions,
+      diagnoses: history.diagnoses,
+      checkpoint: checkpoint.path,
+    });
     before = history.seconds;
   }
-  const log = hooks.metricsFile ? metricsLog(hooks.metricsFile, { resumedStep: hooks.resumeFrom ? run.steps.length : null }) : null;
-  const watch = diagnostician(stage.diagnosis, run.steps), view = observer().view({ title: stage.title, total: steps }), stop = observer().stop();
+  const log = hooks.metricsFile
+    ? metricsLog(hooks.metricsFile, { resumedStep: hooks.resumeFrom ? run.steps.length : null })
+    : null;
+  const watch = diagnostician(stage.diagnosis, run.steps),
+    view = observer().view({ title: stage.title, total: steps }),
+    stop = observer().stop();
   const started = performance.now(), session = () => (performance.now() - started) / 1000;
   const save = async () => {
     root ??= await Deno.makeTempDir({ prefix: "showwork-checkpoints-" });
     const { tensors, state } = await stage.save(), { name, config } = stage, last = run.steps.at(-1);
-    const history: History = { stage: stage.stage, name, config, steps: run.steps, completions: run.completions, diagnoses: run.diagnoses, seconds: before + session(), own: state };
+    const history: History = {
+      stage: stage.stage,
+      name,
+      config,
+      steps: run.steps,
+      completions: run.completions,
+      diagnoses: run.diagnoses,
+      seconds: before + session(),
+      own: state,
+    };
     const metrics: Record<string, number> = last?.evaluation ? { accuracy: last.evaluation.accuracy } : {};
     try {
-      run.checkpoint = await saveCheckpoint(root, { step: run.steps.length, tensors, state: history, metrics }, { keepLast: keepCheckpoints, best: hooks.evaluation ? { metric: "accuracy" } : undefined });
+      run.checkpoint = await saveCheckpoint(root, {
+        step: run.steps.length,
+        tensors,
+        state: history,
+        metrics,
+      }, { keepLast: keepCheckpoints, best: hooks.evaluation ? { metric: "accuracy" } : undefined });
     } catch (error) {
       if (!(error instanceof CheckpointError)) throw error;
       view.note(`No checkpoint was saved at step ${run.steps.length}: ${error.message} Training goes on.`);
@@ -113,8 +154,14 @@ export async function trainingLoop(stage: LoopStage, options: LoopOptions, hooks
     for (let index = run.steps.length; index < steps; index++) {
       const from = performance.now();
       const { metrics, completions = [], texts, sample, failure } = await stage.step(index, stop.signal);
-      const complete: StepMetrics = { step: index + 1, ...metrics, seconds: { ...metrics.seconds, total: (performance.now() - from) / 1000 } };
-      if (hooks.evaluation && evaluateEvery && ((index + 1) % evaluateEvery === 0 || index + 1 === steps)) complete.evaluation = await hooks.evaluation();
+      const complete: StepMetrics = {
+        step: index + 1,
+        ...metrics,
+        seconds: { ...metrics.seconds, total: (performance.now() - from) / 1000 },
+      };
+      if (hooks.evaluation && evaluateEvery && ((index + 1) % evaluateEvery === 0 || index + 1 === steps)) {
+        complete.evaluation = await hooks.evaluation();
+      }
       run.steps.push(complete);
       run.completions.push(...completions);
       for (const { rule, message } of watch.observe(complete, texts)) {
@@ -128,15 +175,24 @@ export async function trainingLoop(stage: LoopStage, options: LoopOptions, hooks
       await new Promise((done) => setTimeout(done));
       const more = index + 1 < steps, late = maxMinutes !== null && session() > maxMinutes * 60;
       if (failure) [run.ended, run.reason] = ["failed", failure];
-      else if (more && (stop.pressed || hooks.signal?.aborted)) [run.ended, run.reason] = ["interrupted", `stopped after step ${index + 1} of ${steps}`];
-      else if (more && late) [run.ended, run.reason] = ["time limit", `${maxMinutes} minutes passed after step ${index + 1} of ${steps}`];
+      else if (more && (stop.pressed || hooks.signal?.aborted)) {
+        [run.ended, run.reason] = ["interrupted", `stopped after step ${index + 1} of ${steps}`];
+      } else if (more && late) {
+        [run.ended, run.reason] = [
+          "time limit",
+          `${maxMinutes} minutes passed after step ${index + 1} of ${steps}`,
+        ];
+      }
       const due = checkpointEvery !== null && (index + 1) % checkpointEvery === 0;
       if (run.ended !== "finished" || due || complete.evaluation) await save();
       if (run.ended !== "finished") break;
     }
   } catch (error) {
     if (!stop.signal.aborted) throw error;
-    [run.ended, run.reason] = ["interrupted", `stopped at once during step ${run.steps.length + 1} of ${steps}`];
+    [run.ended, run.reason] = [
+      "interrupted",
+      `stopped at once during step ${run.steps.length + 1} of ${steps}`,
+    ];
     await save();
   } finally {
     stop.release();

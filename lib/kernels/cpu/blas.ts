@@ -30,7 +30,10 @@ const threadSetters = ["openblas_set_num_threads"];
 
 function wheelLibraries(): string[] {
   const found: string[] = [];
-  const roots = [new URL("../../../.venv/lib", import.meta.url), new URL("../../../.venv/Lib", import.meta.url)];
+  const roots = [
+    new URL("../../../.venv/lib", import.meta.url),
+    new URL("../../../.venv/Lib", import.meta.url),
+  ];
   for (const root of roots) {
     try {
       for (const python of Deno.readDirSync(root)) {
@@ -38,7 +41,9 @@ function wheelLibraries(): string[] {
           const folder = new URL(`${root.href}/${python.name}/${part}`);
           try {
             for (const file of Deno.readDirSync(folder)) {
-              if (/libscipy_openblas.*\.(so|dylib|dll)$/.test(file.name)) found.push(decodeURIComponent(`${folder.pathname}/${file.name}`));
+              if (/libscipy_openblas.*\.(so|dylib|dll)$/.test(file.name)) {
+                found.push(decodeURIComponent(`${folder.pathname}/${file.name}`));
+              }
             }
           } catch {
             continue;
@@ -57,7 +62,11 @@ function candidates(): string[] {
   if (chosen === "none") return [];
   if (chosen) return [chosen];
   const system = Deno.build.os === "darwin"
-    ? ["/System/Library/Frameworks/Accelerate.framework/Accelerate", "libopenblas.dylib", "/opt/homebrew/opt/openblas/lib/libopenblas.dylib"]
+    ? [
+      "/System/Library/Frameworks/Accelerate.framework/Accelerate",
+      "libopenblas.dylib",
+      "/opt/homebrew/opt/openblas/lib/libopenblas.dylib",
+    ]
     : Deno.build.os === "windows"
     ? ["libopenblas.dll"]
     : ["libopenblas.so.0", "libopenblas.so"];
@@ -68,7 +77,22 @@ function open({ path, prefix }: BlasLibrary) {
   return Deno.dlopen(path, {
     sgemm: {
       name: `${prefix}cblas_sgemm`,
-      parameters: ["i32", "i32", "i32", "i32", "i32", "i32", "f32", "usize", "i32", "usize", "i32", "f32", "usize", "i32"],
+      parameters: [
+        "i32",
+        "i32",
+        "i32",
+        "i32",
+        "i32",
+        "i32",
+        "f32",
+        "usize",
+        "i32",
+        "usize",
+        "i32",
+        "f32",
+        "usize",
+        "i32",
+      ],
       result: "void",
     },
   });
@@ -93,7 +117,9 @@ export function findBlas(): BlasLibrary | null {
 export function openBlas(library: BlasLibrary, memory: WebAssembly.Memory): Gemm {
   for (const setter of threadSetters) {
     try {
-      Deno.dlopen(library.path, { set: { name: library.prefix + setter, parameters: ["i32"], result: "void" } }).symbols.set(1);
+      Deno.dlopen(library.path, {
+        set: { name: library.prefix + setter, parameters: ["i32"], result: "void" },
+      }).symbols.set(1);
     } catch {
       continue; // Accelerate has no such symbol
     }
@@ -103,6 +129,21 @@ export function openBlas(library: BlasLibrary, memory: WebAssembly.Memory): Gemm
   const { sgemm } = open(library).symbols;
   return (transposeA, transposeB, m, n, k, a, lda, b, ldb, c, ldc, accumulate) => {
     // deno's types ask for bigint, its fast calls take numbers below 2^53
-    sgemm(101, transposeA ? 112 : 111, transposeB ? 112 : 111, m, n, k, 1, (base + a) as unknown as bigint, lda, (base + b) as unknown as bigint, ldb, accumulate ? 1 : 0, (base + c) as unknown as bigint, ldc);
+    sgemm(
+      101,
+      transposeA ? 112 : 111,
+      transposeB ? 112 : 111,
+      m,
+      n,
+      k,
+      1,
+      (base + a) as unknown as bigint,
+      lda,
+      (base + b) as unknown as bigint,
+      ldb,
+      accumulate ? 1 : 0,
+      (base + c) as unknown as bigint,
+      ldc,
+    );
   };
 }

@@ -93,14 +93,35 @@ export interface DecodePlan {
 /** Bytes of scratch that `rows` rows of `plan` need. */
 export function decodeWorkBytes(plan: Omit<DecodePlan, "workBytes">, rows: number): number {
   const wide = (plan.heads + 2 * plan.kvHeads) * plan.headDim;
-  const rank = Math.max(0, ...plan.layers.flatMap((l) => [l.query, l.key, l.value, l.output, l.gate, l.up, l.down].map((x) => x.rank)));
-  const floats = rows * (3 * plan.hidden + 2 * wide + plan.heads * plan.headDim + 3 * plan.intermediate + rank + plan.vocabulary + 16) + plan.capacity;
+  const rank = Math.max(
+    0,
+    ...plan.layers.flatMap((l) =>
+      [l.query, l.key, l.value, l.output, l.gate, l.up, l.down].map((x) => x.rank)
+    ),
+  );
+  const floats = rows *
+      (3 * plan.hidden + 2 * wide + plan.heads * plan.headDim + 3 * plan.intermediate + rank +
+        plan.vocabulary + 16) + plan.capacity;
   return Math.ceil((floats * 4 + 1024) / 64) * 64;
 }
 
 interface Buffers {
-  x: number; h: number; o: number; qkv: number; rotated: number; attention: number; gateUp: number; active: number; lora: number;
-  logits: number; scores: number; ids: number; positions: number; lse: number; entropy: number; hit: number;
+  x: number;
+  h: number;
+  o: number;
+  qkv: number;
+  rotated: number;
+  attention: number;
+  gateUp: number;
+  active: number;
+  lora: number;
+  logits: number;
+  scores: number;
+  ids: number;
+  positions: number;
+  lse: number;
+  entropy: number;
+  hit: number;
 }
 
 function carve(plan: DecodePlan, base: number, rows: number): Buffers {
@@ -112,19 +133,46 @@ function carve(plan: DecodePlan, base: number, rows: number): Buffers {
   };
   const wide = (plan.heads + 2 * plan.kvHeads) * plan.headDim, room = plan.workBytes;
   const buffers = {
-    x: take(rows * plan.hidden), h: take(rows * plan.hidden), o: take(rows * plan.hidden), qkv: take(rows * wide), rotated: take(rows * wide),
-    attention: take(rows * plan.heads * plan.headDim), gateUp: take(2 * rows * plan.intermediate), active: take(rows * plan.intermediate),
-    scores: take(Math.max(plan.capacity, rows)), ids: take(rows), positions: take(rows), lse: take(rows), entropy: take(rows), hit: take(rows),
-    lora: 0, logits: 0,
+    x: take(rows * plan.hidden),
+    h: take(rows * plan.hidden),
+    o: take(rows * plan.hidden),
+    qkv: take(rows * wide),
+    rotated: take(rows * wide),
+    attention: take(rows * plan.heads * plan.headDim),
+    gateUp: take(2 * rows * plan.intermediate),
+    active: take(rows * plan.intermediate),
+    scores: take(Math.max(plan.capacity, rows)),
+    ids: take(rows),
+    positions: take(rows),
+    lse: take(rows),
+    entropy: take(rows),
+    hit: take(rows),
+    lora: 0,
+    logits: 0,
   };
-  const rank = Math.max(0, ...plan.layers.flatMap((l) => [l.query, l.key, l.value, l.output, l.gate, l.up, l.down].map((x) => x.rank)));
+  const rank = Math.max(
+    0,
+    ...plan.layers.flatMap((l) =>
+      [l.query, l.key, l.value, l.output, l.gate, l.up, l.down].map((x) => x.rank)
+    ),
+  );
   buffers.lora = take(rows * rank);
   buffers.logits = at;
-  if (at > base + room) throw new RangeError(`decoding needs ${at - base} bytes of scratch a chunk and has ${room}`);
+  if (at > base + room) {
+    throw new RangeError(`decoding needs ${at - base} bytes of scratch a chunk and has ${room}`);
+  }
   return buffers;
 }
 
-function linear({ gemm, kernels }: Thread, plan: LinearPlan, rows: number, x: number, y: number, ld: number, lora: number): void {
+function linear(
+  { gemm, kernels }: Thread,
+  plan: LinearPlan,
+  rows: number,
+  x: number,
+  y: number,
+  ld: number,
+  lora: number,
+): void {
   gemm(false, true, rows, plan.out, plan.in, x, plan.in, plan.weight, plan.in, y, ld, false);
   if (plan.bias) kernels.addBias(y, ld, plan.bias, rows, plan.out);
   if (plan.rank) {
@@ -135,16 +183,43 @@ function linear({ gemm, kernels }: Thread, plan: LinearPlan, rows: number, x: nu
 }
 
 /** All layers over `rows` rows whose token ids are in `b.ids`; row i stands at `positions[i]` of cache `caches[i]`. */
-function layers(thread: Thread, plan: DecodePlan, b: Buffers, rows: number, caches: number[], positions: number[]): void {
+function layers(
+  thread: Thread,
+  plan: DecodePlan,
+  b: Buffers,
+  rows: number,
+  caches: number[],
+  positions: number[],
+): void {
   const { kernels } = thread, { hidden, heads, kvHeads, headDim: hd, intermediate, epsilon, one } = plan;
-  const wide = (heads + 2 * kvHeads) * hd, rotatedWide = (heads + kvHeads) * hd, kvWide = kvHeads * hd, half = plan.capacity * kvWide * 4;
+  const wide = (heads + 2 * kvHeads) * hd,
+    rotatedWide = (heads + kvHeads) * hd,
+    kvWide = kvHeads * hd,
+    half = plan.capacity * kvWide * 4;
   kernels.gatherRows(b.ids, plan.embedding, b.x, 0, rows, hidden, plan.embeddingScale);
   for (const [index, layer] of plan.layers.entries()) {
     kernels.rmsForward(b.x, hidden, layer.inputNorm, 0, b.h, hidden, 0, rows, hidden, epsilon, one);
     linear(thread, layer.query, rows, b.h, b.qkv, wide, b.lora);
     linear(thread, layer.key, rows, b.h, b.qkv + heads * hd * 4, wide, b.lora);
     linear(thread, layer.value, rows, b.h, b.qkv + rotatedWide * 4, wide, b.lora);
-    kernels.qkForward(b.qkv, wide, b.rotated, rotatedWide, layer.queryNorm, layer.keyNorm, layer.cos, layer.sin, b.positions, 0, rows, heads, kvHeads, hd, epsilon, one);
+    kernels.qkForward(
+      b.qkv,
+      wide,
+      b.rotated,
+      rotatedWide,
+      layer.queryNorm,
+      layer.keyNorm,
+      layer.cos,
+      layer.sin,
+      b.positions,
+      0,
+      rows,
+      heads,
+      kvHeads,
+      hd,
+      epsilon,
+      one,
+    );
     for (let i = 0; i < rows; i++) {
       const keys = caches[i] + index * 2 * half + positions[i] * kvWide * 4;
       kernels.copyRows(b.rotated + (i * rotatedWide + heads * hd) * 4, kvWide, keys, kvWide, 1, kvWide);
@@ -152,18 +227,46 @@ function layers(thread: Thread, plan: DecodePlan, b: Buffers, rows: number, cach
     }
     for (let i = 0; i < rows; i++) {
       const keys = caches[i] + index * 2 * half;
-      kernels.decodeAttention(b.rotated + i * rotatedWide * 4, keys, keys + half, b.attention + i * heads * hd * 4, b.scores, positions[i] + 1, kvWide, heads, kvHeads, hd, plan.queryScale, plan.attentionSoftcap, layer.window);
+      kernels.decodeAttention(
+        b.rotated + i * rotatedWide * 4,
+        keys,
+        keys + half,
+        b.attention + i * heads * hd * 4,
+        b.scores,
+        positions[i] + 1,
+        kvWide,
+        heads,
+        kvHeads,
+        hd,
+        plan.queryScale,
+        plan.attentionSoftcap,
+        layer.window,
+      );
     }
     linear(thread, layer.output, rows, b.attention, b.o, hidden, b.lora);
-    if (layer.postAttentionNorm) kernels.rmsForward(b.o, hidden, layer.postAttentionNorm, b.x, b.x, hidden, 0, rows, hidden, epsilon, one);
-    else kernels.accumulate(b.x, b.o, rows * hidden);
+    if (layer.postAttentionNorm) {
+      kernels.rmsForward(
+        b.o,
+        hidden,
+        layer.postAttentionNorm,
+        b.x,
+        b.x,
+        hidden,
+        0,
+        rows,
+        hidden,
+        epsilon,
+        one,
+      );
+    } else kernels.accumulate(b.x, b.o, rows * hidden);
     kernels.rmsForward(b.x, hidden, layer.mlpNorm, 0, b.h, hidden, 0, rows, hidden, epsilon, one);
     linear(thread, layer.gate, rows, b.h, b.gateUp, 2 * intermediate, b.lora);
     linear(thread, layer.up, rows, b.h, b.gateUp + intermediate * 4, 2 * intermediate, b.lora);
     kernels.gatedForward(b.gateUp, b.active, 0, rows, intermediate, plan.activation);
     linear(thread, layer.down, rows, b.active, b.o, hidden, b.lora);
-    if (layer.postMlpNorm) kernels.rmsForward(b.o, hidden, layer.postMlpNorm, b.x, b.x, hidden, 0, rows, hidden, epsilon, one);
-    else kernels.accumulate(b.x, b.o, rows * hidden);
+    if (layer.postMlpNorm) {
+      kernels.rmsForward(b.o, hidden, layer.postMlpNorm, b.x, b.x, hidden, 0, rows, hidden, epsilon, one);
+    } else kernels.accumulate(b.x, b.o, rows * hidden);
   }
 }
 
@@ -173,7 +276,8 @@ function prefill(thread: Thread, plan: DecodePlan, index: number, chunk: number)
   const rowBytes = plan.layers.length * 2 * plan.capacity * kvWide * 4, cache = plan.cache + row * rowBytes;
   const b = carve(plan, plan.work + chunk * plan.workBytes, plan.chunkRows);
   for (let from = 0; from < length; from += plan.chunkRows) {
-    const n = Math.min(plan.chunkRows, length - from), positions = Array.from({ length: n }, (_, i) => from + i);
+    const n = Math.min(plan.chunkRows, length - from),
+      positions = Array.from({ length: n }, (_, i) => from + i);
     ints.set(positions, b.positions / 4);
     thread.kernels.copyRows(ids + from * 4, n, b.ids, n, 1, n);
     layers(thread, plan, b, n, positions.map(() => cache), positions);
@@ -187,11 +291,15 @@ function prefill(thread: Thread, plan: DecodePlan, index: number, chunk: number)
 }
 
 function decode(thread: Thread, plan: DecodePlan, chunk: number, steps: number): void {
-  const { kernels } = thread, ints = new Int32Array(thread.memory.buffer), floats = new Float32Array(thread.memory.buffer);
-  const rowBytes = plan.layers.length * 2 * plan.capacity * plan.kvHeads * plan.headDim * 4, v = plan.vocabulary;
+  const { kernels } = thread,
+    ints = new Int32Array(thread.memory.buffer),
+    floats = new Float32Array(thread.memory.buffer);
+  const rowBytes = plan.layers.length * 2 * plan.capacity * plan.kvHeads * plan.headDim * 4,
+    v = plan.vocabulary;
   const b = carve(plan, plan.work + chunk * plan.workBytes, plan.chunkRows);
   const first = chunk * plan.chunkRows, end = Math.min(plan.rows, first + plan.chunkRows);
-  const filter = { topK: plan.topK, topP: plan.topP, minP: plan.minP }, filtered = plan.topK > 0 || plan.topP < 1 || plan.minP > 0;
+  const filter = { topK: plan.topK, topP: plan.topP, minP: plan.minP },
+    filtered = plan.topK > 0 || plan.topP < 1 || plan.minP > 0;
   for (let step = 0; step < steps; step++) {
     const rows: number[] = [];
     for (let row = first; row < end; row++) if (!ints[plan.done / 4 + row]) rows.push(row);
@@ -200,19 +308,37 @@ function decode(thread: Thread, plan: DecodePlan, chunk: number, steps: number):
     ints.set(positions, b.positions / 4);
     ints.set(rows.map((row) => ints[plan.last / 4 + row]), b.ids / 4);
     layers(thread, plan, b, n, rows.map((row) => plan.cache + row * rowBytes), positions);
-    kernels.rmsForward(b.x, plan.hidden, plan.finalNorm, 0, b.h, plan.hidden, 0, n, plan.hidden, plan.epsilon, plan.one);
+    kernels.rmsForward(
+      b.x,
+      plan.hidden,
+      plan.finalNorm,
+      0,
+      b.h,
+      plan.hidden,
+      0,
+      n,
+      plan.hidden,
+      plan.epsilon,
+      plan.one,
+    );
     thread.gemm(false, true, n, v, plan.hidden, b.h, plan.hidden, plan.head, plan.hidden, b.logits, v, false);
     if (plan.finalSoftcap) kernels.softcapInPlace(b.logits, n * v, plan.finalSoftcap);
     for (const [i, row] of rows.entries()) {
       const logits = b.logits + i * v * 4, count = ints[plan.produced / 4 + row];
-      const floor = filtered && plan.beta ? samplingFloor(floats.subarray(logits / 4, logits / 4 + v), plan.beta, filter) : -3e38;
-      const token = plan.beta ? kernels.gumbelArgmax(logits, v, plan.beta, floor, ints[plan.seeds / 4 + row], count) : kernels.argmax(logits, v);
+      const floor = filtered && plan.beta
+        ? samplingFloor(floats.subarray(logits / 4, logits / 4 + v), plan.beta, filter)
+        : -3e38;
+      const token = plan.beta
+        ? kernels.gumbelArgmax(logits, v, plan.beta, floor, ints[plan.seeds / 4 + row], count)
+        : kernels.argmax(logits, v);
       ints[b.ids / 4 + i] = token;
     }
     // probabilities are the whole distribution's at the sampling temperature, which is what training divides by
     kernels.logprobRows(b.logits, b.ids, b.scores, b.lse, b.entropy, b.hit, n, v, plan.beta || 1);
     for (const [i, row] of rows.entries()) {
-      const token = ints[b.ids / 4 + i], count = ints[plan.produced / 4 + row], at = row * plan.maxTokens + count;
+      const token = ints[b.ids / 4 + i],
+        count = ints[plan.produced / 4 + row],
+        at = row * plan.maxTokens + count;
       ints[plan.tokens / 4 + at] = token;
       floats[plan.logprobs / 4 + at] = floats[b.scores / 4 + i];
       ints[plan.last / 4 + row] = token;
@@ -238,5 +364,7 @@ export const decodeTask: Task = (thread, index, _count) => {
   if (steps > 0) return decode(thread, held.plan, index, steps);
   // prompts are dealt to chunks in turn, so that each has its own scratch
   const chunks = Math.ceil(held.plan.rows / held.plan.chunkRows);
-  for (let prompt = index; prompt < held.plan.prompts.length; prompt += chunks) prefill(thread, held.plan, prompt, index);
+  for (let prompt = index; prompt < held.plan.prompts.length; prompt += chunks) {
+    prefill(thread, held.plan, prompt, index);
+  }
 };

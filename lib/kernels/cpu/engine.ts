@@ -3,7 +3,7 @@
  * tensors of the backend `wasm`.
  */
 import * as tf from "@tensorflow/tfjs";
-import { sharedWasm, type SharedWasm } from "../../backend/shared_wasm.ts";
+import { type SharedWasm, sharedWasm } from "../../backend/shared_wasm.ts";
 import { type BlasLibrary, findBlas } from "./blas.ts";
 import { controlWords, Pool } from "./pool.ts";
 import { FLOATS, TASK, tasks } from "./tasks.ts";
@@ -56,7 +56,14 @@ export class CpuEngine {
   static async open(wasm: SharedWasm, blas: BlasLibrary | null, threads: number): Promise<CpuEngine> {
     const aligned = (bytes: number) => (wasm.allocate(bytes + 64) + 63) & ~63;
     const module = await WebAssembly.compile(await Deno.readFile(new URL("./kernels.wasm", import.meta.url)));
-    const start = { module, memory: wasm.memory, blas, control: aligned(controlWords * 4), scratch: aligned(scratchBytes), scratchBytes };
+    const start = {
+      module,
+      memory: wasm.memory,
+      blas,
+      control: aligned(controlWords * 4),
+      scratch: aligned(scratchBytes),
+      scratchBytes,
+    };
     const pool = new Pool(start, tasks);
     for (let i = 1; i < threads; i++) await pool.grow(aligned(scratchBytes));
     return new CpuEngine(pool, wasm, blas);
@@ -106,7 +113,20 @@ export class CpuEngine {
   }
 
   /** C[m×n] (+)= op(A)·op(B); leading dimensions in floats. */
-  gemm(transposeA: boolean, transposeB: boolean, m: number, n: number, k: number, a: number, lda: number, b: number, ldb: number, c: number, ldc: number, accumulate = false): void {
+  gemm(
+    transposeA: boolean,
+    transposeB: boolean,
+    m: number,
+    n: number,
+    k: number,
+    a: number,
+    lda: number,
+    b: number,
+    ldb: number,
+    c: number,
+    ldc: number,
+    accumulate = false,
+  ): void {
     if (this.threads === 1 || 2 * m * n * k < parallelFlops || m < 16) {
       return this.pool.thread.gemm(transposeA, transposeB, m, n, k, a, lda, b, ldb, c, ldc, accumulate);
     }

@@ -7,13 +7,15 @@ function range(n: number, line: (i: number) => string): string {
 
 function microKernel(): string {
   const vectors = NR / 4;
-  const each = (line: (i: number, j: number) => string) => range(MR, (i) => range(vectors, (j) => line(i, j)));
+  const each = (line: (i: number, j: number) => string) =>
+    range(MR, (i) => range(vectors, (j) => line(i, j)));
   const step = (u: number) =>
     range(vectors, (j) => `const b${u}_${j} = v128.load(pb, ${u * NR * 4 + j * 16}); `) +
     `const a${u} = v128.load(pa, ${u * MR * 4}); ` +
     range(MR, (i) =>
       `const s${u}_${i} = v128.shuffle<f32>(a${u}, a${u}, ${i}, ${i}, ${i}, ${i}); ` +
-      range(vectors, (j) => `c${i}_${j} = f32x4.relaxed_madd(s${u}_${i}, b${u}_${j}, c${i}_${j}); `)) + "\n";
+      range(vectors, (j) => `c${i}_${j} = f32x4.relaxed_madd(s${u}_${i}, b${u}_${j}, c${i}_${j}); `)) +
+    "\n";
   return `function micro(pa: usize, pb: usize, k: i32, pc: usize, ldc: usize, acc: bool): void {
   ${each((i, j) => `let c${i}_${j} = f32x4.splat(0); `)}
   if (acc) { ${each((i, j) => `c${i}_${j} = v128.load(pc + ldc * ${i}, ${j * 16}); `)} }
@@ -28,10 +30,14 @@ function microKernel(): string {
 
 /** A 4×4 transpose from rows q apart at p into dst with `stride` bytes between the columns. */
 function transpose4(row: number, stride: number, at: number): string {
-  return `{ const r0 = v128.load(p + q * ${row}), r1 = v128.load(p + q * ${row + 1}), r2 = v128.load(p + q * ${row + 2}), r3 = v128.load(p + q * ${row + 3});
+  return `{ const r0 = v128.load(p + q * ${row}), r1 = v128.load(p + q * ${
+    row + 1
+  }), r2 = v128.load(p + q * ${row + 2}), r3 = v128.load(p + q * ${row + 3});
       const t0 = v128.shuffle<f32>(r0, r1, 0, 4, 1, 5), t1 = v128.shuffle<f32>(r0, r1, 2, 6, 3, 7), t2 = v128.shuffle<f32>(r2, r3, 0, 4, 1, 5), t3 = v128.shuffle<f32>(r2, r3, 2, 6, 3, 7);
       v128.store(dst, v128.shuffle<f32>(t0, t2, 0, 1, 4, 5), ${at}); v128.store(dst + ${stride}, v128.shuffle<f32>(t0, t2, 2, 3, 6, 7), ${at});
-      v128.store(dst + ${stride * 2}, v128.shuffle<f32>(t1, t3, 0, 1, 4, 5), ${at}); v128.store(dst + ${stride * 3}, v128.shuffle<f32>(t1, t3, 2, 3, 6, 7), ${at}); }
+      v128.store(dst + ${stride * 2}, v128.shuffle<f32>(t1, t3, 0, 1, 4, 5), ${at}); v128.store(dst + ${
+    stride * 3
+  }, v128.shuffle<f32>(t1, t3, 2, 3, 6, 7), ${at}); }
       `;
 }
 
@@ -45,12 +51,20 @@ function packB(src: usize, rs: i32, cs: i32, kb: i32, nb: i32, dst: usize): void
     const w = min(NR, nb - j), s = src + ((<usize>j * cs) << 2);
     if (cs == 1 && w == NR) {
       let p = s;
-      for (let k = 0; k < kb; k++) { ${range(NR / 4, (q) => `v128.store(dst, v128.load(p, ${q * 16}), ${q * 16}); `)} dst += ${NR * 4}; p += (<usize>rs) << 2; }
+      for (let k = 0; k < kb; k++) { ${
+    range(NR / 4, (q) => `v128.store(dst, v128.load(p, ${q * 16}), ${q * 16}); `)
+  } dst += ${NR * 4}; p += (<usize>rs) << 2; }
     } else if (rs == 1 && w == NR) {
       let k = 0; const q = (<usize>cs) << 2;
-      for (; k + 4 <= kb; k += 4) { const p = s + (<usize>k << 2); ${range(NR / 4, (g) => transpose4(g * 4, NR * 4, g * 16))} dst += ${NR * 16}; }
-      for (; k < kb; k++) { for (let c = 0; c < NR; c++) store<f32>(dst + (<usize>c << 2), load<f32>(s + ((<usize>k + <usize>c * cs) << 2))); dst += ${NR * 4}; }
-    } else for (let k = 0; k < kb; k++) { for (let c = 0; c < NR; c++) store<f32>(dst + (<usize>c << 2), c < w ? load<f32>(s + ((<usize>k * rs + <usize>c * cs) << 2)) : <f32>0); dst += ${NR * 4}; }
+      for (; k + 4 <= kb; k += 4) { const p = s + (<usize>k << 2); ${
+    range(NR / 4, (g) => transpose4(g * 4, NR * 4, g * 16))
+  } dst += ${NR * 16}; }
+      for (; k < kb; k++) { for (let c = 0; c < NR; c++) store<f32>(dst + (<usize>c << 2), load<f32>(s + ((<usize>k + <usize>c * cs) << 2))); dst += ${
+    NR * 4
+  }; }
+    } else for (let k = 0; k < kb; k++) { for (let c = 0; c < NR; c++) store<f32>(dst + (<usize>c << 2), c < w ? load<f32>(s + ((<usize>k * rs + <usize>c * cs) << 2)) : <f32>0); dst += ${
+    NR * 4
+  }; }
   }
 }
 function packA(src: usize, rs: i32, cs: i32, mb: i32, kb: i32, dst: usize): void {

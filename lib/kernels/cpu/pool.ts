@@ -45,11 +45,30 @@ export const controlWords = 64;
 /** Makes a thread's view of the pool. */
 export function openThread(start: WorkerStart): Thread {
   const { memory, module, blas, control, scratch, scratchBytes } = start;
-  const environment = { memory, abort: () => { throw new Error("a CPU kernel aborted"); } };
+  const environment = {
+    memory,
+    abort: () => {
+      throw new Error("a CPU kernel aborted");
+    },
+  };
   const kernels = new WebAssembly.Instance(module, { env: environment }).exports as unknown as Kernels;
   const packing = scratch + scratchBytes - kernels.gemmScratch();
   const simd: Gemm = (tA, tB, m, n, k, a, lda, b, ldb, c, ldc, accumulate) =>
-    kernels.gemm(m, n, k, a, tA ? 1 : lda, tA ? lda : 1, b, tB ? 1 : ldb, tB ? ldb : 1, c, ldc, accumulate, packing);
+    kernels.gemm(
+      m,
+      n,
+      k,
+      a,
+      tA ? 1 : lda,
+      tA ? lda : 1,
+      b,
+      tB ? 1 : ldb,
+      tB ? ldb : 1,
+      c,
+      ldc,
+      accumulate,
+      packing,
+    );
   return {
     kernels,
     gemm: blas ? openBlas(blas, memory) : simd,
@@ -79,7 +98,8 @@ function drain(control: Int32Array, thread: Thread, tasks: Task[]): void {
 
 /** A worker's life: spin for a while after each operation, then sleep until woken. */
 export function serve(start: WorkerStart, tasks: Task[]): never {
-  const thread = openThread(start), control = new Int32Array(start.memory.buffer, start.control, controlWords);
+  const thread = openThread(start),
+    control = new Int32Array(start.memory.buffer, start.control, controlWords);
   let seen = Atomics.load(control, WAKE);
   for (;;) {
     let spins = 0;
@@ -138,7 +158,9 @@ export class Pool {
     if (Atomics.load(control, SLEEPING) > 0) Atomics.notify(control, WAKE);
     drain(control, this.thread, this.tasks);
     while (Atomics.load(control, DONE) < count);
-    if (Atomics.exchange(control, FAILED, 0)) throw new Error("a CPU kernel failed in a worker; its message is above");
+    if (Atomics.exchange(control, FAILED, 0)) {
+      throw new Error("a CPU kernel failed in a worker; its message is above");
+    }
   }
 
   /** Ends the workers; the pool goes on with one thread. */

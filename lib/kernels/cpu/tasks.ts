@@ -20,7 +20,20 @@ const gemm: Task = ({ gemm, i32: a }, index, count) => {
   if (to <= from) return;
   const [tA, tB, , n, k, , lda, , ldb, , ldc, accumulate] = a;
   const pa = (a[5] >>> 0) + (tA ? from : from * lda) * 4;
-  gemm(!!tA, !!tB, to - from, n, k, pa, lda, a[7] >>> 0, ldb, (a[9] >>> 0) + from * ldc * 4, ldc, !!accumulate);
+  gemm(
+    !!tA,
+    !!tB,
+    to - from,
+    n,
+    k,
+    pa,
+    lda,
+    a[7] >>> 0,
+    ldb,
+    (a[9] >>> 0) + from * ldc * 4,
+    ldc,
+    !!accumulate,
+  );
 };
 
 const rmsForward: Task = ({ kernels, i32: a, f32: f }, index, count) => {
@@ -36,69 +49,194 @@ const rmsBackward: Task = ({ kernels, i32: a, f32: f }, index, count) => {
 
 const qkForward: Task = ({ kernels, i32: a, f32: f }, index, count) => {
   const [from, to] = part(a[9], index, count);
-  kernels.qkForward(a[0], a[1], a[2], a[3], a[4], a[5], a[6], a[7], a[8], from, to, a[10], a[11], a[12], f[FLOATS], f[FLOATS + 1]);
+  kernels.qkForward(
+    a[0],
+    a[1],
+    a[2],
+    a[3],
+    a[4],
+    a[5],
+    a[6],
+    a[7],
+    a[8],
+    from,
+    to,
+    a[10],
+    a[11],
+    a[12],
+    f[FLOATS],
+    f[FLOATS + 1],
+  );
 };
 
 const qkBackward: Task = ({ kernels, i32: a, f32: f }, index, count) => {
   const [from, to] = part(a[10], index, count), hd = a[13], dwq = (a[11 + 3] >>> 0) + index * 2 * hd * 4;
   kernels.fill(dwq, 2 * hd, 0);
-  kernels.qkBackward(a[0], a[1], a[2], a[3], a[4], a[5], a[6], dwq, dwq + hd * 4, a[7], a[8], a[9], from, to, a[11], a[12], hd, f[FLOATS], f[FLOATS + 1]);
+  kernels.qkBackward(
+    a[0],
+    a[1],
+    a[2],
+    a[3],
+    a[4],
+    a[5],
+    a[6],
+    dwq,
+    dwq + hd * 4,
+    a[7],
+    a[8],
+    a[9],
+    from,
+    to,
+    a[11],
+    a[12],
+    hd,
+    f[FLOATS],
+    f[FLOATS + 1],
+  );
 };
 
 /** Arguments of both attention tasks: packed, rotated, out, starts, lengths, sequences, heads, kvHeads, hd, window, … */
 function attentionShape({ i32: a, f32: f }: Thread) {
   return {
-    packed: a[0] >>> 0, rotated: a[1] >>> 0, out: a[2] >>> 0, starts: (a[3] >>> 0) / 4, lengths: (a[4] >>> 0) / 4, sequences: a[5],
-    heads: a[6], kvHeads: a[7], hd: a[8], window: a[9], dPacked: a[10] >>> 0, dRotated: a[11] >>> 0, dOut: a[12] >>> 0,
-    scale: f[FLOATS], softcap: f[FLOATS + 1],
+    packed: a[0] >>> 0,
+    rotated: a[1] >>> 0,
+    out: a[2] >>> 0,
+    starts: (a[3] >>> 0) / 4,
+    lengths: (a[4] >>> 0) / 4,
+    sequences: a[5],
+    heads: a[6],
+    kvHeads: a[7],
+    hd: a[8],
+    window: a[9],
+    dPacked: a[10] >>> 0,
+    dRotated: a[11] >>> 0,
+    dOut: a[12] >>> 0,
+    scale: f[FLOATS],
+    softcap: f[FLOATS + 1],
   };
 }
 
 const attentionForward: Task = (thread, index, count) => {
-  const { kernels, gemm, scratch } = thread, s = attentionShape(thread), ints = new Int32Array(thread.memory.buffer);
+  const { kernels, gemm, scratch } = thread,
+    s = attentionShape(thread),
+    ints = new Int32Array(thread.memory.buffer);
   const { heads, kvHeads, hd, window } = s, group = heads / kvHeads;
   const wide = (heads + 2 * kvHeads) * hd, rotatedWide = (heads + kvHeads) * hd, outWide = heads * hd;
   const [from, to] = part(s.sequences * kvHeads, index, count);
   for (let unit = from; unit < to; unit++) {
     const sequence = Math.floor(unit / kvHeads), kv = unit % kvHeads;
     const start = ints[s.starts + sequence], length = ints[s.lengths + sequence];
-    const keys = s.rotated + (start * rotatedWide + (heads + kv) * hd) * 4, values = s.packed + (start * wide + (heads + kvHeads + kv) * hd) * 4;
+    const keys = s.rotated + (start * rotatedWide + (heads + kv) * hd) * 4,
+      values = s.packed + (start * wide + (heads + kvHeads + kv) * hd) * 4;
     for (let head = kv * group; head < (kv + 1) * group; head++) {
       for (let row = 0; row < length; row += blockRows) {
-        const rows = Math.min(blockRows, length - row), lo = window ? Math.max(0, row - window + 1) : 0, cols = row + rows - lo;
-        gemm(false, true, rows, cols, hd, s.rotated + ((start + row) * rotatedWide + head * hd) * 4, rotatedWide, keys + lo * rotatedWide * 4, rotatedWide, scratch, cols, false);
+        const rows = Math.min(blockRows, length - row),
+          lo = window ? Math.max(0, row - window + 1) : 0,
+          cols = row + rows - lo;
+        gemm(
+          false,
+          true,
+          rows,
+          cols,
+          hd,
+          s.rotated + ((start + row) * rotatedWide + head * hd) * 4,
+          rotatedWide,
+          keys + lo * rotatedWide * 4,
+          rotatedWide,
+          scratch,
+          cols,
+          false,
+        );
         kernels.causalSoftmax(scratch, cols, rows, row - lo, cols, s.scale, s.softcap, window);
-        gemm(false, false, rows, hd, cols, scratch, cols, values + lo * wide * 4, wide, s.out + ((start + row) * outWide + head * hd) * 4, outWide, false);
+        gemm(
+          false,
+          false,
+          rows,
+          hd,
+          cols,
+          scratch,
+          cols,
+          values + lo * wide * 4,
+          wide,
+          s.out + ((start + row) * outWide + head * hd) * 4,
+          outWide,
+          false,
+        );
       }
     }
   }
 };
 
 const attentionBackward: Task = (thread, index, count) => {
-  const { kernels, gemm, scratch } = thread, s = attentionShape(thread), ints = new Int32Array(thread.memory.buffer);
+  const { kernels, gemm, scratch } = thread,
+    s = attentionShape(thread),
+    ints = new Int32Array(thread.memory.buffer);
   const { heads, kvHeads, hd, window } = s, group = heads / kvHeads;
   const wide = (heads + 2 * kvHeads) * hd, rotatedWide = (heads + kvHeads) * hd, outWide = heads * hd;
   const [from, to] = part(s.sequences * kvHeads, index, count);
   for (let unit = from; unit < to; unit++) {
     const sequence = Math.floor(unit / kvHeads), kv = unit % kvHeads;
     const start = ints[s.starts + sequence], length = ints[s.lengths + sequence];
-    const keyAt = (start * rotatedWide + (heads + kv) * hd) * 4, valueAt = (start * wide + (heads + kvHeads + kv) * hd) * 4;
+    const keyAt = (start * rotatedWide + (heads + kv) * hd) * 4,
+      valueAt = (start * wide + (heads + kvHeads + kv) * hd) * 4;
     kernels.clearRows(s.dRotated + keyAt, length, rotatedWide, hd);
     kernels.clearRows(s.dPacked + valueAt, length, wide, hd);
     for (let head = kv * group; head < (kv + 1) * group; head++) {
       for (let row = 0; row < length; row += blockRows) {
-        const rows = Math.min(blockRows, length - row), lo = window ? Math.max(0, row - window + 1) : 0, cols = row + rows - lo;
-        const query = ((start + row) * rotatedWide + head * hd) * 4, dOut = s.dOut + ((start + row) * outWide + head * hd) * 4;
+        const rows = Math.min(blockRows, length - row),
+          lo = window ? Math.max(0, row - window + 1) : 0,
+          cols = row + rows - lo;
+        const query = ((start + row) * rotatedWide + head * hd) * 4,
+          dOut = s.dOut + ((start + row) * outWide + head * hd) * 4;
         const key = keyAt + lo * rotatedWide * 4, value = valueAt + lo * wide * 4;
         const p = scratch, dp = p + blockRows * cols * 4, raw = dp + blockRows * cols * 4;
-        gemm(false, true, rows, cols, hd, s.rotated + query, rotatedWide, s.rotated + key, rotatedWide, p, cols, false);
+        gemm(
+          false,
+          true,
+          rows,
+          cols,
+          hd,
+          s.rotated + query,
+          rotatedWide,
+          s.rotated + key,
+          rotatedWide,
+          p,
+          cols,
+          false,
+        );
         if (s.softcap) kernels.copyRows(p, cols, raw, cols, rows, cols);
         kernels.causalSoftmax(p, cols, rows, row - lo, cols, s.scale, s.softcap, window);
         gemm(true, false, cols, hd, rows, p, cols, dOut, outWide, s.dPacked + value, wide, true);
         gemm(false, true, rows, cols, hd, dOut, outWide, s.packed + value, wide, dp, cols, false);
         kernels.causalSoftmaxBackward(p, dp, raw, cols, rows, cols, s.scale, s.softcap);
-        gemm(false, false, rows, hd, cols, dp, cols, s.rotated + key, rotatedWide, s.dRotated + query, rotatedWide, false);
-        gemm(true, false, cols, hd, rows, dp, cols, s.rotated + query, rotatedWide, s.dRotated + key, rotatedWide, true);
+        gemm(
+          false,
+          false,
+          rows,
+          hd,
+          cols,
+          dp,
+          cols,
+          s.rotated + key,
+          rotatedWide,
+          s.dRotated + query,
+          rotatedWide,
+          false,
+        );
+        gemm(
+          true,
+          false,
+          cols,
+          hd,
+          rows,
+          dp,
+          cols,
+          s.rotated + query,
+          rotatedWide,
+          s.dRotated + key,
+          rotatedWide,
+          true,
+        );
       }
     }
   }
@@ -151,17 +289,45 @@ const scatterRows: Task = ({ kernels, i32: a, f32: f }, index, count) => {
 };
 const adamw: Task = ({ kernels, i32: a, f32: f }, index, count) => {
   const [from, to] = part(a[4], index, count, 4), h = f.subarray(FLOATS);
-  if (to > from) kernels.adamw(a[0], a[1], a[2], a[3], from, to, h[0], h[1], h[2], h[3], h[4], h[5], h[6], h[7]);
+  if (to > from) {
+    kernels.adamw(a[0], a[1], a[2], a[3], from, to, h[0], h[1], h[2], h[3], h[4], h[5], h[6], h[7]);
+  }
 };
 
 /** All operations, in the order of `TASK`'s numbers. */
 export const tasks: Task[] = [
-  gemm, rmsForward, rmsBackward, qkForward, qkBackward, attentionForward, attentionBackward, gatedForward, gatedBackward,
-  logprobs, logprobsBackward, gatherRows, scatterRows, adamw, decodeTask,
+  gemm,
+  rmsForward,
+  rmsBackward,
+  qkForward,
+  qkBackward,
+  attentionForward,
+  attentionBackward,
+  gatedForward,
+  gatedBackward,
+  logprobs,
+  logprobsBackward,
+  gatherRows,
+  scatterRows,
+  adamw,
+  decodeTask,
 ];
 
 /** The number of each operation. */
 export const TASK = {
-  gemm: 0, rmsForward: 1, rmsBackward: 2, qkForward: 3, qkBackward: 4, attentionForward: 5, attentionBackward: 6, gatedForward: 7,
-  gatedBackward: 8, logprobs: 9, logprobsBackward: 10, gatherRows: 11, scatterRows: 12, adamw: 13, decode: 14,
+  gemm: 0,
+  rmsForward: 1,
+  rmsBackward: 2,
+  qkForward: 3,
+  qkBackward: 4,
+  attentionForward: 5,
+  attentionBackward: 6,
+  gatedForward: 7,
+  gatedBackward: 8,
+  logprobs: 9,
+  logprobsBackward: 10,
+  gatherRows: 11,
+  scatterRows: 12,
+  adamw: 13,
+  decode: 14,
 } as const;
