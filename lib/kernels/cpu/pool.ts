@@ -4,6 +4,7 @@
  * descheduled the main thread finishes alone. What a chunk computes never depends on who draws it, so results are
  * the same on every run.
  */
+import { Worker } from "node:worker_threads";
 import { type BlasLibrary, type Gemm, openBlas } from "./blas.ts";
 
 /** The exports of kernels.wasm, all on byte addresses. */
@@ -133,12 +134,14 @@ export class Pool {
 
   /** Adds a worker with its own scratch; resolves when it serves. */
   async grow(scratch: number): Promise<void> {
-    const worker = new Worker(new URL("./worker.ts", import.meta.url), { type: "module" });
+    const worker = new Worker(new URL("./worker.ts", import.meta.url));
     await new Promise<void>((resolve, reject) => {
-      worker.onmessage = () => resolve();
-      worker.onerror = (event) => reject(new Error(`starting a CPU worker failed: ${event.message}`));
+      worker.once("message", () => resolve());
+      worker.once("error", (error) => reject(new Error("starting a CPU worker failed", { cause: error })));
       worker.postMessage({ ...this.start, scratch });
     });
+    // a script that only waits for the workers is done
+    worker.unref();
     this.#workers.push(worker);
   }
 

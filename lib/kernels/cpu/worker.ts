@@ -1,11 +1,9 @@
+import { parentPort } from "node:worker_threads";
 import { serve, type WorkerStart } from "./pool.ts";
 import { tasks } from "./tasks.ts";
 
-const scope = self as unknown as {
-  onmessage: (event: MessageEvent<WorkerStart>) => void;
-  postMessage(message: unknown): void;
-};
-scope.onmessage = ({ data }) => {
-  scope.postMessage("ready");
-  serve(data, tasks);
-};
+// worker_threads and not a web Worker, because only these can be unref'd: a script would never end
+parentPort!.once("message", (start: WorkerStart) => {
+  parentPort!.postMessage("ready");
+  serve(start, tasks);
+});
