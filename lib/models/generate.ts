@@ -78,7 +78,7 @@ function checked(
         `${prompt.length} + ${maxTokens}; lower maxTokens or shorten the prompt`,
       );
     }
-    const bad = prompt.find((id) => !(id >= 0 && id < config.vocabSize));
+    const bad = prompt.find((id) => !(Number.isInteger(id) && id >= 0 && id < config.vocabSize));
     if (bad !== undefined) throw fault(`token ids below the vocabulary's size ${config.vocabSize}`, bad);
   }
   return { maxTokens, temperature, topK, topP, minP, n, seed, eosIds };
