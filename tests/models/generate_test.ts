@@ -76,7 +76,6 @@ for (const [kind, make] of models) {
         });
       }
       assert.ok(ends > 5, `only ${ends} completions ended by themselves`);
-      assert.equal(decoder.rotary.get(decoder.config.layerRope[0], 4).positions, 128);
       assert.ok(tf.memory().numTensors - own <= 4, "only the rotary tables of two bases may be added");
       decoder.dispose();
       assert.equal(tf.memory().numTensors, before);
