@@ -21,6 +21,10 @@ export * from "./lib/backend/use_backend.ts";
 export * from "./lib/models/causal_lm.ts";
 export * from "./lib/models/create_model.ts";
 export * from "./lib/models/load_model.ts";
+export { estimateMemory } from "./lib/models/estimate_memory.ts";
+export { downloadModel, HubError } from "./lib/models/hub.ts";
+export { modelCard } from "./lib/models/model_card.ts";
+export { parseModelConfig } from "./lib/models/model_config.ts";
 export { ModelFileError } from "./lib/models/model_file_error.ts";
 
 export { chatPrompt } from "./lib/text/chat_prompt.ts";

@@ -5,6 +5,7 @@ import { displayable } from "../display/displayable.ts";
 import { htmlTable, textTable } from "../display/table.ts";
 import { addDistractors } from "./distractors.ts";
 import { generateProblems } from "./generator.ts";
+import { heldOutSeed } from "./held_out.ts";
 import { normaliseQuestion } from "./normalise_question.ts";
 import { type Dataset, difficulties, type Problem } from "./problem.ts";
 import { Random } from "./random.ts";
@@ -21,9 +22,6 @@ const readers = {
   svamp: readSvamp,
   msvamp: readMsvamp,
 };
-
-/** Test generators count their seeds from here, far from the training ones. */
-const testSeeds = 1_000_000;
 
 async function readSource(source: DataSource, seed: number): Promise<Problem[]> {
   if (source.source === "generator") return generateProblems({ ...source, seed: source.seed ?? seed });
@@ -57,7 +55,7 @@ export async function loadDataset(options: DatasetOptions): Promise<Dataset> {
   const unique = (
     problems: Problem[],
   ) => [...new Map(problems.map((problem) => [normaliseQuestion(problem.question), problem])).values()];
-  const test = unique(await read(config.test, testSeeds + config.seed * 100)),
+  const test = unique(await read(config.test, heldOutSeed)),
     everything = await read(config.train, config.seed * 100);
   const held = new Set(test.map(({ question }) => normaliseQuestion(question)));
   const train = new Random(config.seed).shuffle(

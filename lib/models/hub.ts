@@ -1,9 +1,10 @@
 import { createHash, type Hash } from "node:crypto";
 import { dirname, join, relative } from "node:path";
+import { PlainError } from "../display/plain_error.ts";
 import { cachedSnapshot, hubEnvironment, repositoryFolder } from "./hub_cache.ts";
 
 /** A model could not be fetched from the hub. */
-export class HubError extends Error {
+export class HubError extends PlainError {
   override name = "HubError";
 }
 

@@ -3,8 +3,10 @@ import type { z } from "zod";
 import { parseOptions } from "../config/parse_options.ts";
 import { modelSchema } from "../config/schema.ts";
 import { loadTokenizer } from "../text/tokenizer.ts";
+import { observer } from "../training/observer.ts";
 import { CausalLM } from "./causal_lm.ts";
 import { Decoder } from "./decoder.ts";
+import { downloadModel } from "./hub.ts";
 import { parseModelConfig } from "./model_config.ts";
 import { ModelFileError } from "./model_file_error.ts";
 import { findParameters, parameterNames } from "./parameter_names.ts";
@@ -52,8 +54,26 @@ async function weightFiles(directory: string): Promise<string[]> {
   return names.map((name) => join(directory, name));
 }
 
+/** The directory itself, or the snapshot of a hub id, downloaded with a progress bar. */
+async function modelDirectory(path: string, revision?: string): Promise<string> {
+  const isDirectory = await Deno.stat(path).then((stat) => stat.isDirectory, () => false);
+  if (isDirectory || !/^[\w][\w.-]*\/[\w][\w.-]*$/.test(path)) return path;
+  const view = observer().view({ title: `Fetching ${path}`, total: 100, unit: "%" });
+  let ended = "failed";
+  try {
+    const snapshot = await downloadModel(path, {
+      revision,
+      onProgress: ({ file, bytes, total }) => view.update({ step: Math.floor(100 * bytes / total), file }),
+    });
+    ended = "finished";
+    return snapshot;
+  } finally {
+    await view.end(ended);
+  }
+}
+
 /**
- * Loads a model from a Hugging Face directory: Gemma 2 and 3, Qwen 2.5 and 3, Llama and SmolLM2. With `lora` a fresh adapter is added
+ * Loads a model from a Hugging Face directory, or a hub id such as `google/gemma-3-270m-it`: Gemma 2 and 3, Qwen 2.5 and 3, Llama and SmolLM2. With `lora` a fresh adapter is added
  * and the base frozen; with `adapter` a saved one is loaded.
  *
  * @throws {ModelFileError} naming the file, the tensor and what was expected; nothing is half-loaded
@@ -64,11 +84,12 @@ async function weightFiles(directory: string): Promise<string[]> {
  * ```
  */
 export async function loadModel(options: string | LoadModelOptions): Promise<CausalLM> {
-  const { path: directory, lora, adapter, seed } = parseOptions(
+  const { path, revision, lora, adapter, seed } = parseOptions(
     modelSchema,
     typeof options === "string" ? { path: options } : options,
     "loadModel",
   );
+  const directory = await modelDirectory(path, revision);
   const where = join(directory, "config.json");
   const config = parseModelConfig(await readJson(where, true), {
     where,
@@ -109,7 +130,7 @@ export async function loadModel(options: string | LoadModelOptions): Promise<Cau
       { ...config, eosIds: [...new Set([...config.eosIds, ...tokenizer.eosIds])] },
       weights,
     );
-    const model = new CausalLM({ decoder, tokenizer, source: directory, directory });
+    const model = new CausalLM({ decoder, tokenizer, source: path, directory });
     if (adapter) await model.loadAdapter(adapter);
     else if (lora) model.addLora({ seed, ...lora });
     return model;
