@@ -153,7 +153,9 @@ export async function loadAdapter(directory: string, decoder: Decoder): Promise<
   });
   const { tensors } = await readSafetensors(join(directory, "adapter_model.safetensors")),
     pairs = new Map<string, { a: tf.Tensor2D; b: tf.Tensor2D; scale: number }>();
-  const known = new Set(modules(decoder, "all")), used = new Set<string>();
+  const known = new Set(modules(decoder, "all")),
+    used = new Set<string>(),
+    found: [string, Float32Array, Float32Array][] = [];
   for (const name of Object.keys(tensors)) {
     const module = /^base_model\.model\.(.+)\.lora_A\.weight$/.exec(name)?.[1];
     if (!module) continue;
@@ -166,16 +168,20 @@ export async function loadAdapter(directory: string, decoder: Decoder): Promise<
         `${module} has A [${a.shape}] and B [${b.shape}], the model wants [${lora.rank},${width}] and [${out},${lora.rank}]`,
       );
     }
-    pairs.set(module, {
-      a: tf.tensor2d(a.data as Float32Array, [lora.rank, width]),
-      b: tf.tensor2d(b.data as Float32Array, [out, lora.rank]),
-      scale: scaleOf(lora),
-    });
+    found.push([module, a.data as Float32Array, b.data as Float32Array]);
     used.add(name).add(other);
   }
   const stray = Object.keys(tensors).find((name) => !used.has(name));
   if (stray) fail(`tensor ${stray} is not part of a LoRA pair`);
-  if (pairs.size === 0) fail("the weights hold no LoRA pair");
+  if (found.length === 0) fail("the weights hold no LoRA pair");
+  for (const [module, a, b] of found) {
+    const [out, width] = decoder.weight<tf.Tensor2D>(`${module}.weight`).shape;
+    pairs.set(module, {
+      a: tf.tensor2d(a, [lora.rank, width]),
+      b: tf.tensor2d(b, [out, lora.rank]),
+      scale: scaleOf(lora),
+    });
+  }
   adopt(decoder, pairs);
   return lora;
 }
