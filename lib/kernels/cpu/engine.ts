@@ -54,7 +54,7 @@ export class CpuEngine {
   private constructor(readonly pool: Pool, readonly wasm: SharedWasm, readonly blas: BlasLibrary | null) {}
 
   static async open(wasm: SharedWasm, blas: BlasLibrary | null, threads: number): Promise<CpuEngine> {
-    const aligned = (bytes: number) => (wasm.allocate(bytes + 64) + 63) & ~63;
+    const aligned = (bytes: number) => ((wasm.allocate(bytes + 64) + 63) & ~63) >>> 0;
     const module = await WebAssembly.compile(await Deno.readFile(new URL("./kernels.wasm", import.meta.url)));
     const start = {
       module,
@@ -80,9 +80,9 @@ export class CpuEngine {
     this.pool.close();
   }
 
-  /** The address of a tensor's data. */
+  /** The address of a tensor's data; unsigned, where malloc's are negative past 2 GiB. */
   at(tensor: tf.TensorInfo): number {
-    return (tf.backend() as unknown as WasmBackend).dataIdMap.get(tensor.dataId).memoryOffset;
+    return (tf.backend() as unknown as WasmBackend).dataIdMap.get(tensor.dataId).memoryOffset >>> 0;
   }
 
   /** An uninitialised tensor. */
@@ -95,7 +95,7 @@ export class CpuEngine {
   scratch(bytes: number): number {
     if (bytes > this.#scratch.bytes) {
       // the old block stays with malloc: it is at most as large as the new one, and sizes settle at once
-      this.#scratch = { address: (this.wasm.allocate(bytes + 64) + 63) & ~63, bytes };
+      this.#scratch = { address: ((this.wasm.allocate(bytes + 64) + 63) & ~63) >>> 0, bytes };
     }
     return this.#scratch.address;
   }

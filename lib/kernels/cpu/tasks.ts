@@ -8,7 +8,9 @@ import type { Task, Thread } from "./pool.ts";
 /** First float argument. */
 export const FLOATS = 40;
 
-const blockRows = 64;
+/** Query rows at a time: at most 64, and fewer where three [rows × length] matrices would not fit the scratch. */
+const queryRows = ({ scratchBytes }: Thread, length: number) =>
+  Math.max(1, Math.min(64, Math.floor(scratchBytes / (12 * length))));
 
 function part(total: number, index: number, count: number, multiple = 1): [number, number] {
   const size = Math.ceil(total / count / multiple) * multiple;
@@ -128,6 +130,7 @@ const attentionForward: Task = (thread, index, count) => {
     const start = ints[s.starts + sequence], length = ints[s.lengths + sequence];
     const keys = s.rotated + (start * rotatedWide + (heads + kv) * hd) * 4,
       values = s.packed + (start * wide + (heads + kvHeads + kv) * hd) * 4;
+    const blockRows = queryRows(thread, length);
     for (let head = kv * group; head < (kv + 1) * group; head++) {
       for (let row = 0; row < length; row += blockRows) {
         const rows = Math.min(blockRows, length - row),
@@ -181,6 +184,7 @@ const attentionBackward: Task = (thread, index, count) => {
       valueAt = (start * wide + (heads + kvHeads + kv) * hd) * 4;
     kernels.clearRows(s.dRotated + keyAt, length, rotatedWide, hd);
     kernels.clearRows(s.dPacked + valueAt, length, wide, hd);
+    const blockRows = queryRows(thread, length);
     for (let head = kv * group; head < (kv + 1) * group; head++) {
       for (let row = 0; row < length; row += blockRows) {
         const rows = Math.min(blockRows, length - row),

@@ -3,12 +3,14 @@ import * as tf from "@tensorflow/tfjs";
 import { startEngine } from "../../../lib/kernels/cpu/engine.ts";
 import type { Decoder } from "../../../lib/models/decoder.ts";
 import { generate } from "../../../lib/models/generate.ts";
+import { attention } from "../../../lib/ops/attention.ts";
 import { gatedActivation } from "../../../lib/ops/gated_activation.ts";
+import { Layout } from "../../../lib/ops/layout.ts";
 import { rmsNorm } from "../../../lib/ops/rms_norm.ts";
 import { backward } from "../../../lib/training/backward.ts";
 import { TokenBatch } from "../../../lib/training/token_batch.ts";
 import { tinyConfig, tinyDecoder } from "../webgpu/tiny_decoder.ts";
-import { testOnCpu } from "./on_cpu.ts";
+import { gaussian, testOnCpu } from "./on_cpu.ts";
 
 /** All gradients of a batch, with tokens sampled on the way. */
 async function everything(decoder: Decoder): Promise<Map<string, number[]>> {
@@ -85,4 +87,52 @@ testOnCpu("row operations give the same bits on 1 and 2 threads: their chunks sh
     }));
   }
   assert.deepEqual(results[0], results[1]);
+});
+
+testOnCpu("attention() stays within a thread's scratch, however long the sequence", async () => {
+  const engine = await startEngine({ threads: 1 }),
+    { thread } = engine.pool,
+    own = thread.scratchBytes,
+    length = 131;
+  const layout = new Layout([Array.from({ length }, () => 0)], false),
+    shape = [length, 4 * 8] as [number, number];
+  const tables = [1, 0].map((value) => tf.fill<tf.Rank.R2>([length, 4], value));
+  const [cos, sin] = tables, x = tf.tensor2d(gaussian(length * 32, 1), shape);
+  const options = {
+    layout,
+    heads: 2,
+    kvHeads: 1,
+    headDim: 8,
+    scale: 0.4,
+    softcap: 3,
+    epsilon: 1e-6,
+    addOne: false,
+    cos,
+    sin,
+  };
+  const run = () =>
+    tf.tidy(() => {
+      const { value, grad } = tf.valueAndGrad((x) => tf.sum(tf.square(attention(x as tf.Tensor2D, options))))(
+        x,
+      );
+      return [...value.dataSync(), ...grad.dataSync()];
+    });
+  try {
+    const expected = run(), room = 12 * length * 7;
+    const beyond = new Float32Array(thread.memory.buffer, thread.scratch + room, 200_000);
+    thread.scratchBytes = room;
+    beyond.fill(123);
+    const actual = run();
+    assert.ok(beyond.every((value) => value === 123), "written past the scratch");
+    for (const [i, value] of expected.entries()) {
+      assert.ok(
+        Math.abs(value - actual[i]) <= 1e-5 * Math.max(1, Math.abs(value)),
+        `${i}: ${actual[i]}, ${value}`,
+      );
+    }
+  } finally {
+    thread.scratchBytes = own;
+  }
+  layout.dispose();
+  tf.dispose([x, ...tables]);
 });
