@@ -113,6 +113,15 @@ export async function generate(
     );
     if (options.signal?.aborted) break;
   }
+  return sound(results);
+}
+
+function sound(results: SampledTokens[]): SampledTokens[] {
+  if (results.some(({ logprobs }) => logprobs.some(Number.isNaN))) {
+    throw new RangeError(
+      "sampling needs logits that are numbers, got NaN: the weights are damaged or training diverged; go back to a checkpoint and lower the learning rate",
+    );
+  }
   return results;
 }
 
@@ -374,5 +383,5 @@ export async function generateReference(
     logits.dispose();
     options.onProgress?.(results.reduce((total, { tokens }) => total + tokens.length, 0));
   }
-  return results.map((result) => ({ ...result, ended: eosIds.includes(result.tokens.at(-1)!) }));
+  return sound(results).map((result) => ({ ...result, ended: eosIds.includes(result.tokens.at(-1)!) }));
 }

@@ -214,3 +214,21 @@ testOnCpu("generate() says what is wrong with its options", async () => {
   assert.equal(tokens.length, 62);
   decoder.dispose();
 });
+
+testOnCpu("generate() says that the weights are damaged instead of giving tokens that are none", async () => {
+  await startEngine({ threads: 1 });
+  const decoder = tinyDecoder(tinyConfig),
+    norm = decoder.weight("model.norm.weight") as unknown as tf.Variable;
+  tf.tidy(() => norm.assign(tf.fill(norm.shape, NaN)));
+  const before = tf.memory().numTensors;
+  for (const temperature of [0, 1]) {
+    for (const sample of [generate, generateReference]) {
+      await assert.rejects(
+        sample(decoder, [[1, 2]], { maxTokens: 4, temperature }),
+        /got NaN: the weights are damaged/,
+      );
+    }
+  }
+  assert.ok(tf.memory().numTensors - before <= 4, "only the rotary tables of two bases may be added");
+  decoder.dispose();
+});
