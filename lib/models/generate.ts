@@ -219,7 +219,8 @@ async function decodeBatch(
       logprobs: floats(rows * maxTokens),
       maxTokens,
       eos: [...eosIds],
-      beta: settings.temperature ? 1 / settings.temperature : 0,
+      // in float32 as the kernels have it, or the least likely of the kept tokens falls below its own floor
+      beta: settings.temperature ? Math.fround(1 / settings.temperature) : 0,
       topK: settings.topK,
       topP: settings.topP,
       minP: settings.minP,
@@ -354,7 +355,7 @@ export async function generateReference(
   options: SamplingOptions = {},
 ): Promise<SampledTokens[]> {
   const { maxTokens, temperature, n, seed, eosIds, ...filter } = checked(decoder.config, prompts, options),
-    beta = temperature ? 1 / temperature : 1;
+    beta = temperature ? Math.fround(1 / temperature) : 1;
   const results: SampledTokens[] = prompts.flatMap((_, prompt) =>
     Array.from({ length: n }, () => ({ prompt, tokens: [], logprobs: [], ended: false }))
   );

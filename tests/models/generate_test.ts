@@ -232,3 +232,17 @@ testOnCpu("generate() says that the weights are damaged instead of giving tokens
   assert.ok(tf.memory().numTensors - before <= 4, "only the rotary tables of two bases may be added");
   decoder.dispose();
 });
+
+testOnCpu(
+  "generate() with topK 1 is greedy at any temperature: the floor is rounded as the logits are",
+  async () => {
+    await startEngine({ threads: 1 });
+    const decoder = tinyDecoder(tinyConfig), all = { maxTokens: 20, eosIds: [] };
+    const greedy = (await generate(decoder, prompts, { ...all, temperature: 0 })).map(({ tokens }) => tokens);
+    for (const temperature of [0.1, 0.3, 0.7, 0.9, 1.1, 3, 5, 7]) {
+      const drawn = await generate(decoder, prompts, { ...all, temperature, topK: 1 });
+      assert.deepEqual(drawn.map(({ tokens }) => tokens), greedy, `temperature ${temperature}`);
+    }
+    decoder.dispose();
+  },
+);

@@ -32,7 +32,7 @@ testOnCpu("gumbelArgmax() takes the arg max of scaled logits plus noise above th
     const logits = gaussian(vocabulary, vocabulary).map((x) => x * spread),
       tensor = tf.tensor1d(logits),
       at = engine.at(tensor);
-    for (const beta of [Math.fround(1 / 0.7), 0.2]) {
+    for (const beta of [Math.fround(1 / 0.7), Math.fround(0.2)]) {
       for (
         const filter of [{ topK: 0, topP: 1, minP: 0 }, { topK: 3, topP: 1, minP: 0 }, {
           topK: 0,
