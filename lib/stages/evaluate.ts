@@ -4,6 +4,7 @@ import type { z } from "zod";
 import type { Problem } from "../data/problem.ts";
 import type { CausalLM, Completion } from "../models/causal_lm.ts";
 import { answersMatch } from "../rewards/answers_match.ts";
+import { tokensInside } from "../rewards/tag_span.ts";
 import { traceStructure } from "../rewards/trace_structure.ts";
 import { parseCompletion } from "../text/completion.ts";
 import { observer } from "../training/observer.ts";
@@ -19,20 +20,10 @@ export type EvaluateOptions = z.input<typeof evaluateSchema>;
 const trace = traceStructure();
 
 /** exp of the mean log-probability of the tokens within the answer's tags. */
-function answerProbability({ text, pieces, logprobs }: Completion): number | null {
-  const open = text.indexOf("<answer>"),
-    start = open + "<answer>".length,
-    end = text.indexOf("</answer>", start);
-  if (open < 0 || end < 0) return null;
-  let at = 0, sum = 0, count = 0;
-  for (const [i, piece] of pieces.entries()) {
-    if (at < end && at + piece.length > start) {
-      sum += logprobs[i];
-      count++;
-    }
-    at += piece.length;
-  }
-  return count ? Math.exp(sum / count) : null;
+function answerProbability({ pieces, logprobs }: Completion): number | null {
+  const inside = tokensInside(pieces, "answer");
+  if (inside.length === 0) return null;
+  return Math.exp(inside.reduce((sum, index) => sum + logprobs[index], 0) / inside.length);
 }
 
 async function judge(problem: Problem, completion: Completion): Promise<EvaluationItem> {
