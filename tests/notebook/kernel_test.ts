@@ -18,7 +18,7 @@ async function runCells(
 ) {
   const script = new URL("../fixtures/run_kernel.py", import.meta.url).pathname;
   const child = new Deno.Command(python!, {
-    args: [script],
+    args: [script, Deno.execPath()],
     stdin: "piped",
     stdout: "piped",
     stderr: "piped",
