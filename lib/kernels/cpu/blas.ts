@@ -98,12 +98,29 @@ function open({ path, prefix }: BlasLibrary) {
   });
 }
 
+/**
+ * Keeps a library in the process for good (RTLD_NODELETE): a worker or a test that ends closes what it opened, and a BLAS that is
+ * unloaded while another thread computes takes the process with it.
+ */
+function pin(path: string): void {
+  if (Deno.build.os !== "linux") return;
+  try {
+    const { symbols } = Deno.dlopen("libc.so.6", {
+      dlopen: { parameters: ["buffer", "i32"], result: "pointer" },
+    });
+    symbols.dlopen(new TextEncoder().encode(`${path}\0`), 0x1002);
+  } catch {
+    return; // no glibc: the library stays as long as this process holds it open
+  }
+}
+
 /** The first BLAS on this machine that opens: Accelerate, OpenBLAS, or the one in the notebook environment's wheel. */
 export function findBlas(): BlasLibrary | null {
   for (const path of candidates()) {
     for (const prefix of ["", "scipy_"]) {
       try {
-        open({ path, prefix }).close();
+        open({ path, prefix });
+        pin(path);
         return { path, prefix };
       } catch {
         continue;
