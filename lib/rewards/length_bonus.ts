@@ -1,0 +1,51 @@
+import { explained, type ExplainedReward } from "./explained.ts";
+import type { RewardSample } from "./reward.ts";
+import { tagSpan } from "./tag_span.ts";
+import { wordTrigrams } from "./word_trigrams.ts";
+
+/** Options of {@linkcode lengthBonus}. */
+export interface LengthBonusOptions {
+  /** Fewest words of reasoning that earn all of it. @default 15 */
+  min?: number;
+  /** Most words that do. @default 150 */
+  max?: number;
+}
+
+/**
+ * A bonus for reasoning of a reasonable length, 0 to 1: give it a small weight (SPEC section 2; R4).
+ *
+ * n/min below `min` words, 1 from `min` to `max`, then falling to 0 at 2·max: max(0, 1 − (n − max)/max). n counts the words and
+ * numbers of the reasoning without those that end a run of three that was there before: padding by repetition earns nothing.
+ * (R4 names the bonus but no formula; this one is ours, `max` from its 256 reasoning tokens.)
+ *
+ * @throws {RangeError} unless 1 ≤ min ≤ max
+ * @example
+ * ```ts
+ * import { lengthBonus } from "./length_bonus.ts";
+ * const completion = "<reasoning>She has 5 + 3 = 8 eggs.</reasoning><answer>8</answer>";
+ * lengthBonus({ min: 12 })({ completion } as never); // 0.5: six words and numbers of twelve
+ * ```
+ */
+export function lengthBonus({ min = 15, max = 150 }: LengthBonusOptions = {}): ExplainedReward {
+  if (!(min >= 1 && max >= min)) {
+    throw new RangeError(`lengthBonus() needs 1 ≤ min ≤ max in words, got min ${min} and max ${max}`);
+  }
+  const length = ({ completion }: RewardSample) => {
+    const span = tagSpan(completion, "reasoning");
+    if (!span) return 0;
+    const { words, trigrams } = wordTrigrams(completion.slice(span.start, span.end));
+    return words - trigrams.filter(({ repeated }) => repeated).length;
+  };
+  return explained(
+    (sample) => {
+      const n = length(sample);
+      return n <= max ? Math.min(1, n / min) : Math.max(0, 1 - (n - max) / max);
+    },
+    (sample) => {
+      const span = tagSpan(sample.completion, "reasoning"), n = length(sample);
+      if (!span || n === 0) return [];
+      const verdict = n < min ? `fewer than ${min}` : n > max ? `more than ${max}` : `${min} to ${max}`;
+      return [{ start: span.start, end: span.end, why: `${n} words that are new, ${verdict}` }];
+    },
+  );
+}
