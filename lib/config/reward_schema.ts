@@ -8,7 +8,12 @@ const phase = z.enum(["easy", "medium", "hard"]);
 
 const component = {
   correctness: z.strictObject({ weight }),
-  trace: z.strictObject({ weight }),
+  trace: z.strictObject({
+    weight,
+    guard: z.boolean().default(false).describe(
+      "Count only pieces that do some work on the problem, so that padding earns nothing. Default false: R3's formula.",
+    ),
+  }),
   confidence: z.strictObject({
     weight,
     from: z.enum(["logprobs", "length"]).default("logprobs").describe(

@@ -1,6 +1,7 @@
 import { anneal, type Scheduled } from "../schedules/anneal.ts";
 import { confidence } from "./confidence.ts";
 import { correctness } from "./correctness.ts";
+import type { ExplainedReward, RewardSpan } from "./explained.ts";
 import { formatCompliance } from "./format_compliance.ts";
 import type { ComponentScore, Reward, RewardFunction, RewardSample } from "./reward.ts";
 import { traceStructure } from "./trace_structure.ts";
@@ -14,6 +15,8 @@ export interface ComponentOptions {
   reward?: RewardFunction;
   from?: "logprobs" | "length";
   unit?: "tokens" | "chars";
+  /** `trace`: count only pieces that work on the problem, see `traceStructure`. */
+  guard?: boolean;
 }
 
 /** A composite reward as data, or with functions of yours among its components. */
@@ -42,7 +45,7 @@ const presets: Record<string, { components: Record<string, ComponentOptions>; fl
 
 const made: Record<string, (options: ComponentOptions) => RewardFunction> = {
   correctness: () => correctness(),
-  trace: () => traceStructure(),
+  trace: (options) => traceStructure(options),
   confidence: (options) => confidence(options),
   verbosity: (options) => verbosity(options),
   formatCompliance: () => formatCompliance(),
@@ -72,6 +75,14 @@ function check(score: number | null): { score: number | null; error?: string } {
   return score === null || Number.isFinite(score)
     ? { score }
     : { score: null, error: `returned ${score}, which is no finite number` };
+}
+
+function spansOf(reward: RewardFunction & Partial<ExplainedReward>, sample: RewardSample): RewardSpan[] {
+  try {
+    return reward.explain?.(sample) ?? [];
+  } catch {
+    return []; // its score has failed too, and says why
+  }
 }
 
 /**
@@ -112,6 +123,7 @@ export function compositeReward(options: CompositeOptions = { preset: "r3" }): R
     names: parts.map(({ name }) => name),
     weights: (step, steps) =>
       Object.fromEntries(parts.map(({ name, weight }) => [name, weight.at(step, steps)])),
+    explain: (sample) => Object.fromEntries(parts.map(({ name, reward }) => [name, spansOf(reward, sample)])),
     score: (samples) =>
       Promise.all(samples.map(async (sample) => {
         const scores = await Promise.all(parts.map(({ reward }) => timed(reward, sample, timeoutMs)));

@@ -1,4 +1,5 @@
 import type { Problem } from "../data/problem.ts";
+import type { RewardSpan } from "./explained.ts";
 
 /** One completion, with all that a reward may look at. */
 export interface RewardSample {
@@ -49,6 +50,8 @@ export interface Reward {
   score(samples: RewardSample[]): Promise<RewardResult[]>;
   /** The weights in force at `step` of `steps`, by component name. */
   weights(step: number, steps: number): Record<string, number>;
+  /** The words behind each component's score, for those components that can point at them. */
+  explain?(sample: RewardSample): Record<string, RewardSpan[]>;
   /** The configuration as plain data, for results and checkpoints. */
   toJSON(): unknown;
 }
