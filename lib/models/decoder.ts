@@ -50,10 +50,10 @@ export class Decoder {
   trainBase = true;
   readonly #weights = new Map<string, tf.Variable>();
 
-  /** Takes the weights' values over: `weights` may be disposed of after. */
+  /** Takes the weights over: tensors among them become the decoder's own. */
   constructor(
     readonly config: DecoderConfig,
-    weights: Iterable<[string, { shape: number[]; data: Float32Array }]>,
+    weights: Iterable<[string, tf.Tensor | { shape: number[]; data: Float32Array }]>,
   ) {
     if (config.headDim % 2) {
       throw new RangeError(
@@ -61,8 +61,8 @@ export class Decoder {
       );
     }
     const id = serial++;
-    for (const [name, { shape, data }] of weights) {
-      const tensor = tf.tensor(data, shape, "float32");
+    for (const [name, given] of weights) {
+      const tensor = given instanceof tf.Tensor ? given : tf.tensor(given.data, given.shape, "float32");
       this.#weights.set(name, tf.variable(tensor, true, `decoder${id}/${name}`));
       tensor.dispose();
     }

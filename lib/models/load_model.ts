@@ -9,8 +9,7 @@ import { Decoder } from "./decoder.ts";
 import { downloadModel } from "./hub.ts";
 import { parseModelConfig } from "./model_config.ts";
 import { ModelFileError } from "./model_file_error.ts";
-import { findParameters, parameterNames } from "./parameter_names.ts";
-import { SafetensorsFile } from "./safetensors.ts";
+import { readWeights } from "./read_weights.ts";
 
 /** Options of {@linkcode loadModel}; see `modelSchema`. */
 export type LoadModelOptions = z.input<typeof modelSchema>;
@@ -95,46 +94,19 @@ export async function loadModel(options: string | LoadModelOptions): Promise<Cau
     where,
     generation: await readJson(join(directory, "generation_config.json"), false),
   });
-  const tokenizer = await loadTokenizer(directory), files: SafetensorsFile[] = [];
+  const tokenizer = await loadTokenizer(directory);
+  const weights = await readWeights(config, { paths: await weightFiles(directory), where: directory });
+  const decoder = new Decoder(
+    { ...config, eosIds: [...new Set([...config.eosIds, ...tokenizer.eosIds])] },
+    weights,
+  );
+  const model = new CausalLM({ decoder, tokenizer, source: path, directory });
   try {
-    for (const path of await weightFiles(directory)) files.push(await SafetensorsFile.open(path));
-    const found = findParameters(config, {
-      names: files.flatMap(({ tensors }) => [...tensors.keys()]),
-      where: directory,
-    });
-    const weights: [string, { shape: number[]; data: Float32Array }][] = [];
-    for (const { name, shape } of parameterNames(config)) {
-      const stored = found.get(name)!,
-        file = files.find(({ tensors }) => tensors.has(stored))!,
-        entry = file.tensors.get(stored)!;
-      if (entry.shape.join() !== shape.join()) {
-        throw new ModelFileError(
-          `loading ${file.path}: tensor ${stored} has the shape [${entry.shape}], the configuration wants [${shape}]`,
-        );
-      }
-      const { data } = await file.read(stored);
-      if (!(data instanceof Float32Array)) {
-        throw new ModelFileError(
-          `loading ${file.path}: tensor ${stored} holds ${entry.dtype}, weights must be F32, F16 or BF16`,
-        );
-      }
-      const bad = data.findIndex((x) => !Number.isFinite(x));
-      if (bad >= 0) {
-        throw new ModelFileError(
-          `loading ${file.path}: tensor ${stored} holds ${data[bad]} at ${bad}; the weights are damaged`,
-        );
-      }
-      weights.push([name, { shape, data }]);
-    }
-    const decoder = new Decoder(
-      { ...config, eosIds: [...new Set([...config.eosIds, ...tokenizer.eosIds])] },
-      weights,
-    );
-    const model = new CausalLM({ decoder, tokenizer, source: path, directory });
     if (adapter) await model.loadAdapter(adapter);
     else if (lora) model.addLora({ seed, ...lora });
-    return model;
-  } finally {
-    for (const file of files) file.close();
+  } catch (error) {
+    model.dispose();
+    throw error;
   }
+  return model;
 }

@@ -12,6 +12,14 @@ export interface TensorToWrite {
   dtype?: TensorDtype;
 }
 
+/** Floats that are fetched when their turn to be written comes, so that one tensor at a time is in memory. */
+export interface TensorToFetch {
+  shape: readonly number[];
+  fetch: () => Promise<Float32Array>;
+  /** @default F32 */
+  dtype?: "F32" | "F16" | "BF16";
+}
+
 /** A tensor that was read; F16 and BF16 are widened to floats. */
 export interface ReadTensor {
   shape: number[];
@@ -106,8 +114,12 @@ export function parseSafetensorsHeader(
 const halves = new Uint32Array(1), halfFloats = new Float32Array(halves.buffer);
 
 /** Widens 16-bit floats. */
-function widen(words: Uint16Array, dtype: "F16" | "BF16"): Float32Array {
-  const out = new Float32Array(words.length), bits = new Uint32Array(out.buffer);
+function widen(
+  words: Uint16Array,
+  dtype: "F16" | "BF16",
+  out = new Float32Array(words.length),
+): Float32Array {
+  const bits = new Uint32Array(out.buffer);
   for (let i = 0; i < words.length; i++) {
     if (dtype === "BF16") bits[i] = words[i] << 16;
     else {
@@ -215,6 +227,35 @@ export class SafetensorsFile {
     return { shape, dtype, data };
   }
 
+  /**
+   * One tensor of floats, a piece at a time and widened, for tensors that must not be in memory twice. `values` is overwritten by the
+   * next piece; `at` is where it belongs.
+   *
+   * @throws {ModelFileError} when there is none of that name, or it holds no floats
+   */
+  async *pieces(
+    name: string,
+    elements: number = 1 << 21,
+  ): AsyncGenerator<{ at: number; values: Float32Array }> {
+    const entry = this.tensors.get(name);
+    if (!entry) throw new ModelFileError(`reading ${this.path}: there is no tensor ${name}`);
+    const { dtype, start, end } = entry, size = sizes[dtype], count = (end - start) / size;
+    if (dtype !== "F32" && dtype !== "F16" && dtype !== "BF16") {
+      throw new ModelFileError(
+        `reading ${this.path}: tensor ${name} holds ${dtype}, weights must be F32, F16 or BF16`,
+      );
+    }
+    const most = Math.min(count, elements), bytes = new Uint8Array(most * size);
+    const floats = dtype === "F32" ? new Float32Array(bytes.buffer) : new Float32Array(most);
+    for (let at = 0; at < count; at += elements) {
+      const some = Math.min(elements, count - at), values = floats.subarray(0, some);
+      await this.file.seek(this.dataStart + start + at * size, Deno.SeekMode.Start);
+      await fill(this.file, bytes.subarray(0, some * size), this.path);
+      if (dtype !== "F32") widen(new Uint16Array(bytes.buffer, 0, some), dtype, values);
+      yield { at, values };
+    }
+  }
+
   close(): void {
     this.file.close();
   }
@@ -222,6 +263,12 @@ export class SafetensorsFile {
 
 async function readBytes(file: Deno.FsFile, length: number, path: string): Promise<Uint8Array<ArrayBuffer>> {
   const bytes = new Uint8Array(length);
+  await fill(file, bytes, path);
+  return bytes;
+}
+
+async function fill(file: Deno.FsFile, bytes: Uint8Array, path: string): Promise<void> {
+  const { length } = bytes;
   for (let at = 0; at < length;) {
     const count = await file.read(bytes.subarray(at));
     if (count === null) {
@@ -229,7 +276,6 @@ async function readBytes(file: Deno.FsFile, length: number, path: string): Promi
     }
     at += count;
   }
-  return bytes;
 }
 
 /** Reads a whole file. */
@@ -252,25 +298,31 @@ export async function readSafetensors(
  */
 export async function writeSafetensors(
   path: string,
-  tensors: Record<string, TensorToWrite>,
+  tensors: Record<string, TensorToWrite | TensorToFetch>,
   metadata: Record<string, string> = {},
 ): Promise<void> {
-  const dtypeOf = ({ dtype, data }: TensorToWrite): TensorDtype =>
-    dtype ?? (data instanceof Float32Array ? "F32" : data instanceof Int32Array ? "I32" : "U8");
+  const dtypeOf = (tensor: TensorToWrite | TensorToFetch): TensorDtype => {
+    if (tensor.dtype || "fetch" in tensor) return tensor.dtype ?? "F32";
+    return tensor.data instanceof Float32Array ? "F32" : tensor.data instanceof Int32Array ? "I32" : "U8";
+  };
+  const check = (name: string, { shape }: { shape: readonly number[] }, length: number) => {
+    const count = shape.reduce((a, b) => a * b, 1);
+    if (count === length) return;
+    throw new RangeError(
+      `writing ${path}: tensor ${name} of shape [${shape}] needs ${count} numbers, got ${length}`,
+    );
+  };
   const names = Object.keys(tensors).sort((a, b) =>
     sizes[dtypeOf(tensors[b])] - sizes[dtypeOf(tensors[a])] || (a < b ? -1 : 1)
   );
   const header: Record<string, unknown> = Object.keys(metadata).length ? { __metadata__: metadata } : {};
   let at = 0;
   for (const name of names) {
-    const { shape, data } = tensors[name],
-      dtype = dtypeOf(tensors[name]),
+    const tensor = tensors[name],
+      { shape } = tensor,
+      dtype = dtypeOf(tensor),
       count = shape.reduce((a, b) => a * b, 1);
-    if (count !== data.length) {
-      throw new RangeError(
-        `writing ${path}: tensor ${name} of shape [${shape}] needs ${count} numbers, got ${data.length}`,
-      );
-    }
+    if ("data" in tensor) check(name, tensor, tensor.data.length);
     header[name] = { dtype, shape, data_offsets: [at, at += count * sizes[dtype]] };
   }
   const text = JSON.stringify(header),
@@ -288,7 +340,9 @@ export async function writeSafetensors(
     await write(new Uint8Array(length.buffer));
     await write(json);
     for (const name of names) {
-      const { data } = tensors[name], dtype = dtypeOf(tensors[name]);
+      const tensor = tensors[name], dtype = dtypeOf(tensor);
+      const data = "fetch" in tensor ? await tensor.fetch() : tensor.data;
+      check(name, tensor, data.length);
       const stored = dtype === "F16" || dtype === "BF16" ? narrow(data as Float32Array, dtype) : data;
       await write(new Uint8Array(stored.buffer, stored.byteOffset, stored.byteLength));
     }
