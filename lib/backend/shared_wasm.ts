@@ -5,6 +5,7 @@
 import * as tf from "@tensorflow/tfjs";
 import * as tfwasm from "@tensorflow/tfjs-backend-wasm";
 import { createRequire } from "node:module";
+import { PlainError } from "../display/plain_error.ts";
 
 /** The largest heap a 32-bit WebAssembly module can have, in bytes. */
 export const heapLimit = 65536 * 65536;
@@ -14,6 +15,21 @@ export interface SharedWasm {
   memory: WebAssembly.Memory;
   /** Allocates `bytes` on tfjs's heap for the life of the process. */
   allocate(bytes: number): number;
+}
+
+/** The WebAssembly heap has no room left for a tensor. */
+export class HeapError extends PlainError {
+  override name = "HeapError";
+  constructor(bytes: number) {
+    const gigabytes = (count: number) => (count / 1e9).toFixed(2);
+    super(
+      `making a tensor of ${gigabytes(bytes)} GB on the CPU: a WebAssembly heap ends at ${
+        gigabytes(heapLimit)
+      } GB, and ${
+        gigabytes(tf.memory().numBytes)
+      } GB are in use; choose a smaller model, batch or length, train a LoRA adapter instead of all weights, or use a GPU`,
+    );
+  }
 }
 
 let shared: Promise<SharedWasm> | undefined;
@@ -59,6 +75,15 @@ async function load(): Promise<SharedWasm> {
     locateFile: (path: string) => path,
     mainScriptUrlOrBlob: name,
   });
+  // malloc gives 0 past the end, and tfjs would write its tensors over the start of the heap
+  // (its first call replaces the property, so it comes before ours)
+  module._free(module._malloc(8));
+  const malloc: (bytes: number) => number = module._malloc;
+  module._malloc = (bytes: number) => {
+    const address = malloc(bytes);
+    if (address === 0 && bytes > 0) throw new HeapError(bytes);
+    return address;
+  };
   const wrap = module.cwrap;
   module.tfjs = {
     init: wrap("init", null, []),
