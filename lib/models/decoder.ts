@@ -3,7 +3,9 @@ import { attention } from "../ops/attention.ts";
 import { embedding } from "../ops/embedding.ts";
 import { gatedActivation } from "../ops/gated_activation.ts";
 import { Layout } from "../ops/layout.ts";
+import { pcg } from "../kernels/counter_random.ts";
 import { type Linear, project } from "../ops/projection.ts";
+import { projectWithDropout } from "../ops/projection_dropout.ts";
 import { rmsNorm } from "../ops/rms_norm.ts";
 import type { DecoderConfig } from "./decoder_config.ts";
 import { RotaryTables } from "./rotary.ts";
@@ -16,6 +18,19 @@ export interface LoraPair {
   b: tf.Variable<tf.Rank.R2>;
   /** α/rank, or α/√rank when rank-stabilised. */
   scale: number;
+  /** Share of its inputs dropped in training. @default 0 */
+  dropout?: number;
+}
+
+/** The values that an adapter starts with: {@linkcode Decoder.setLora} copies them. */
+export type LoraValues = Map<string, { a: tf.Tensor2D; b: tf.Tensor2D; scale: number; dropout?: number }>;
+
+/** What {@linkcode Decoder.hidden} leaves out, or in. */
+export interface HiddenOptions {
+  /** `false` leaves the adapter out: the reference policy under LoRA. @default true */
+  adapter?: boolean;
+  /** In training, names the pass: the same number drops the same inputs of the adapter. @default null: drops none */
+  dropoutSeed?: number | null;
 }
 
 /** A parameter that training updates. */
@@ -44,10 +59,10 @@ let serial = 0;
  */
 export class Decoder {
   readonly rotary: RotaryTables;
-  /** The active adapter's matrices by module name, such as `model.layers.0.self_attn.q_proj`; empty without one. */
-  lora: Map<string, LoraPair> = new Map();
-  /** Whether the base weights are trained; false under LoRA. */
+  /** Whether the base weights are trained; false once an adapter was added. */
   trainBase = true;
+  readonly #adapters = new Map<string, Map<string, LoraPair>>();
+  #active: string | null = null;
   readonly #weights = new Map<string, tf.Variable>();
 
   /** Takes the weights over: tensors among them become the decoder's own. */
@@ -67,6 +82,21 @@ export class Decoder {
       tensor.dispose();
     }
     this.rotary = new RotaryTables(config.headDim);
+  }
+
+  /** The matrices of the adapter in use by module name, such as `model.layers.0.self_attn.q_proj`; empty without one. */
+  get lora(): ReadonlyMap<string, LoraPair> {
+    return this.#adapters.get(this.#active ?? "") ?? new Map();
+  }
+
+  /** Names of the adapters, in the order they came. */
+  get adapters(): string[] {
+    return [...this.#adapters.keys()];
+  }
+
+  /** Name of the adapter in use, `null` when none is. */
+  get adapter(): string | null {
+    return this.#active;
   }
 
   /** Hugging Face's parameter names, in order. */
@@ -114,10 +144,10 @@ export class Decoder {
   }
 
   /**
-   * The hidden states before the vocabulary projection, [rows, hidden], rows as `layout` has them. `adapter: false`
-   * gives the reference policy under LoRA. The caller disposes of the result; run it in `tf.tidy`.
+   * The hidden states before the vocabulary projection, [rows, hidden], rows as `layout` has them. The caller disposes of
+   * the result; run it in `tf.tidy`.
    */
-  hidden(layout: Layout, { adapter = true }: { adapter?: boolean } = {}): tf.Tensor2D {
+  hidden(layout: Layout, { adapter = true, dropoutSeed = null }: HiddenOptions = {}): tf.Tensor2D {
     const { config } = this, { rmsEps: epsilon, rmsAddOne: addOne, heads, kvHeads, headDim } = config;
     if (layout.longest > config.maxPositions) {
       throw new RangeError(
@@ -125,11 +155,16 @@ export class Decoder {
       );
     }
     const vector = (name: string) => this.weight<tf.Tensor1D>(name);
+    const drops = dropoutSeed !== null && adapter &&
+      [...this.lora.values()].some(({ dropout = 0 }) => dropout > 0);
+    let places = 0;
+    const projected = (x: tf.Tensor2D, linears: Linear[]) =>
+      drops ? projectWithDropout(x, linears, pcg(dropoutSeed ^ pcg(places++))) : project(x, linears);
     let x = embedding(layout.tensors().ids, this.weight("model.embed_tokens.weight"), config.embeddingScale);
     for (let index = 0; index < config.layers; index++) {
       const at = `model.layers.${index}`, linear = (part: string) => this.linear(`${at}.${part}`, adapter);
       const h = rmsNorm(x, vector(`${at}.input_layernorm.weight`), { epsilon, addOne });
-      const packed = project(h, [
+      const packed = projected(h, [
         linear("self_attn.q_proj"),
         linear("self_attn.k_proj"),
         linear("self_attn.v_proj"),
@@ -148,15 +183,15 @@ export class Decoder {
         keyNorm: config.qkNorm ? vector(`${at}.self_attn.k_norm.weight`) : undefined,
         ...this.rotary.get(config.layerRope[index], layout.longest),
       });
-      const mixed = project(attended, [linear("self_attn.o_proj")]);
+      const mixed = projected(attended, [linear("self_attn.o_proj")]);
       const between = vector(`${at}.post_attention_layernorm.weight`);
       x = config.postNorms ? rmsNorm(mixed, between, { epsilon, addOne, residual: x }) : tf.add(x, mixed);
       const before = config.postNorms ? vector(`${at}.pre_feedforward_layernorm.weight`) : between;
-      const gateUp = project(rmsNorm(x, before, { epsilon, addOne }), [
+      const gateUp = projected(rmsNorm(x, before, { epsilon, addOne }), [
         linear("mlp.gate_proj"),
         linear("mlp.up_proj"),
       ]);
-      const down = project(gatedActivation(gateUp, config.activation), [linear("mlp.down_proj")]);
+      const down = projected(gatedActivation(gateUp, config.activation), [linear("mlp.down_proj")]);
       x = config.postNorms
         ? rmsNorm(down, vector(`${at}.post_feedforward_layernorm.weight`), { epsilon, addOne, residual: x })
         : tf.add(x, down);
@@ -181,18 +216,34 @@ export class Decoder {
     }
   }
 
-  /** Adds adapter matrices for every module whose name matches; the base stays frozen from then on. */
-  setLora(pairs: Map<string, { a: tf.Tensor2D; b: tf.Tensor2D; scale: number }>): void {
-    this.#disposeLora();
-    const id = serial++;
-    for (const [module, { a, b, scale }] of pairs) {
-      this.lora.set(module, {
+  /** Adds an adapter, in place of one of its name, and puts it to use; the base stays frozen from then on. */
+  setLora(pairs: LoraValues, name = "default"): void {
+    this.#disposeAdapter(name);
+    const id = serial++, own = new Map<string, LoraPair>();
+    for (const [module, { a, b, ...rest }] of pairs) {
+      own.set(module, {
         a: tf.variable(a, true, `lora${id}/${module}/a`),
         b: tf.variable(b, true, `lora${id}/${module}/b`),
-        scale,
+        ...rest,
       });
     }
+    this.#adapters.set(name, own);
+    this.#active = name;
     this.trainBase = false;
+  }
+
+  /** Puts an adapter to use, or none; the base stays frozen. @throws {RangeError} when there is none of that name */
+  useLora(name: string | null): void {
+    if (name !== null) this.#known(name);
+    this.#active = name;
+  }
+
+  /** Takes an adapter away; without any left the base is trained again. @throws {RangeError} when there is none of that name */
+  removeLora(name: string): void {
+    this.#known(name);
+    this.#disposeAdapter(name);
+    if (this.#active === name) this.#active = null;
+    this.trainBase = this.#adapters.size === 0;
   }
 
   /** A frozen copy of the weights, adapter merged in: the reference policy of a full fine-tuning. */
@@ -224,13 +275,22 @@ export class Decoder {
     return data;
   }
 
-  #disposeLora(): void {
-    for (const { a, b } of this.lora.values()) tf.dispose([a, b]);
-    this.lora.clear();
+  #known(name: string): void {
+    if (this.#adapters.has(name)) return;
+    throw new RangeError(
+      `choosing an adapter: there is none called ${JSON.stringify(name)}; ${
+        this.#adapters.size ? `there are ${this.adapters.join(", ")}` : "add one with addLora or loadAdapter"
+      }`,
+    );
+  }
+
+  #disposeAdapter(name: string): void {
+    for (const { a, b } of this.#adapters.get(name)?.values() ?? []) tf.dispose([a, b]);
+    this.#adapters.delete(name);
   }
 
   dispose(): void {
-    this.#disposeLora();
+    for (const name of this.adapters) this.#disposeAdapter(name);
     for (const weight of this.#weights.values()) weight.dispose();
     this.#weights.clear();
     this.rotary.dispose();

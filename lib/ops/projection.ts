@@ -10,8 +10,8 @@ export interface Linear {
   bias?: tf.Tensor1D;
   /** Whether the weight and the bias get gradients; frozen ones cost nothing in the backward pass. */
   trainable: boolean;
-  /** y += scale · (x·Aᵀ)·Bᵀ; a [rank, in], b [out, rank]. */
-  lora?: { a: tf.Tensor2D; b: tf.Tensor2D; scale: number };
+  /** y += scale · (x·Aᵀ)·Bᵀ; a [rank, in], b [out, rank]. `dropout` is for `projectWithDropout` alone. */
+  lora?: { a: tf.Tensor2D; b: tf.Tensor2D; scale: number; dropout?: number };
 }
 
 /** {@linkcode project} in tfjs-core operations. */

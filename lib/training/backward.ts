@@ -30,14 +30,16 @@ export interface ForwardOptions {
   temperature?: number;
   /** `false` leaves the adapter out: the reference policy under LoRA. @default true */
   adapter?: boolean;
+  /** Names the pass for the adapter's dropout; `null` drops nothing. @default null */
+  dropoutSeed?: number | null;
 }
 
 function forward(
   decoder: Decoder,
   batch: TokenBatch,
-  { temperature = 1, adapter = true }: ForwardOptions,
+  { temperature = 1, adapter = true, dropoutSeed = null }: ForwardOptions,
 ): TokenLogprobs {
-  const hidden = embedding(batch.rows, decoder.hidden(batch.layout, { adapter }));
+  const hidden = embedding(batch.rows, decoder.hidden(batch.layout, { adapter, dropoutSeed }));
   return tokenLogprobs(hidden, decoder.head, batch.targets, {
     temperature,
     softcap: decoder.config.finalSoftcap ?? 0,
