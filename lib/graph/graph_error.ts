@@ -1,0 +1,24 @@
+import { PlainError } from "../display/plain_error.ts";
+
+/**
+ * A graph that breaks rules, or that cannot be worked out: every problem at once, each with its node.
+ *
+ * @example
+ * ```ts
+ * import { GraphError } from "./graph_error.ts";
+ * new GraphError("executing the graph", ["n3: div divides by 0"]).message;
+ * // executing the graph: 1 problem
+ * //   n3: div divides by 0
+ * ```
+ */
+export class GraphError extends PlainError {
+  override readonly name = "GraphError";
+  readonly problems: string[];
+
+  constructor(what: string, problems: string[]) {
+    super(
+      `${what}: ${problems.length} problem${problems.length === 1 ? "" : "s"}\n  ${problems.join("\n  ")}`,
+    );
+    this.problems = problems;
+  }
+}
