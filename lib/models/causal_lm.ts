@@ -1,9 +1,12 @@
 import type * as tf from "@tensorflow/tfjs";
+import { displayable } from "../display/displayable.ts";
+import { textTable } from "../display/table.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
 import type { Decoder } from "./decoder.ts";
 import type { DecoderConfig } from "./decoder_config.ts";
 import { generate, type SamplingOptions } from "./generate.ts";
-import { addLora, loadAdapter, type LoraOptions, saveAdapter } from "./lora.ts";
+import { addLora, type LoraOptions } from "./lora.ts";
+import { loadAdapter, saveAdapter, type SaveAdapterOptions } from "./peft_adapter.ts";
 import { saveModel } from "./save_model.ts";
 
 /** Options of {@linkcode CausalLM.generate}. */
@@ -26,6 +29,20 @@ export interface Completion {
   logprobs: number[];
   /** Whether the token limit cut it. */
   truncated: boolean;
+}
+
+/** One of the adapters on a base. */
+export interface AdapterInfo {
+  name: string;
+  /** Whether it is in use. */
+  active: boolean;
+  rank: number;
+  alpha: number;
+  dropout: number;
+  /** Linear layers that it changes. */
+  layers: number;
+  /** Numbers in its matrices. */
+  parameters: number;
 }
 
 /** What makes a {@linkcode CausalLM}. */
@@ -53,8 +70,7 @@ export class CausalLM {
   readonly tokenizer: Tokenizer;
   readonly source: string;
   readonly directory: string | null;
-  /** The options of the adapter in use, `null` without one. */
-  lora: LoraOptions | null = null;
+  readonly #lora = new Map<string, Required<LoraOptions>>();
 
   constructor({ decoder, tokenizer, source, directory }: CausalLMParts) {
     this.decoder = decoder;
@@ -106,22 +122,97 @@ export class CausalLM {
     });
   }
 
-  /** Adds a fresh LoRA adapter and freezes the base; B starts at zero, so that nothing changes at first. */
+  /** The options of the adapter in use, `null` without one. */
+  get lora(): Required<LoraOptions> | null {
+    return this.adapter === null ? null : this.#lora.get(this.adapter)!;
+  }
+
+  /** The name of the adapter in use, `null` when none is. */
+  get adapter(): string | null {
+    return this.decoder.adapter;
+  }
+
+  /** The adapters on this base, in the order they came. */
+  get adapters(): AdapterInfo[] {
+    const { decoder } = this;
+    const all = decoder.adapters.map((name) => {
+      const pairs = [...decoder.loraPairs(name).values()], { rank, alpha, dropout } = this.#lora.get(name)!;
+      const parameters = pairs.reduce((sum, { a, b }) => sum + a.size + b.size, 0);
+      return {
+        name,
+        active: name === decoder.adapter,
+        rank,
+        alpha,
+        dropout,
+        layers: pairs.length,
+        parameters,
+      };
+    });
+    return displayable(all, {
+      text: () =>
+        textTable({
+          columns: ["adapter", "in use", "rank", "alpha", "dropout", "layers", "parameters"],
+          rows: all.map(({ name, active, rank, alpha, dropout, layers, parameters }) => [
+            name,
+            active ? "yes" : "",
+            ...[rank, alpha, dropout, layers, parameters].map(String),
+          ]),
+        }),
+    });
+  }
+
+  /** The options of an adapter, `undefined` when there is none of that name. */
+  adapterOptions(name: string): Required<LoraOptions> | undefined {
+    return this.#lora.get(name);
+  }
+
+  /**
+   * Adds a fresh LoRA adapter, puts it to use and freezes the base; B starts at zero, so that nothing changes at first. One of the
+   * same name is replaced.
+   *
+   * @throws {RangeError} for a setting out of range, or targets that no layer has
+   */
   addLora(options: LoraOptions = {}): void {
-    this.lora = addLora(this.decoder, options);
+    const lora = addLora(this.decoder, options);
+    this.#lora.set(lora.name, lora);
   }
 
-  /** Saves the adapter in PEFT's format. */
-  async saveAdapter(directory: string): Promise<void> {
-    await saveAdapter(directory, this);
+  /** Saves an adapter in PEFT's format with a model card: the one in use, or the one named. */
+  async saveAdapter(directory: string, options: SaveAdapterOptions = {}): Promise<void> {
+    await saveAdapter(directory, this, options);
   }
 
-  /** Loads an adapter in PEFT's format and freezes the base. */
-  async loadAdapter(directory: string): Promise<void> {
-    this.lora = await loadAdapter(directory, this.decoder);
+  /**
+   * Loads an adapter in PEFT's format, puts it to use and freezes the base. One of the same name is replaced.
+   *
+   * @throws {ModelFileError} naming the file and what does not fit; the model is then as it was
+   */
+  async loadAdapter(directory: string, { name = "default" }: { name?: string } = {}): Promise<void> {
+    this.#lora.set(name, await loadAdapter(directory, this.decoder, { name }));
   }
 
-  /** Saves the whole model, the adapter merged in, as a Hugging Face directory. */
+  /**
+   * Puts an adapter to use, or with `null` the base alone. What is trained, sampled, evaluated and saved is the adapter in use.
+   *
+   * @throws {RangeError} when there is none of that name
+   * @example
+   * ```ts ignore
+   * await model.loadAdapter("results/demo/adapter", { name: "demo" });
+   * model.useAdapter(null); // the base
+   * model.useAdapter("demo");
+   * ```
+   */
+  useAdapter(name: string | null): void {
+    this.decoder.useLora(name);
+  }
+
+  /** Takes an adapter away and gives its memory back; without any left, training changes the base again. */
+  removeAdapter(name: string): void {
+    this.decoder.removeLora(name);
+    this.#lora.delete(name);
+  }
+
+  /** Saves the whole model, the adapter in use merged in, as a Hugging Face directory. */
   async save(directory: string): Promise<void> {
     await saveModel(directory, this);
   }
@@ -133,7 +224,14 @@ export class CausalLM {
   /** A short description, in notebooks and terminals. */
   toString(): string {
     const { config, lora } = this, millions = (this.parameterCount / 1e6).toFixed(2);
-    const adapter = lora ? `, LoRA rank ${lora.rank} on ${this.decoder.lora.size} layers` : "";
+    const others = this.decoder.adapters.length - (lora ? 1 : 0);
+    const adapter =
+      (lora
+        ? `, LoRA${
+          lora.name === "default" ? "" : ` ${lora.name}`
+        } rank ${lora.rank} on ${this.decoder.lora.size} layers`
+        : "") +
+      (others ? `, ${others}${lora ? " more" : ""} adapter${others > 1 ? "s" : ""} not in use` : "");
     return `${this.source}: ${config.architecture}, ${millions} M parameters, ${config.layers} layers, width ${config.hiddenSize}, vocabulary ${config.vocabSize}${adapter}`;
   }
 

@@ -89,6 +89,12 @@ export class Decoder {
     return this.#adapters.get(this.#active ?? "") ?? new Map();
   }
 
+  /** An adapter's matrices, in use or not. @throws {RangeError} when there is none of that name */
+  loraPairs(name: string): ReadonlyMap<string, LoraPair> {
+    this.#known(name);
+    return this.#adapters.get(name)!;
+  }
+
   /** Names of the adapters, in the order they came. */
   get adapters(): string[] {
     return [...this.#adapters.keys()];

@@ -8,6 +8,8 @@ export interface ModelCardParts {
   baseModel: string;
   /** The licence of the base model, as the hub names it: `gemma`, `apache-2.0`. An adapter falls under it. */
   licence?: string;
+  /** The adapter's shape. */
+  adapter?: { rank: number; alpha: number; dropout: number; rankStabilized: boolean; layers: number };
   /** What was done, in order: SFT, GRPO. */
   stages?: { name: string; steps: number; settings?: Record<string, unknown> }[];
   /** What it was trained on. */
@@ -38,7 +40,17 @@ export interface ModelCardParts {
  * ```
  */
 export function modelCard(parts: ModelCardParts): string {
-  const { title, baseModel, licence, stages = [], data = [], rewards = {}, metrics = [], seeds = {} } = parts;
+  const {
+    title,
+    baseModel,
+    licence,
+    adapter,
+    stages = [],
+    data = [],
+    rewards = {},
+    metrics = [],
+    seeds = {},
+  } = parts;
   const front = {
     base_model: baseModel,
     library_name: "peft",
@@ -62,6 +74,14 @@ export function modelCard(parts: ModelCardParts): string {
       ? ` The base model's licence (${licence}) holds for it.`
       : " The base model's licence holds for it; it was not stated."),
     "",
+    ...(adapter
+      ? [
+        `Rank ${adapter.rank}, alpha ${adapter.alpha}${
+          adapter.rankStabilized ? ", rank-stabilised scaling" : ""
+        }${adapter.dropout ? `, dropout ${adapter.dropout}` : ""}, on ${adapter.layers} linear layers.`,
+        "",
+      ]
+      : []),
     ...section(
       "Training",
       stages.map(({ name, steps, settings = {} }) =>

@@ -6,6 +6,7 @@ import type { CausalLM } from "../../lib/models/causal_lm.ts";
 import { createModel } from "../../lib/models/create_model.ts";
 import { loadModel } from "../../lib/models/load_model.ts";
 import { addLora, type LoraOptions } from "../../lib/models/lora.ts";
+import { linearModules, loraModules } from "../../lib/models/lora_modules.ts";
 import { ModelFileError } from "../../lib/models/model_file_error.ts";
 import { readSafetensors, writeSafetensors } from "../../lib/models/safetensors.ts";
 import { loadTokenizer } from "../../lib/text/tokenizer.ts";
@@ -46,10 +47,15 @@ testOnCpu(
       model = { logits: (ids: number[][]) => decoder.logits(ids) },
       plain = logitsOf(model);
     assert.deepEqual(addLora(decoder, {}), {
+      name: "default",
       rank: 16,
       alpha: 32,
       targets: "all",
+      exclude: [],
       rankStabilized: false,
+      dropout: 0,
+      rankPattern: {},
+      alphaPattern: {},
       seed: 1,
     });
     assert.deepEqual(logitsOf(model), plain);
@@ -75,9 +81,30 @@ testOnCpu(
     );
     assert.equal(decoder.lora.get("model.layers.1.mlp.down_proj")!.scale, 3);
     for (
-      const [options, message] of [[{ rank: 0 }, /whole rank above 0, got 0/], [{ rank: 1.5 }, /got 1.5/], [{
-        alpha: -1,
-      }, /alpha above 0, got -1/], [{ targets: ["proj"] }, /no linear layer is called proj/]] as const
+      const [options, message] of [
+        [{ rank: 0 }, /whole rank above 0, got 0/],
+        [{ rank: 1.5 }, /got 1.5/],
+        [{
+          alpha: -1,
+        }, /alpha above 0, got -1/],
+        [{ targets: ["proj"] }, /no linear layer is called proj/],
+        [
+          { targets: "q_proj" },
+          /no linear layer is called the pattern q_proj; .*held to the whole name/,
+        ],
+        [{ exclude: "all" }, /no linear layer/],
+        [{ targets: "(" }, /LoRA pattern "\(": it is no regular/],
+        [
+          { targets: "(?P<a>q)_proj" },
+          /\(\?P< means something in Python only/,
+        ],
+        [{ dropout: 1 }, /dropout of at least 0 and below 1, got 1/],
+        [{ name: "a/b" }, /a name of letters/],
+        [
+          { rankPattern: { q_proj: 0 } },
+          /whole rank above 0, got 0/,
+        ],
+      ] as const
     ) {
       assert.throws(
         () => addLora(decoder, options as LoraOptions),
@@ -150,7 +177,17 @@ testOnCpu("loadAdapter() names what does not fit and leaves the model as it was"
     [(c) => c.use_dora = true, /use_dora is true/],
     [(c) => c.bias = "all", /bias is "all"/],
     [(c) => c.modules_to_save = ["lm_head"], /modules_to_save/],
-    [(c) => c.rank_pattern = { q_proj: 4 }, /rank_pattern is set/],
+    [(c) => c.rank_pattern = { q_proj: 4 }, /has A \[2,24\] and B \[32,2\], the model wants \[4,24\]/],
+    [(c) => c.rank_pattern = { q_proj: "4" }, /rank_pattern must map patterns to numbers/],
+    [(c) => c.rank_pattern = { "(": 4 }, /no regular expression/],
+    [(c) => c.fan_in_fan_out = true, /fan_in_fan_out is true/],
+    [(c) => c.init_lora_weights = "pissa", /init_lora_weights is "pissa"/],
+    [(c) => c.lora_bias = true, /lora_bias is true/],
+    [(c) => c.new_kind_of_scaling = 3, /new_kind_of_scaling is 3, a setting that is not known/],
+    [(c) => c.target_modules = [1], /target_modules must be a list of names or a pattern, got \[1\]/],
+    [(c) => c.r = "2", /r must be a number, got "2"/],
+    [(c) => c.lora_dropout = 1.5, /dropout of at least 0 and below 1, got 1.5/],
+    [(_, t) => (t[name] as { data: Float32Array }).data[3] = NaN, /lora_A.weight holds NaN at 3/],
     [(c) => c.r = 3, /has A \[2,24\] and B \[32,2\], the model wants \[3,24\] and \[32,3\]/],
     [(_, t) => delete t[name], /lora_B\.weight is not part of a LoRA pair/],
     [(_, t) => delete t[name.replace("lora_A", "lora_B")], /lora_B\.weight is missing/],
@@ -178,3 +215,158 @@ testOnCpu("loadAdapter() names what does not fit and leaves the model as it was"
   source.dispose();
   model.dispose();
 });
+
+testOnCpu(
+  "loraModules() chooses by ends of names, by patterns of whole names, and leaves out what is excluded",
+  async () => {
+    await startEngine({ threads: 1 });
+    const decoder = tinyDecoder(tinyConfig), all = linearModules(decoder);
+    assert.equal(all.length, 14);
+    const chosen = (targets: string | string[], exclude: string | string[] = []) =>
+      loraModules(decoder, { targets, exclude }).map((name) => name.replace("model.layers.", ""));
+    assert.deepEqual(loraModules(decoder, { targets: "all-linear", exclude: [] }), all);
+    assert.deepEqual(chosen(["layers.1.mlp.up_proj", "0.self_attn.q_proj"]), [
+      "0.self_attn.q_proj",
+      "1.mlp.up_proj",
+    ]);
+    assert.deepEqual(chosen(".*\\.1\\..*(k|v)_proj"), ["1.self_attn.k_proj", "1.self_attn.v_proj"]);
+    assert.deepEqual(
+      chosen("all", ".*mlp.*|.*\\.0\\..*"),
+      ["q", "k", "v", "o"].map((x) => `1.self_attn.${x}_proj`),
+    );
+    assert.deepEqual(chosen(["gate_proj", "up_proj"], ["layers.0.mlp.gate_proj"]), [
+      "0.mlp.up_proj",
+      "1.mlp.gate_proj",
+      "1.mlp.up_proj",
+    ]);
+    decoder.dispose();
+  },
+);
+
+testOnCpu("rankPattern and alphaPattern set single layers, and survive PEFT's format", async () => {
+  await startEngine({ threads: 1 });
+  const before = tf.memory().numTensors,
+    options = {
+      rank: 4,
+      alpha: 8,
+      targets: "model\\.layers\\.\\d\\.(self_attn|mlp)\\.(q|down)_proj",
+      rankPattern: { "layers.1.self_attn.q_proj": 2, ".*down_proj": 3 },
+      alphaPattern: { q_proj: 1 },
+      dropout: 0.25,
+    };
+  const model = trained(options),
+    scales = (some: CausalLM) =>
+      Object.fromEntries(
+        [...some.decoder.lora].map(([name, { a, scale, dropout }]) => [name, [a.shape[0], scale, dropout]]),
+      );
+  assert.deepEqual(scales(model), {
+    "model.layers.0.self_attn.q_proj": [4, 0.25, 0.25],
+    "model.layers.0.mlp.down_proj": [3, 8 / 3, 0.25],
+    "model.layers.1.self_attn.q_proj": [2, 0.5, 0.25],
+    "model.layers.1.mlp.down_proj": [3, 8 / 3, 0.25],
+  });
+  const directory = await Deno.makeTempDir({ dir: root }), again = create();
+  await model.saveAdapter(directory);
+  const config = JSON.parse(await Deno.readTextFile(join(directory, "adapter_config.json")));
+  assert.equal(config.target_modules, options.targets);
+  assert.equal(config.lora_dropout, 0.25);
+  await again.loadAdapter(directory);
+  assert.deepEqual(scales(again), scales(model));
+  assert.deepEqual(logitsOf(again), logitsOf(model));
+  for (const each of [model, again]) each.dispose();
+  assert.equal(tf.memory().numTensors, before);
+});
+
+testOnCpu(
+  "saveAdapter() names every layer in full where the targets alone would say something else",
+  async () => {
+    await startEngine({ threads: 1 });
+    const model = trained({ rank: 2, targets: ["layers.1.self_attn.q_proj", "layers.0.mlp.up_proj"] }),
+      directory = await Deno.makeTempDir({ dir: root });
+    await model.saveAdapter(directory);
+    const path = join(directory, "adapter_config.json"), config = JSON.parse(await Deno.readTextFile(path));
+    // as PEFT writes an adapter on one layer of those that its targets name
+    config.target_modules = ["q_proj", "up_proj"];
+    config.layers_to_transform = [0, 1];
+    await Deno.writeTextFile(path, JSON.stringify(config));
+    const again = create();
+    await again.loadAdapter(directory);
+    await again.saveAdapter(directory);
+    assert.deepEqual(JSON.parse(await Deno.readTextFile(path)).target_modules.sort(), [
+      "model.layers.0.mlp.up_proj",
+      "model.layers.1.self_attn.q_proj",
+    ]);
+    for (const each of [model, again]) each.dispose();
+  },
+);
+
+testOnCpu(
+  "useAdapter() switches adapters by name, the base between them, and dispose() gives all back",
+  async () => {
+    await startEngine({ threads: 1 });
+    const before = tf.memory().numTensors,
+      model = create(),
+      base = logitsOf(model),
+      bare = tf.memory().numTensors;
+    const shift = (seed: number) => {
+      for (const { b } of model.decoder.lora.values()) {
+        tf.tidy(() => b.assign(tf.tensor2d(gaussian(b.size, seed).map((x) => x * 0.1), b.shape)));
+      }
+    };
+    model.addLora({ name: "one", rank: 2 });
+    shift(1);
+    const one = logitsOf(model);
+    model.addLora({ name: "two", rank: 3, targets: ["v_proj"] });
+    shift(2);
+    const two = logitsOf(model);
+    assert.ok(largest(one, base) > 0.01 && largest(two, base) > 0.01 && largest(one, two) > 0.01);
+    assert.deepEqual(model.adapters.map(({ name, active, rank, layers }) => [name, active, rank, layers]), [
+      ["one", false, 2, 14],
+      ["two", true, 3, 2],
+    ]);
+    assert.equal(model.adapters[1].parameters, 2 * 3 * (24 + 16));
+    assert.match(Deno.inspect(model.adapters), /two +yes +3/);
+    assert.deepEqual(model.decoder.parameters().map(({ variable }) => variable.shape), [
+      [3, 24],
+      [16, 3],
+      [3, 24],
+      [16, 3],
+    ]);
+
+    const directory = await Deno.makeTempDir({ dir: root });
+    await model.saveAdapter(directory, { name: "one" });
+    model.useAdapter("one");
+    assert.deepEqual(logitsOf(model), one);
+    assert.equal(model.lora!.name, "one");
+    model.useAdapter(null);
+    assert.deepEqual(logitsOf(model), base);
+    assert.deepEqual([model.lora, model.decoder.parameters(), model.decoder.trainBase], [null, [], false]);
+    await assert.rejects(
+      model.saveAdapter(directory),
+      /needs a model with one in use; .*name one of one, two/,
+    );
+    model.useAdapter("two");
+    assert.deepEqual(logitsOf(model), two);
+    await model.loadAdapter(directory, { name: "three" });
+    assert.deepEqual(logitsOf(model), one);
+    assert.throws(() => model.useAdapter("four"), /none called "four"; there are one, two, three/);
+    assert.equal(model.adapter, "three");
+
+    // merged and copied: the adapter in use alone
+    const whole = join(directory, "whole");
+    model.useAdapter("two");
+    await model.save(whole);
+    const merged = await loadModel(whole);
+    assert.ok(largest(logitsOf(merged), two) < 1e-4);
+    merged.dispose();
+
+    model.addLora({ name: "two", rank: 1 });
+    assert.deepEqual(logitsOf(model), base, "a replaced adapter begins anew");
+    for (const name of ["one", "two", "three"]) model.removeAdapter(name);
+    assert.equal(model.decoder.trainBase, true);
+    assert.equal(tf.memory().numTensors, bare);
+    model.addLora({ rank: 2 });
+    model.dispose();
+    assert.equal(tf.memory().numTensors, before);
+  },
+);
