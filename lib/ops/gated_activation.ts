@@ -1,6 +1,6 @@
 import * as tf from "@tensorflow/tfjs";
 import { cpuEngine } from "../kernels/cpu/engine.ts";
-import { gatedPackedBackward, gatedPackedForward } from "../kernels/webgpu/gated_activation.ts";
+import { gatedBackward, gatedForward } from "../kernels/webgpu/gated_activation.ts";
 
 /** GELU in its tanh form (Gemma) or SiLU (Llama, Qwen). */
 export type Activation = "gelu_tanh" | "silu";
@@ -53,8 +53,8 @@ export function gatedActivation(x: tf.Tensor2D, activation: Activation): tf.Tens
   return tf.customGrad((x, save) => {
     (save as tf.GradSaveFunc)([x as tf.Tensor]);
     return {
-      value: gatedPackedForward(x as tf.Tensor2D, activation),
-      gradFunc: (dy, [x]) => gatedPackedBackward(dy as tf.Tensor2D, x as tf.Tensor2D, activation),
+      value: gatedForward(x as tf.Tensor2D, activation),
+      gradFunc: (dy, [x]) => gatedBackward(dy as tf.Tensor2D, x as tf.Tensor2D, activation),
     };
   })(x) as tf.Tensor2D;
 }

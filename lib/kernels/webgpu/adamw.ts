@@ -3,7 +3,7 @@
  * once, allocates nothing. Stock tfjs takes about a dozen launches and as many temporaries of the parameter's size.
  */
 import type * as tf from "@tensorflow/tfjs-core";
-import { launch, output, workgroupTotal } from "./program.ts";
+import { bindableRows, launch, output, rowsOf, workgroupTotal } from "./program.ts";
 
 /** One update's numbers. */
 export interface AdamwNumbers {
@@ -22,7 +22,7 @@ export interface AdamwNumbers {
 
 /**
  * p ← p·(1 − η·λ) − η·m̂/(√v̂ + ε) (Loshchilov and Hutter 2017, arXiv 1711.05101). Writes into the buffers of param, m
- * and v: tensors that share them (a clone, a reshape) change too. One launch.
+ * and v: tensors that share them (a clone, a reshape) change too. One launch for each part that the adapter can bind.
  */
 export function adamwStep(
   param: tf.Tensor,
@@ -32,25 +32,27 @@ export function adamwStep(
   numbers: AdamwNumbers,
 ): void {
   const { lr, beta1, beta2, epsilon, weightDecay, correction1, correction2, gradScale = 1 } = numbers;
-  launch({
-    key: "adamw_step",
-    groups: Math.ceil(param.size / 64),
-    reads: { grad },
-    writes: { param, m, v },
-    ints: { count: param.size },
-    floats: {
-      beta1,
-      beta2,
-      // in double here: 1 - 0.999 in f32 is off by 5e-5
-      rest1: 1 - beta1,
-      rest2: 1 - beta2,
-      epsilon,
-      keep: 1 - lr * weightDecay,
-      rate: lr / correction1,
-      inverse2: 1 / correction2,
-      gradScale,
-    },
-    body: `
+  for (const part of bindableRows(param.size, 1)) {
+    const of = (tensor: tf.Tensor) => rowsOf(tensor, part, 1);
+    launch({
+      key: "adamw_step",
+      groups: Math.ceil(part.count / 64),
+      reads: { grad: of(grad) },
+      writes: { param: of(param), m: of(m), v: of(v) },
+      ints: { count: part.count },
+      floats: {
+        beta1,
+        beta2,
+        // in double here: 1 - 0.999 in f32 is off by 5e-5
+        rest1: 1 - beta1,
+        rest2: 1 - beta2,
+        epsilon,
+        keep: 1 - lr * weightDecay,
+        rate: lr / correction1,
+        inverse2: 1 / correction2,
+        gradScale,
+      },
+      body: `
   if (index >= u.count) { return; }
   let g = grad[index] * u.gradScale;
   let first = u.beta1 * m[index] + u.rest1 * g;
@@ -58,22 +60,24 @@ export function adamwStep(
   m[index] = first;
   v[index] = second;
   param[index] = param[index] * u.keep - u.rate * first / (sqrt(second * u.inverse2) + u.epsilon);`,
-  });
+    });
+  }
 }
 
 const partsPerTensor = 64;
 
-/** Σ‖g‖² of several gradients as a scalar on the device, summed in a fixed order: a launch each and one more. */
+/** Σ‖g‖² of several gradients as a scalar on the device, summed in a fixed order: a launch each (one a bindable part) and one more. */
 export function squaredNorms(grads: readonly tf.Tensor[]): tf.Scalar {
-  const partials = output([grads.length * partsPerTensor]), sum = output<tf.Scalar>([]);
-  for (const [slot, grad] of grads.entries()) {
+  const parts = grads.flatMap((grad) => bindableRows(grad.size, 1).map((part) => ({ grad, ...part })));
+  const partials = output([parts.length * partsPerTensor]), sum = output<tf.Scalar>([]);
+  for (const [slot, { grad, first, count }] of parts.entries()) {
     launch({
       key: "squared_norm/part",
       workgroupSize: 256,
       groups: partsPerTensor,
-      reads: { grad },
+      reads: { grad: rowsOf(grad, { first, count }, 1) },
       writes: { partials },
-      ints: { count: grad.size, slot },
+      ints: { count, slot },
       declarations: workgroupTotal(256),
       body: `
   var own = 0.0;
@@ -98,9 +102,4 @@ export function squaredNorms(grads: readonly tf.Tensor[]): tf.Scalar {
   });
   partials.dispose();
   return sum;
-}
-
-/** Σ g² as a scalar on the device. Two launches. */
-export function squaredNorm(grad: tf.Tensor): tf.Scalar {
-  return squaredNorms([grad]);
 }

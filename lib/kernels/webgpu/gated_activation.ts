@@ -1,5 +1,5 @@
 /**
- * The gated MLP's middle on WebGPU: one launch forward and one backward instead of about ten each. gate and up may lie
+ * The gated MLP's middle on WebGPU: one launch forward and one backward instead of about ten each. gate and up lie
  * side by side in one tensor, so that the product before needs no split and its gradient no concatenation.
  */
 import type * as tf from "@tensorflow/tfjs-core";
@@ -22,52 +22,11 @@ fn act(x: f32) -> vec2<f32> {
 }`,
 };
 
-/** act(gate) · up, elementwise, gate and up of one shape. */
-export function gatedForward<T extends tf.Tensor>(gate: T, up: T, activation: GatedActivation): T {
-  const y = output<T>(gate.shape);
-  launch({
-    key: `gated_forward/${activation}`,
-    groups: Math.ceil(y.size / 64),
-    reads: { gate, up },
-    writes: { y },
-    ints: { count: y.size },
-    declarations: functions[activation],
-    body: `
-  if (index >= u.count) { return; }
-  y[index] = act(gate[index]).x * up[index];`,
-  });
-  return y;
-}
-
-/** The gradients of {@linkcode gatedForward}. */
-export function gatedBackward<T extends tf.Tensor>(
-  dy: tf.Tensor,
-  gate: T,
-  up: T,
-  activation: GatedActivation,
-): { dgate: T; dup: T } {
-  const dgate = output<T>(gate.shape), dup = output<T>(gate.shape);
-  launch({
-    key: `gated_backward/${activation}`,
-    groups: Math.ceil(dy.size / 64),
-    reads: { dy, gate, up },
-    writes: { dgate, dup },
-    ints: { count: dy.size },
-    declarations: functions[activation],
-    body: `
-  if (index >= u.count) { return; }
-  let value = act(gate[index]);
-  dgate[index] = dy[index] * up[index] * value.y;
-  dup[index] = dy[index] * value.x;`,
-  });
-  return { dgate, dup };
-}
-
 /** act(gate) · up from x [rows, 2·width], gate in the left half and up in the right → [rows, width]. */
-export function gatedPackedForward(x: tf.Tensor2D, activation: GatedActivation): tf.Tensor2D {
+export function gatedForward(x: tf.Tensor2D, activation: GatedActivation): tf.Tensor2D {
   const [rows, both] = x.shape, width = both / 2, y = output<tf.Tensor2D>([rows, width]);
   launch({
-    key: `gated_packed_forward/${activation}`,
+    key: `gated_forward/${activation}`,
     groups: Math.ceil(y.size / 64),
     reads: { x },
     writes: { y },
@@ -81,15 +40,15 @@ export function gatedPackedForward(x: tf.Tensor2D, activation: GatedActivation):
   return y;
 }
 
-/** The gradient of {@linkcode gatedPackedForward}, packed likewise. */
-export function gatedPackedBackward(
+/** The gradient of {@linkcode gatedForward}, side by side likewise. */
+export function gatedBackward(
   dy: tf.Tensor2D,
   x: tf.Tensor2D,
   activation: GatedActivation,
 ): tf.Tensor2D {
   const dx = output<tf.Tensor2D>(x.shape);
   launch({
-    key: `gated_packed_backward/${activation}`,
+    key: `gated_backward/${activation}`,
     groups: Math.ceil(dy.size / 64),
     reads: { dy, x },
     writes: { dx },

@@ -72,11 +72,16 @@ interface Pipeline {
 }
 
 const pipelines = new WeakMap<GPUDevice, Map<string, Pipeline>>();
-let launched = 0;
+let launched = 0, built = 0;
 
 /** Dispatches of our kernels so far, to count what an operation costs. */
 export function launchCount(): number {
   return launched;
+}
+
+/** Pipelines compiled so far: each kernel's first launch makes one. */
+export function pipelineCount(): number {
+  return built;
 }
 
 /** The device behind the active backend. @throws {Error} when the backend is not webgpu */
@@ -104,7 +109,13 @@ export function output<T extends tf.Tensor = tf.Tensor>(
 
 /** The same, not tracked as a tensor: what a registered kernel returns. */
 export function outputInfo(shape: readonly number[], dtype: "float32" | "int32" = "float32"): tf.TensorInfo {
-  return commandStream().makeTensorInfo([...shape], dtype);
+  const stream = commandStream(), bytes = 4 * tf.util.sizeFromShape([...shape]);
+  if (bytes > stream.device.limits.maxBufferSize) {
+    throw new RangeError(
+      `making a tensor [${shape}] needs ${bytes} bytes in one buffer, and this adapter allows ${stream.device.limits.maxBufferSize}: make the batch smaller`,
+    );
+  }
+  return stream.makeTensorInfo([...shape], dtype);
 }
 
 /** Fills a tensor with zeros, in stream order. */
@@ -126,6 +137,31 @@ function written(stream: CommandStream, tensor: tf.TensorInfo): GPUBuffer {
 }
 
 const part = (binding: Binding): BoundPart => "dataId" in binding ? { tensor: binding } : binding;
+
+/** Some rows of a matrix. */
+export interface Rows {
+  first: number;
+  count: number;
+}
+
+/**
+ * The rows of a matrix [rows, width] in parts that the adapter binds at once: one part unless the matrix passes
+ * `maxStorageBufferBindingSize`, 128 MB on some adapters. Parts begin at multiples of 64 rows, where every width is aligned.
+ */
+export function bindableRows(rows: number, width: number): Rows[] {
+  const limit = activeDevice().limits.maxStorageBufferBindingSize / 4;
+  const most = rows * width <= limit ? rows : Math.max(1, Math.floor(limit / width / 64)) * 64;
+  return Array.from(
+    { length: Math.ceil(rows / most) },
+    (_, i) => ({ first: i * most, count: Math.min(most, rows - i * most) }),
+  );
+}
+
+/** Some rows of a bound matrix whose rows are `width` elements wide. */
+export function rowsOf(matrix: Binding, { first, count }: Rows, width: number): BoundPart {
+  const whole = part(matrix);
+  return { ...whole, offset: (whole.offset ?? 0) + first * width, length: count * width };
+}
 
 /** Sum over a workgroup: `total(value, lane)`, called by every invocation; `size` a power of two. */
 export const workgroupTotal = (size: number): string => `
@@ -174,7 +210,7 @@ export function launch(kernel: Launch): void {
     const size = length === undefined ? buffer.size - offset * 4 : length * 4;
     if (size > device.limits.maxStorageBufferBindingSize) {
       throw new RangeError(
-        `launching ${key}: ${name} binds ${size} bytes, and this adapter allows ${device.limits.maxStorageBufferBindingSize} at a time`,
+        `launching ${key}: ${name} binds ${size} bytes, and this adapter allows ${device.limits.maxStorageBufferBindingSize} at a time: make the batch smaller`,
       );
     }
     stream.commandQueueOwnedIds.add(tensor.dataId);
@@ -268,6 +304,7 @@ ${body}
     compute: { module: device.createShaderModule({ label: name, code }), entryPoint: "main" },
   });
   const made = { pipeline, layout };
+  built++;
   cache.set(name, made);
   return made;
 }

@@ -1,10 +1,10 @@
 /**
  * Linear layers of one input side by side on WebGPU, with LoRA: each writes its own columns of the result and takes its
- * own columns of the gradient, so that nothing is concatenated, split or merged. One launch a layer forward (three with
- * LoRA), one for dx and one for each trained matrix backward.
+ * own columns of the gradient, so that nothing is concatenated, split or merged. However many layers share the input, one
+ * launch forward (three with LoRA), one for dx backward (four with LoRA), and one for each trained matrix.
  */
 import type * as tf from "@tensorflow/tfjs-core";
-import { multiply } from "./matmul.ts";
+import { multiply } from "./multiply.ts";
 import { launch, output } from "./program.ts";
 
 /** y = x·Wᵀ + bias + scale·(x·Aᵀ)·Bᵀ. */
@@ -27,6 +27,19 @@ export interface LinearGradients {
   b?: tf.Tensor2D;
 }
 
+/** Where a layer lies in the result, and its adapter in the low-rank products side by side. */
+function places(linears: readonly LinearTensors[]) {
+  let width = 0, ranks = 0;
+  const layers = linears.map((linear) => {
+    const first = width, firstLow = ranks, rank = linear.lora?.a.shape[0] ?? 0;
+    width += linear.weight.shape[0];
+    ranks += rank;
+    return { ...linear, columns: linear.weight.shape[0], first, firstLow, rank };
+  });
+  const adapted = layers.flatMap(({ lora, ...rest }) => lora ? [{ ...rest, ...lora }] : []);
+  return { layers, adapted, width, ranks };
+}
+
 /**
  * x [rows, in] → [rows, Σ out], a new tensor that the caller disposes of, or added to `onto` in place: the residual sum of
  * a decoder without a pass of its own.
@@ -36,26 +49,56 @@ export function projectForward(
   linears: readonly LinearTensors[],
   onto?: tf.Tensor2D,
 ): tf.Tensor2D {
-  const [rows, inner] = x.shape, width = linears.reduce((sum, { weight }) => sum + weight.shape[0], 0);
-  const y = onto ?? output<tf.Tensor2D>([rows, width]);
-  let first = 0;
-  for (const { weight, bias, lora } of linears) {
-    const columns = weight.shape[0],
-      to = { out: y, rows, columns, transposeB: true, withinOut: { first, width } };
-    multiply({ a: x, b: weight, inner, bias, accumulate: onto !== undefined, ...to });
-    if (lora) {
-      const low = lowRank(x, lora.a);
-      multiply({ a: low, b: lora.b, inner: lora.a.shape[0], accumulate: true, scale: lora.scale, ...to });
-      low.dispose();
-    }
-    first += columns;
-  }
+  const [rows, inner] = x.shape, { layers, adapted, width, ranks } = places(linears);
+  const y = onto ?? output<tf.Tensor2D>([rows, width]),
+    to = { out: y, rows, widthOut: width, transposeB: true };
+  multiply({
+    a: x,
+    factors: layers.map(({ weight, bias, columns, first }) => ({
+      b: weight,
+      columns,
+      inner,
+      bias,
+      firstOut: first,
+    })),
+    accumulate: onto !== undefined,
+    ...to,
+  });
+  if (adapted.length === 0) return y;
+  const low = lowRank(x, adapted, ranks);
+  multiply({
+    a: low,
+    widthA: ranks,
+    factors: adapted.map(({ b, columns, rank, scale, first, firstLow }) => ({
+      b,
+      columns,
+      inner: rank,
+      scale,
+      firstA: firstLow,
+      firstOut: first,
+    })),
+    accumulate: true,
+    ...to,
+  });
+  low.dispose();
   return y;
 }
 
-function lowRank(x: tf.Tensor2D, a: tf.Tensor2D): tf.Tensor2D {
-  const [rows, inner] = x.shape, [columns] = a.shape, low = output<tf.Tensor2D>([rows, columns]);
-  multiply({ a: x, b: a, out: low, rows, columns, inner, transposeB: true });
+/** x·Aᵀ of several adapters side by side, [rows, Σ rank]. */
+function lowRank(
+  x: tf.Tensor2D,
+  adapted: { a: tf.Tensor2D; rank: number; firstLow: number }[],
+  ranks: number,
+): tf.Tensor2D {
+  const [rows, inner] = x.shape, low = output<tf.Tensor2D>([rows, ranks]);
+  multiply({
+    a: x,
+    factors: adapted.map(({ a, rank, firstLow }) => ({ b: a, columns: rank, inner, firstOut: firstLow })),
+    out: low,
+    rows,
+    widthOut: ranks,
+    transposeB: true,
+  });
   return low;
 }
 
@@ -65,75 +108,101 @@ export function projectBackward(
   x: tf.Tensor2D,
   linears: readonly LinearTensors[],
 ): { dx: tf.Tensor2D; layers: LinearGradients[] } {
-  const [rows, inner] = x.shape, width = dy.shape[1], dx = output<tf.Tensor2D>(x.shape);
-  let first = 0;
-  const layers = linears.map(({ weight, bias, trainable, lora }, index) => {
-    const [columns] = weight.shape, withinA = { first, width }, gradients: LinearGradients = {};
-    multiply({
-      a: dy,
-      withinA,
+  const [rows, inner] = x.shape, { layers, adapted, width, ranks } = places(linears);
+  const dx = output<tf.Tensor2D>(x.shape), gradients: LinearGradients[] = layers.map(() => ({}));
+  multiply({
+    a: dy,
+    widthA: width,
+    factors: layers.map(({ weight, columns, first }) => ({
       b: weight,
-      out: dx,
-      rows,
       columns: inner,
       inner: columns,
-      accumulate: index > 0,
-    });
-    if (trainable) {
-      if (weight.dtype !== "float32") {
-        throw new RangeError(
-          "training a linear layer needs float32 weights, and these are packed to 16 bits",
-        );
-      }
-      gradients.weight = output<tf.Tensor2D>(weight.shape);
-      multiply({
-        a: dy,
-        withinA,
-        transposeA: true,
-        b: x,
-        out: gradients.weight,
-        rows: columns,
-        columns: inner,
-        inner: rows,
-      });
-      if (bias) gradients.bias = columnSums(dy, withinA.first, columns);
+      firstA: first,
+    })),
+    sum: true,
+    out: dx,
+    rows,
+  });
+  for (const [index, { weight, bias, trainable, columns, first }] of layers.entries()) {
+    if (!trainable) continue;
+    if (weight.dtype !== "float32") {
+      throw new RangeError("training a linear layer needs float32 weights, and these are packed to 16 bits");
     }
-    if (lora) {
-      const { a, b, scale } = lora,
-        rank = a.shape[0],
-        low = lowRank(x, a),
-        dlow = output<tf.Tensor2D>([rows, rank]);
-      gradients.b = output<tf.Tensor2D>(b.shape);
-      multiply({
-        a: dy,
-        withinA,
-        transposeA: true,
+    const dweight = gradients[index].weight = output<tf.Tensor2D>(weight.shape);
+    multiply({
+      a: dy,
+      widthA: width,
+      transposeA: true,
+      factors: [{ b: x, columns: inner, inner: rows, firstA: first }],
+      out: dweight,
+      rows: columns,
+    });
+    if (bias) gradients[index].bias = columnSums(dy, first, columns);
+  }
+  if (adapted.length === 0) return { dx, layers: gradients };
+  const low = lowRank(x, adapted, ranks), dlow = output<tf.Tensor2D>([rows, ranks]);
+  multiply({
+    a: dy,
+    widthA: width,
+    factors: adapted.map(({ b, columns, rank, scale, first, firstLow }) => ({
+      b,
+      columns: rank,
+      inner: columns,
+      scale,
+      firstA: first,
+      firstOut: firstLow,
+    })),
+    out: dlow,
+    rows,
+    widthOut: ranks,
+  });
+  for (const [index, { lora, columns, rank, first, firstLow }] of layers.entries()) {
+    if (!lora) continue;
+    const { a, b, scale } = lora, own = gradients[index];
+    own.b = output<tf.Tensor2D>(b.shape);
+    multiply({
+      a: dy,
+      widthA: width,
+      transposeA: true,
+      factors: [{
         b: low,
-        out: gradients.b,
-        rows: columns,
         columns: rank,
         inner: rows,
+        firstA: first,
+        firstB: firstLow,
+        widthB: ranks,
         scale,
-      });
-      multiply({ a: dy, withinA, b, out: dlow, rows, columns: rank, inner: columns, scale });
-      gradients.a = output<tf.Tensor2D>(a.shape);
-      multiply({
-        a: dlow,
-        transposeA: true,
-        b: x,
-        out: gradients.a,
-        rows: rank,
-        columns: inner,
-        inner: rows,
-      });
-      multiply({ a: dlow, b: a, out: dx, rows, columns: inner, inner: rank, accumulate: true });
-      low.dispose();
-      dlow.dispose();
-    }
-    first += columns;
-    return gradients;
+      }],
+      out: own.b,
+      rows: columns,
+    });
+    own.a = output<tf.Tensor2D>(a.shape);
+    multiply({
+      a: dlow,
+      widthA: ranks,
+      transposeA: true,
+      factors: [{ b: x, columns: inner, inner: rows, firstA: firstLow }],
+      out: own.a,
+      rows: rank,
+    });
+  }
+  multiply({
+    a: dlow,
+    widthA: ranks,
+    factors: adapted.map(({ a, rank, firstLow }) => ({
+      b: a,
+      columns: inner,
+      inner: rank,
+      firstA: firstLow,
+    })),
+    sum: true,
+    accumulate: true,
+    out: dx,
+    rows,
   });
-  return { dx, layers };
+  low.dispose();
+  dlow.dispose();
+  return { dx, layers: gradients };
 }
 
 function columnSums(x: tf.Tensor2D, first: number, columns: number): tf.Tensor1D {

@@ -6,8 +6,8 @@
  * limit (128 MB on some) works too.
  */
 import type * as tf from "@tensorflow/tfjs-core";
-import { multiply } from "./matmul.ts";
-import { type BoundPart, launch, output } from "./program.ts";
+import { multiply } from "./multiply.ts";
+import { activeDevice, bindableRows, launch, output, type Rows, rowsOf } from "./program.ts";
 
 /** How logits become a distribution. */
 export interface TokenLogprobNumbers {
@@ -15,7 +15,7 @@ export interface TokenLogprobNumbers {
   temperature?: number;
   /** Logits become c·tanh(logit/c) first; 0: none. @default 0 */
   softcap?: number;
-  /** Vocabulary entries at a time, rounded up to 64. @default so that a chunk of logits is at most 64 MB */
+  /** Vocabulary entries at a time, a multiple of 64. @default so that a chunk of logits is at most 64 MB */
   chunk?: number;
 }
 
@@ -38,27 +38,18 @@ export interface TokenLogprobResults {
 const groupSize = 256;
 const chunkFloats = 1 << 24;
 
-function* chunksOf(
-  rows: number,
-  vocabulary: number,
-  wanted?: number,
-): Generator<{ first: number; count: number }> {
-  const size = chunkSize(rows, vocabulary, wanted);
-  for (let first = 0; first < vocabulary; first += size) {
-    yield { first, count: Math.min(size, vocabulary - first) };
-  }
+/** Parts of the vocabulary whose logits and whose vectors can be bound at once, the largest first. */
+function chunksOf(rows: number, table: tf.Tensor2D, wanted?: number): Rows[] {
+  const most = Math.min(chunkFloats, activeDevice().limits.maxStorageBufferBindingSize / 4);
+  // whole multiples of 64 rows keep a part's byte address a multiple of 256
+  const size = Math.max(64, Math.floor((wanted ?? most / rows) / 64) * 64);
+  return bindableRows(...table.shape).flatMap(({ first, count }) =>
+    Array.from(
+      { length: Math.ceil(count / size) },
+      (_, i) => ({ first: first + i * size, count: Math.min(size, count - i * size) }),
+    )
+  );
 }
-
-// whole multiples of 64 rows keep the part's byte address a multiple of 256
-function chunkSize(rows: number, vocabulary: number, wanted = Math.floor(chunkFloats / rows)): number {
-  return Math.min(vocabulary, Math.max(64, Math.ceil(wanted / 64) * 64));
-}
-
-const rowsOf = (table: tf.Tensor2D, first: number, count: number): BoundPart => ({
-  tensor: table,
-  offset: first * table.shape[1],
-  length: count * table.shape[1],
-});
 
 const squash = (softcap: number) => `
 fn squashed(raw: f32) -> f32 {
@@ -75,18 +66,17 @@ export function tokenLogprobsForward(
   targets: tf.Tensor1D,
   { temperature = 1, softcap = 0, chunk }: TokenLogprobNumbers = {},
 ): TokenLogprobResults {
-  const [rows, width] = hidden.shape, vocabulary = table.shape[0];
-  const logits = output([rows * chunkSize(rows, vocabulary, chunk)]), state = output([rows * 5]);
+  const [rows, width] = hidden.shape, chunks = chunksOf(rows, table, chunk);
+  const logits = output([rows * chunks[0].count]), state = output([rows * 5]);
   const vector = () => output<tf.Tensor1D>([rows]);
   const [logprob, logSumExp, entropy, argmaxMatches] = [vector(), vector(), vector(), vector()];
-  for (const { first, count } of chunksOf(rows, vocabulary, chunk)) {
+  for (const { first, count } of chunks) {
+    const entries = rowsOf(table, { first, count }, table.shape[1]);
     multiply({
       a: hidden,
-      b: rowsOf(table, first, count),
+      factors: [{ b: entries, columns: count, inner: width }],
       out: logits,
       rows,
-      columns: count,
-      inner: width,
       transposeB: true,
     });
     launch({
@@ -193,16 +183,22 @@ export function tokenLogprobsBackward(
   logSumExp: tf.Tensor1D,
   { temperature = 1, softcap = 0, chunk, tableGradient = true }: TokenLogprobGradientNumbers = {},
 ): { dhidden: tf.Tensor2D; dtable: tf.Tensor2D | null } {
-  const [rows, width] = hidden.shape, vocabulary = table.shape[0];
-  const logits = output([rows * chunkSize(rows, vocabulary, chunk)]),
+  const [rows, width] = hidden.shape, chunks = chunksOf(rows, table, chunk);
+  const logits = output([rows * chunks[0].count]),
     dhidden = output<tf.Tensor2D>([rows, width]);
   if (tableGradient && table.dtype !== "float32") {
     throw new RangeError("a vocabulary table packed to 16 bits has no gradient: pass tableGradient: false");
   }
-  const dtable = tableGradient ? output<tf.Tensor2D>([vocabulary, width]) : null;
-  for (const { first, count } of chunksOf(rows, vocabulary, chunk)) {
-    const entries = rowsOf(table, first, count);
-    multiply({ a: hidden, b: entries, out: logits, rows, columns: count, inner: width, transposeB: true });
+  const dtable = tableGradient ? output<tf.Tensor2D>(table.shape) : null;
+  for (const { first, count } of chunks) {
+    const entries = rowsOf(table, { first, count }, table.shape[1]);
+    multiply({
+      a: hidden,
+      factors: [{ b: entries, columns: count, inner: width }],
+      out: logits,
+      rows,
+      transposeB: true,
+    });
     launch({
       key: `token_logprobs/gradient/${softcap > 0}`,
       groups: Math.ceil(rows * count / 64),
@@ -223,21 +219,17 @@ export function tokenLogprobsBackward(
     });
     multiply({
       a: logits,
-      b: entries,
+      factors: [{ b: entries, columns: width, inner: count }],
       out: dhidden,
       rows,
-      columns: width,
-      inner: count,
       accumulate: first > 0,
     });
     if (dtable) {
       multiply({
         a: logits,
-        b: hidden,
-        out: rowsOf(dtable, first, count),
+        factors: [{ b: hidden, columns: width, inner: rows }],
+        out: rowsOf(dtable, { first, count }, width),
         rows: count,
-        columns: width,
-        inner: rows,
         transposeA: true,
       });
     }
