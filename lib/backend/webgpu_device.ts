@@ -43,10 +43,26 @@ const dispatchesPerSubmission = 256;
 
 let opened: { device: GPUDevice; description: WebgpuDevice } | null = null;
 let failure: Error | null = null;
+let trouble = new AbortController();
 
 /** The first error that the device reported since it was opened, or null. Validation errors are silent otherwise. */
 export function lastError(): Error | null {
   return failure;
+}
+
+/** The GPU was lost, or refused an operation: what is on it cannot be read, or is wrong. */
+export class DeviceLostError extends PlainError {
+  override name = "DeviceLostError";
+}
+
+/** On webgpu, a signal that aborts with a {@linkcode DeviceLostError} when the device is lost or refuses an operation; `null` elsewhere. */
+export function deviceLoss(): AbortSignal | null {
+  return tf.getBackend() === "webgpu" ? trouble.signal : null;
+}
+
+function fail(message: string): void {
+  failure ??= new DeviceLostError(message);
+  trouble.abort(failure);
 }
 
 /**
@@ -91,16 +107,16 @@ export async function openWebgpuDevice(
   const limits = Object.fromEntries(wantedLimits.map((limit) => [limit, adapter.limits[limit]]));
   const device = await adapter.requestDevice({ requiredFeatures: features, requiredLimits: limits });
   failure = null;
+  trouble = new AbortController();
   device.addEventListener("uncapturederror", (event) => {
-    failure ??= new Error(
-      `the WebGPU device refused an operation: ${(event as GPUUncapturedErrorEvent).error.message}`,
-    );
+    fail(`the WebGPU device refused an operation: ${(event as GPUUncapturedErrorEvent).error.message}`);
     event.preventDefault();
   });
   device.lost.then(({ message, reason }) => {
-    if (reason === "destroyed") return;
-    failure ??= new Error(`the WebGPU device was lost (${reason}): ${message}`);
-    if (opened?.device === device) opened = null;
+    // one that was replaced may go; the one in use may not, whoever destroyed it
+    if (opened?.device !== device) return;
+    opened = null;
+    fail(`the WebGPU device was lost (${reason}): ${message}`);
   });
   tf.removeBackend("webgpu");
   tf.registerBackend("webgpu", () => new WebGPUBackend(device, info) as unknown as tf.KernelBackend, 3);

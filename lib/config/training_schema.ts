@@ -23,11 +23,16 @@ const common = {
     "The stage ends after the step that passes this many minutes. Default null: no limit.",
   ),
   evaluateEvery: count.nullable().default(null).describe(
-    "Steps between evaluations by the `evaluation` given to the stage; the best checkpoint is kept. TRL: eval_steps. " +
-      "Default null: none.",
+    "Steps between evaluations by the `evaluation` given to the stage; one follows the last step too. TRL: eval_steps. " +
+      "Default null: a tenth of the run.",
+  ),
+  bestBy: z.string().min(1).default("accuracy").describe(
+    "The evaluation's metric, higher being better, whose best checkpoint is kept. TRL: metric_for_best_model. " +
+      "Default accuracy.",
   ),
   checkpointEvery: count.nullable().default(null).describe(
-    "Steps between checkpoints. TRL: save_steps. Default null: only when the stage ends early.",
+    "Steps between checkpoints. TRL: save_steps. Default null: when the stage ends early, and on a GPU, which can be lost, " +
+      "after the first step and every ten minutes.",
   ),
   checkpoints: z.string().min(1).nullable().default(null).describe(
     "Folder for checkpoints, relative to the configuration file. TRL: output_dir. Default null: a temporary one.",
@@ -82,7 +87,8 @@ const grpoObject = z.strictObject({
     "Completions a prompt, G. TRL: num_generations. Default 8.",
   ),
   microBatch: count.nullable().default(null).describe(
-    "Completions in one forward and backward pass; never changes the result. Default null: as many as memory allows.",
+    "Completions in one forward and backward pass; changes no result but by LoRA's dropout and topEntropyQuantile, which look " +
+      "at a pass. Default null: as many as memory allows.",
   ),
   iterations: count.default(1).describe(
     "Updates made from one batch of completions, μ. TRL: num_iterations. Default 1.",
@@ -115,6 +121,14 @@ const grpoObject = z.strictObject({
   ),
   klInReward: z.boolean().default(false).describe(
     "Take the KL penalty (k1) off the reward, as RLOO does, where GRPO adds it to the loss. Default false.",
+  ),
+  referenceEvery: count.nullable().default(null).describe(
+    "Steps between refreshes of the reference policy; under LoRA it then gets weights of its own. " +
+      "TRL: sync_ref_model, ref_model_sync_steps. Default null: it stays as it was at the start.",
+  ),
+  referenceMixup: z.number().gt(0).max(1).default(0.6).describe(
+    "A refresh makes the reference this share of the policy and the rest of itself. TRL: ref_model_mixup_alpha. " +
+      "Default 0.6.",
   ),
   epsilon: scheduled(z.number().positive().lt(1)).default(0.2).describe(
     "The ratio is clipped below 1 − epsilon, and above 1 + epsilon without epsilonHigh. TRL: epsilon. Default 0.2.",
@@ -185,6 +199,9 @@ const grpoObject = z.strictObject({
     dualClip <= 1 + ((epsilonHigh ?? epsilon) as number)
   ) {
     issue("dualClip", "must be above 1 + epsilonHigh (or epsilon), or it would undo the clipping");
+  }
+  if (value.referenceEvery !== null && value.beta === 0) {
+    issue("referenceEvery", "goes with beta above 0 only: without a KL penalty there is no reference");
   }
   if (value.normalizeThenSum && advantage !== "group") {
     issue("normalizeThenSum", `goes with advantage \`group\` only, not \`${advantage}\``);

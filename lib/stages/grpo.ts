@@ -5,27 +5,29 @@ import type { Problem } from "../data/problem.ts";
 import { Random } from "../data/random.ts";
 import { counterUniform } from "../kernels/counter_random.ts";
 import type { CausalLM } from "../models/causal_lm.ts";
-import type { Decoder } from "../models/decoder.ts";
 import type { Reward } from "../rewards/reward.ts";
 import { anneal } from "../schedules/anneal.ts";
 import { type Curriculum, curriculum as makeCurriculum } from "../schedules/curriculum.ts";
 import { learningRate } from "../schedules/learning_rate.ts";
 import { advantages } from "../training/advantages.ts";
 import { advantagesByComponent } from "../training/advantages_by_component.ts";
-import { addGradients, backward, type Gradients, tokenValues } from "../training/backward.ts";
+import { addGradients, backward, disposeGradients, type Gradients } from "../training/backward.ts";
+import { breathe } from "../training/breathe.ts";
 import { klInReward } from "../training/kl_in_reward.ts";
 import { AdamW } from "../training/optimizer.ts";
 import { policyLoss } from "../training/policy_loss.ts";
+import { ReferencePolicy } from "../training/reference_policy.ts";
 import type { TrainingRun } from "../training/run.ts";
 import { TokenBatch } from "../training/token_batch.ts";
-import { type LoopHooks, splitHooks, trainingLoop } from "../training/training_loop.ts";
+import { trainingLoop } from "../training/training_loop.ts";
 import { updateGuard } from "../training/update_guard.ts";
+import { evaluationHook, splitHooks, type StageHooks } from "./evaluation_inside.ts";
 import { rolloutMetrics, rolloutRecords } from "./rollout_metrics.ts";
 import { rollOut, type RolloutGroup, withoutSignal } from "./rollout.ts";
 import { parameterState, restoreParameters } from "./training_state.ts";
 
 /** Options of {@linkcode grpo}: its configuration (see `grpoSchema` for each default), what it maximises, and hooks. */
-export type GrpoOptions = z.input<typeof grpoSchema> & LoopHooks & {
+export type GrpoOptions = z.input<typeof grpoSchema> & StageHooks & {
   /** What is maximised, from `compositeReward`. */
   reward: Reward;
   /** Which problems are drawn when, from `curriculum`. @default R3's three phases */
@@ -44,7 +46,11 @@ interface Batch {
   groups: RolloutGroup[];
   /** One a completion, prompt by prompt. */
   advantages: number[];
+  /** Groups without variance: all, and those of them that were dropped. */
+  dull: number;
   dropped: number;
+  /** Mean k3 estimate a token, where the KL comes off the reward. */
+  kl?: number;
   samplingSeconds: number;
   rewardSeconds: number;
   phase: string;
@@ -65,25 +71,16 @@ interface Batch {
  */
 export async function grpo(model: CausalLM, problems: Problem[], options: GrpoOptions): Promise<TrainingRun> {
   const { reward, curriculum, name = "grpo", ...rest } = options,
-    { hooks, settings } = splitHooks(rest as LoopHooks);
+    { hooks, settings } = splitHooks(rest as StageHooks);
   const config = parseOptions(grpoSchema, settings as z.input<typeof grpoSchema>, "grpo"),
     { steps, generations, iterations } = config;
   if (problems.length === 0) throw new RangeError("grpo needs at least one problem, got none");
   if (!reward) throw new TypeError("grpo needs a reward: pass { reward: compositeReward(config.reward) }");
   const course = curriculum ?? makeCurriculum(), random = new Random(config.seed);
   const { decoder } = model, optimizer = new AdamW(decoder.parameters(), { betas: config.betas });
-  const rate = learningRate(config.learningRate), guard = updateGuard(), anneals = config.beta !== 0;
-  // under LoRA the reference is the same weights with the adapter off
-  let frozen: Decoder | null = anneals && decoder.trainBase ? await decoder.copy() : null;
+  const rate = learningRate(config.learningRate), guard = updateGuard();
+  const reference = config.beta === 0 ? null : await ReferencePolicy.of(decoder);
   let batch: Batch | null = null;
-
-  const referenceLogprobs = async (tokens: TokenBatch, temperature: number) => {
-    const { logprobs } = await tokenValues(frozen ?? decoder, tokens, {
-      temperature,
-      adapter: frozen !== null,
-    });
-    return tokens.split(logprobs);
-  };
 
   const sample = async (index: number, signal: AbortSignal): Promise<Batch> => {
     const phase = course.phaseAt(index, steps), temperature = anneal(config.temperature).at(index, steps);
@@ -91,6 +88,7 @@ export async function grpo(model: CausalLM, problems: Problem[], options: GrpoOp
     const made: Batch = {
       groups: [],
       advantages: [],
+      dull: 0,
       dropped: 0,
       samplingSeconds: 0,
       rewardSeconds: 0,
@@ -114,20 +112,26 @@ export async function grpo(model: CausalLM, problems: Problem[], options: GrpoOp
       });
       made.samplingSeconds += samplingSeconds;
       made.rewardSeconds += rewardSeconds;
-      const dull = config.dropZeroVariance && attempt < resamplings ? groups.filter(withoutSignal) : [];
-      made.dropped += dull.length;
-      made.groups.push(...groups.filter((group) => !dull.includes(group)));
+      const dull = groups.filter(withoutSignal), drop = config.dropZeroVariance && attempt < resamplings;
+      made.dull += dull.length;
+      made.dropped += drop ? dull.length : 0;
+      made.groups.push(...drop ? groups.filter((group) => !dull.includes(group)) : groups);
     }
     let rewards = made.groups.map((group) => group.rewards.map(({ total }) => total));
     const beta = anneal(config.beta).at(index, steps);
     if (config.klInReward && beta > 0) {
-      const penalised = await withTokens(made.groups, async (tokens) => {
-        const referenceOf = await referenceLogprobs(tokens, temperature);
-        const logprobs = made.groups.flatMap(({ completions }) =>
-          completions.map((completion) => completion.logprobs)
-        );
-        return klInReward(rewards.flat(), { beta, logprobs, referenceLogprobs: referenceOf });
-      });
+      const logprobs = made.groups.flatMap(({ completions }) => completions.map(({ logprobs }) => logprobs));
+      const referenceLogprobs = await withTokens(
+        made.groups,
+        (tokens) => reference!.logprobs(tokens, temperature),
+      );
+      const penalised = klInReward(rewards.flat(), { beta, logprobs, referenceLogprobs });
+      const estimates = logprobs.flatMap((row, i) =>
+        row.map((value, t) =>
+          Math.exp(referenceLogprobs[i][t] - value) - (referenceLogprobs[i][t] - value) - 1
+        )
+      );
+      made.kl = estimates.reduce((sum, kl) => sum + kl, 0) / estimates.length;
       rewards = made.groups.map((_, i) => penalised.slice(i * generations, (i + 1) * generations));
     }
     const weights = Object.values(reward.weights(index, steps));
@@ -142,7 +146,7 @@ export async function grpo(model: CausalLM, problems: Problem[], options: GrpoOp
     return made;
   };
 
-  const update = async (index: number, { groups, advantages: worth }: Batch) => {
+  const update = async (index: number, { groups, advantages: worth, kl }: Batch, signal: AbortSignal) => {
     const started = performance.now(),
       at = (value: Parameters<typeof anneal>[0]) => anneal(value).at(index, steps);
     const temperature = at(config.temperature),
@@ -157,75 +161,85 @@ export async function grpo(model: CausalLM, problems: Problem[], options: GrpoOp
     const count = (some: typeof items) => some.reduce((sum, item) => sum + kept(item), 0), all = count(items);
     const sums = { loss: 0, policyLoss: 0, kl: 0, clipLow: 0, clipHigh: 0, entropy: 0, tokens: 0 };
     let gradients: Gradients | null = null;
-    for (let part = 0; part < items.length; part += perPart) {
-      const own = items.slice(part, part + perPart), ownTokens = count(own);
-      const longest = Math.max(
-        ...own.map(({ prompt, completion }) => prompt.length + completion.tokens.length),
-      );
-      const size = config.microBatch ?? Math.max(1, Math.floor(tokensAtOnce / longest));
-      for (let from = 0; from < own.length; from += size) {
-        const some = own.slice(from, from + size),
-          tokens = new TokenBatch(
-            some.map(({ prompt, completion }) => ({ prompt, completion: completion.tokens })),
-          );
-        try {
-          const referenceOf = beta > 0 ? await referenceLogprobs(tokens, temperature) : undefined;
-          // a micro-batch is weighted so that cutting a part into several changes nothing
-          const accumulationSteps = config.loss === "bnpo"
-            ? parts * ownTokens / Math.max(1, count(some))
-            : parts * own.length / some.length;
-          let result!: ReturnType<typeof policyLoss>;
-          const { values, gradients: more } = await backward(decoder, tokens, (values) => {
-            result = policyLoss({
-              logprobs: tokens.split(values.logprobs),
-              oldLogprobs: iterations > 1 ? some.map(({ completion }) => completion.logprobs) : undefined,
-              referenceLogprobs: referenceOf,
-              advantages: worth.slice(part + from, part + from + some.length),
-              truncated: some.map(({ completion }) => completion.truncated),
-              entropy: tokens.split(values.entropy),
-            }, {
-              loss: config.loss,
-              importance: config.importance,
-              epsilon: at(config.epsilon),
-              epsilonHigh: config.epsilonHigh === null ? null : at(config.epsilonHigh),
-              dualClip: config.dualClip,
-              beta,
-              klEstimator: config.klEstimator,
-              maxTokens,
-              accumulationSteps,
-              accumulationTokens: all,
-              maskTruncated: config.maskTruncated,
-              topEntropyQuantile: config.topEntropyQuantile,
-            });
-            const gradient = new Float32Array(tokens.tokens);
-            let place = 0;
-            for (const row of result.gradient) {
-              gradient.set(row, place);
-              place += row.length;
-            }
-            return { loss: result.loss, gradient };
-          }, { temperature });
-          gradients = addGradients(gradients, more);
-          sums.loss += result.loss;
-          sums.policyLoss += result.policyLoss;
-          const share = tokens.tokens;
-          sums.kl += result.kl * share;
-          sums.clipLow += result.clipLow * share;
-          sums.clipHigh += result.clipHigh * share;
-          sums.entropy += values.entropy.reduce((sum, x) => sum + x, 0);
-          sums.tokens += share;
-        } finally {
-          tokens.dispose();
+    try {
+      for (let part = 0; part < items.length; part += perPart) {
+        const own = items.slice(part, part + perPart), ownTokens = count(own);
+        const longest = Math.max(
+          ...own.map(({ prompt, completion }) => prompt.length + completion.tokens.length),
+        );
+        const size = config.microBatch ?? Math.max(1, Math.floor(tokensAtOnce / longest));
+        for (let from = 0; from < own.length; from += size) {
+          if (part + from > 0) await breathe(signal);
+          const some = own.slice(from, from + size),
+            tokens = new TokenBatch(
+              some.map(({ prompt, completion }) => ({ prompt, completion: completion.tokens })),
+            ),
+            dropoutSeed = Math.floor(counterUniform(config.seed, index, part + from) * 2 ** 31);
+          try {
+            const referenceOf = beta > 0 ? await reference!.logprobs(tokens, temperature) : undefined;
+            // a micro-batch is weighted so that cutting a part into several changes nothing
+            const accumulationSteps = config.loss === "bnpo"
+              ? parts * ownTokens / Math.max(1, count(some))
+              : parts * own.length / some.length;
+            let result!: ReturnType<typeof policyLoss>;
+            const { values, gradients: more } = await backward(decoder, tokens, (values) => {
+              result = policyLoss({
+                logprobs: tokens.split(values.logprobs),
+                oldLogprobs: iterations > 1 ? some.map(({ completion }) => completion.logprobs) : undefined,
+                referenceLogprobs: referenceOf,
+                advantages: worth.slice(part + from, part + from + some.length),
+                truncated: some.map(({ completion }) => completion.truncated),
+                entropy: tokens.split(values.entropy),
+              }, {
+                loss: config.loss,
+                importance: config.importance,
+                epsilon: at(config.epsilon),
+                epsilonHigh: config.epsilonHigh === null ? null : at(config.epsilonHigh),
+                dualClip: config.dualClip,
+                beta,
+                klEstimator: config.klEstimator,
+                maxTokens,
+                accumulationSteps,
+                accumulationTokens: all,
+                maskTruncated: config.maskTruncated,
+                topEntropyQuantile: config.topEntropyQuantile,
+              });
+              const gradient = new Float32Array(tokens.tokens);
+              let place = 0;
+              for (const row of result.gradient) {
+                gradient.set(row, place);
+                place += row.length;
+              }
+              return { loss: result.loss, gradient };
+            }, { temperature, dropoutSeed });
+            gradients = addGradients(gradients, more);
+            sums.loss += result.loss;
+            sums.policyLoss += result.policyLoss;
+            sums.kl += result.kl * result.tokens;
+            sums.clipLow += result.clipLow * result.tokens;
+            sums.clipHigh += result.clipHigh * result.tokens;
+            sums.entropy += values.entropy.reduce((sum, x) => sum + x, 0);
+            sums.tokens += tokens.tokens;
+          } finally {
+            tokens.dispose();
+          }
         }
       }
+    } catch (error) {
+      disposeGradients(gradients);
+      throw error;
     }
     const lr = rate.at(index, steps);
     const gradientNorm = await optimizer.step(gradients!, {
       learningRate: lr,
       weightDecay: at(config.weightDecay),
       maxGradNorm: at(config.maxGradNorm),
+      loss: sums.loss,
     });
-    const mean = (sum: number) => sum / sums.tokens;
+    if (reference && config.referenceEvery !== null && (index + 1) % config.referenceEvery === 0) {
+      await reference.refresh(config.referenceMixup);
+    }
+    const mean = (sum: number) => sum / Math.max(1, all);
     return {
       verdict: guard.check(sums.loss, gradientNorm),
       metrics: {
@@ -233,8 +247,8 @@ export async function grpo(model: CausalLM, problems: Problem[], options: GrpoOp
         policyLoss: sums.policyLoss,
         learningRate: lr,
         gradientNorm,
-        entropy: mean(sums.entropy),
-        kl: config.beta === 0 || config.klInReward ? undefined : mean(sums.kl),
+        entropy: sums.entropy / sums.tokens,
+        kl: config.klInReward ? kl : reference ? mean(sums.kl) : undefined,
         clipLow: mean(sums.clipLow),
         clipHigh: mean(sums.clipHigh),
         tokens: sums.tokens,
@@ -259,19 +273,20 @@ export async function grpo(model: CausalLM, problems: Problem[], options: GrpoOp
           beta: anneal(config.beta).at(0, steps),
         },
         async step(index, signal) {
-          const fresh = batch === null || index % iterations === 0;
-          if (fresh) {
-            const drawnFrom = random.state;
-            try {
-              batch = await sample(index, signal);
-            } catch (error) {
-              // stopped while sampling: what a resume draws must be what this step drew
-              random.state = drawnFrom;
-              throw error;
-            }
+          const fresh = batch === null || index % iterations === 0, drawnFrom = random.state;
+          let updated: Awaited<ReturnType<typeof update>>;
+          try {
+            if (fresh) batch = await sample(index, signal);
+            updated = await update(index, batch!, signal);
+          } catch (error) {
+            // what a resume draws must be what this step drew
+            if (fresh) [random.state, batch] = [drawnFrom, null];
+            throw error;
           }
           const current = batch!,
-            { metrics, verdict, seconds } = await update(index, current),
+            { metrics, verdict, seconds } = updated,
+            { dull, dropped } = current,
+            sampled = current.groups.length + dropped,
             own = rolloutMetrics(current.groups, reward.weights(index, steps));
           const correctness = own.components?.correctness?.mean;
           if (fresh && correctness !== undefined && Number.isFinite(correctness)) course.observe(correctness);
@@ -285,6 +300,8 @@ export async function grpo(model: CausalLM, problems: Problem[], options: GrpoOp
             metrics: {
               ...metrics,
               ...own,
+              zeroVarianceFraction: dull / sampled,
+              droppedGroups: config.dropZeroVariance ? dropped : undefined,
               phase: current.phase,
               tokensPerSecond: metrics.tokens / (timing.sampling + timing.rewards + seconds),
               seconds: timing,
@@ -303,17 +320,8 @@ export async function grpo(model: CausalLM, problems: Problem[], options: GrpoOp
           };
         },
         async save() {
-          const tensors = await parameterState(model, optimizer);
-          if (frozen) {
-            for (const name of frozen.names) {
-              tensors[`reference/${name}`] = {
-                shape: frozen.weight(name).shape,
-                data: (await frozen.weight(name).data() as Float32Array).slice(),
-              };
-            }
-          }
           return {
-            tensors,
+            tensors: { ...await parameterState(model, optimizer), ...await reference?.state() },
             state: {
               random: random.state,
               updates: optimizer.updates,
@@ -332,14 +340,7 @@ export async function grpo(model: CausalLM, problems: Problem[], options: GrpoOp
             batch: Batch | null;
           };
           restoreParameters(model, optimizer, tensors, held.updates);
-          if (frozen) {
-            frozen.dispose();
-            frozen = decoder.frozen(
-              decoder.names.map((
-                name,
-              ) => [name, tensors[`reference/${name}`] as { shape: number[]; data: Float32Array }]),
-            );
-          }
+          reference?.restore(tensors);
           random.state = held.random;
           course.restore(held.curriculum);
           Object.assign(guard.state, held.guard);
@@ -347,10 +348,10 @@ export async function grpo(model: CausalLM, problems: Problem[], options: GrpoOp
         },
       },
       config,
-      hooks,
+      { ...hooks, evaluation: evaluationHook(model, hooks.evaluation) },
     );
   } finally {
-    frozen?.dispose();
+    reference?.dispose();
     optimizer.dispose();
   }
 }

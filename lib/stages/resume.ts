@@ -7,12 +7,12 @@ import type { Reward } from "../rewards/reward.ts";
 import { curriculum, type CurriculumSpec } from "../schedules/curriculum.ts";
 import { CheckpointError, loadCheckpoint } from "../training/checkpoint.ts";
 import type { TrainingRun } from "../training/run.ts";
-import { type LoopHooks, splitHooks } from "../training/training_loop.ts";
+import { splitHooks, type StageHooks } from "./evaluation_inside.ts";
 import { grpo } from "./grpo.ts";
 import { sft } from "./sft.ts";
 
 /** Options of {@linkcode resume}: the model and the problems that the run began with, and the hooks that it had. */
-export interface ResumeOptions extends Omit<LoopHooks, "resumeFrom"> {
+export interface ResumeOptions extends Omit<StageHooks, "resumeFrom"> {
   /** The model as it was when the run began, with its adapter added if it had one; its weights are replaced. */
   model: CausalLM;
   problems: Problem[];

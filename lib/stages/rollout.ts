@@ -1,6 +1,7 @@
 import type { Problem } from "../data/problem.ts";
 import type { CausalLM, Completion } from "../models/causal_lm.ts";
 import type { Reward, RewardResult } from "../rewards/reward.ts";
+import { untilAborted } from "../training/until_aborted.ts";
 import { problemPrompt } from "./problem_prompt.ts";
 
 /** The completions of one prompt and what they are worth. */
@@ -37,7 +38,7 @@ export async function rollOut(model: CausalLM, reward: Reward, problems: Problem
   });
   signal.throwIfAborted();
   const sampled = performance.now();
-  const rewards = await reward.score(completions.map((completion) => ({
+  const scores = reward.score(completions.map((completion) => ({
     prompt: prompts[completion.prompt].text,
     completion: completion.text,
     problem: problems[completion.prompt],
@@ -47,6 +48,7 @@ export async function rollOut(model: CausalLM, reward: Reward, problems: Problem
     steps,
     phase,
   })));
+  const rewards = await untilAborted(scores, signal);
   const groups = problems.map((problem, i): RolloutGroup => {
     const own = completions.flatMap((completion, at) => completion.prompt === i ? [at] : []);
     return {
@@ -63,7 +65,8 @@ export async function rollOut(model: CausalLM, reward: Reward, problems: Problem
   };
 }
 
-/** Whether all rewards of a group are equal, so that it teaches nothing. */
-export function withoutSignal({ rewards }: RolloutGroup): boolean {
-  return rewards.every(({ total }) => total === rewards[0].total);
+/** Whether all rewards of a group are equal, so that it teaches nothing; a completion that could not be scored is not counted. */
+export function withoutSignal({ rewards }: Pick<RolloutGroup, "rewards">): boolean {
+  const known = rewards.map(({ total }) => total).filter((total) => !Number.isNaN(total));
+  return known.every((total) => total === known[0]);
 }

@@ -1,7 +1,7 @@
 import { parseCompletion } from "../text/completion.ts";
 import { moments } from "../training/moments.ts";
 import type { CompletionRecord, StepMetrics } from "../training/run.ts";
-import { type RolloutGroup, withoutSignal } from "./rollout.ts";
+import type { RolloutGroup } from "./rollout.ts";
 
 /** A standard deviation of fewer than two numbers is 0 in a log. */
 const spread = (std: number) => Number.isNaN(std) ? 0 : std;
@@ -39,7 +39,6 @@ export function rolloutMetrics(
       terminatedMean: ended.length ? moments(ended).mean : 0,
     },
     truncatedFraction: 1 - ended.length / completions.length,
-    zeroVarianceFraction: groups.filter(withoutSignal).length / groups.length,
     formatRate: completions.filter(({ text }) => parseCompletion(text).wellFormed).length /
       completions.length,
   };

@@ -3,20 +3,23 @@ import { type SftInput, sftSchema } from "../config/schema.ts";
 import { demonstration, type DemonstrationStyle } from "../data/demonstration.ts";
 import type { Problem } from "../data/problem.ts";
 import { Random } from "../data/random.ts";
+import { counterUniform } from "../kernels/counter_random.ts";
 import type { CausalLM } from "../models/causal_lm.ts";
 import { anneal, type Scheduled } from "../schedules/anneal.ts";
 import { learningRate } from "../schedules/learning_rate.ts";
-import { addGradients, backward, type Gradients } from "../training/backward.ts";
+import { addGradients, backward, disposeGradients, type Gradients } from "../training/backward.ts";
+import { breathe } from "../training/breathe.ts";
 import { AdamW } from "../training/optimizer.ts";
 import type { TrainingRun } from "../training/run.ts";
 import { TokenBatch, type TokenSequence } from "../training/token_batch.ts";
-import { type LoopHooks, splitHooks, trainingLoop } from "../training/training_loop.ts";
+import { trainingLoop } from "../training/training_loop.ts";
 import { updateGuard } from "../training/update_guard.ts";
+import { evaluationHook, splitHooks, type StageHooks } from "./evaluation_inside.ts";
 import { problemPrompt } from "./problem_prompt.ts";
 import { EpochCursor, parameterState, restoreParameters } from "./training_state.ts";
 
 /** Options of {@linkcode sft}: its configuration (see `sftSchema` for each default) and hooks. */
-export type SftOptions = SftInput & LoopHooks;
+export type SftOptions = SftInput & StageHooks;
 
 /**
  * Supervised fine-tuning on demonstrations: completion-only cross-entropy, −mean log p over the completion tokens of the whole
@@ -70,27 +73,47 @@ export async function sft(
         title: `SFT on ${sequences.length} demonstrations${left ? ` (${left} too long, left out)` : ""}`,
         config,
         diagnosis: { stage: "sft" },
-        async step(index) {
-          const started = performance.now(), drawn = cursor.draw(config.batchSize).map((i) => sequences[i]);
+        async step(index, signal) {
+          const started = performance.now(),
+            drawnFrom = cursor.state,
+            drawn = cursor.draw(config.batchSize).map((i) => sequences[i]);
           const total = drawn.reduce((sum, { completion }) => sum + completion.length, 0);
           let gradients: Gradients | null = null, loss = 0, entropy = 0, hits = 0;
-          for (let from = 0; from < drawn.length; from += part) {
-            const batch = new TokenBatch(drawn.slice(from, from + part));
-            const result = await backward(model.decoder, batch, ({ logprobs }) => ({
-              loss: -logprobs.reduce((sum, x) => sum + x, 0) / total,
-              gradient: new Float32Array(logprobs.length).fill(-1 / total),
-            }));
-            batch.dispose();
-            loss += result.loss;
-            entropy += result.values.entropy.reduce((sum, x) => sum + x, 0);
-            hits += result.values.hits.reduce((sum, x) => sum + x, 0);
-            gradients = addGradients(gradients, result.gradients);
+          try {
+            for (let from = 0; from < drawn.length; from += part) {
+              if (from > 0) await breathe(signal);
+              const batch = new TokenBatch(drawn.slice(from, from + part));
+              const dropoutSeed = Math.floor(counterUniform(config.seed, index, from) * 2 ** 31);
+              try {
+                const result = await backward(
+                  model.decoder,
+                  batch,
+                  ({ logprobs }) => ({
+                    loss: -logprobs.reduce((sum, x) => sum + x, 0) / total,
+                    gradient: new Float32Array(logprobs.length).fill(-1 / total),
+                  }),
+                  { dropoutSeed },
+                );
+                loss += result.loss;
+                entropy += result.values.entropy.reduce((sum, x) => sum + x, 0);
+                hits += result.values.hits.reduce((sum, x) => sum + x, 0);
+                gradients = addGradients(gradients, result.gradients);
+              } finally {
+                batch.dispose();
+              }
+            }
+          } catch (error) {
+            // what a resume draws must be what this step drew
+            cursor.state = drawnFrom;
+            disposeGradients(gradients);
+            throw error;
           }
           const lr = rate.at(index, steps), at = (value: Scheduled) => anneal(value).at(index, steps);
           const gradientNorm = await optimizer.step(gradients!, {
             learningRate: lr,
             weightDecay: at(config.weightDecay),
             maxGradNorm: at(config.maxGradNorm),
+            loss,
           });
           const verdict = guard.check(loss, gradientNorm);
           const seconds = (performance.now() - started) / 1000;
@@ -129,7 +152,7 @@ export async function sft(
         },
       },
       config,
-      hooks,
+      { ...hooks, evaluation: evaluationHook(model, hooks.evaluation) },
     );
   } finally {
     optimizer.dispose();

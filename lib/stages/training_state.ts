@@ -17,19 +17,14 @@ export async function parameterState(model: CausalLM, optimizer: AdamW): Promise
   return tensors;
 }
 
-/** Takes them back. @throws {RangeError} when the checkpoint is of another model */
-export function restoreParameters(
-  model: CausalLM,
-  optimizer: AdamW,
-  tensors: Checkpoint["tensors"],
-  updates: number,
-): void {
+/** Gives the trained parameters the values of a checkpoint. @throws {RangeError} when it is of another model */
+export function assignParameters(model: CausalLM, tensors: Checkpoint["tensors"]): void {
   const parameters = model.decoder.parameters();
   for (const { name, variable } of parameters) {
     const held = tensors[`parameter/${name}`];
     if (!held || held.shape.join() !== variable.shape.join()) {
       throw new RangeError(
-        `resuming: the checkpoint has ${
+        `taking weights from a checkpoint: it has ${
           held ? `${name} of shape [${held.shape}]` : `no ${name}`
         }, the model wants [${variable.shape}]; load the model, and add the adapter, that the run began with`,
       );
@@ -40,6 +35,16 @@ export function restoreParameters(
       variable.assign(tf.tensor(tensors[`parameter/${name}`].data as Float32Array, variable.shape))
     );
   }
+}
+
+/** Takes parameters and moments back. @throws {RangeError} when the checkpoint is of another model */
+export function restoreParameters(
+  model: CausalLM,
+  optimizer: AdamW,
+  tensors: Checkpoint["tensors"],
+  updates: number,
+): void {
+  assignParameters(model, tensors);
   const moments = Object.entries(tensors).filter(([name]) => name.startsWith("optimizer/")).map((
     [name, value],
   ) => [name.slice(10), value]);

@@ -122,3 +122,8 @@ export function addGradients(sum: Gradients | null, more: Gradients): Gradients 
   }
   return sum;
 }
+
+/** Gives gradients back that no optimizer will take. */
+export function disposeGradients(gradients: Gradients | null): void {
+  if (gradients) tf.dispose(Object.values(gradients));
+}

@@ -1,3 +1,4 @@
+import { dirname } from "node:path";
 import { parseExact, stringifyExact } from "./exact_json.ts";
 import type { StepMetrics } from "./run.ts";
 
@@ -14,7 +15,7 @@ export interface MetricsLogOptions {
 
 /** A `metrics.jsonl` that is being written. */
 export interface MetricsLog {
-  /** Appends one line and waits until the system has taken it. */
+  /** Appends one line and waits until the system has taken it. When that fails, the line is kept and goes with the next. */
   append(metrics: StepMetrics): void;
   close(): void;
   [Symbol.dispose](): void;
@@ -24,7 +25,6 @@ export interface MetricsLog {
  * Streams a stage's metrics to `path`, one JSON object a line, one line a step, written out as each step ends: whatever
  * happens to the process, the steps that were made can be read. Non-finite numbers are kept ({@linkcode stringifyExact}).
  *
- * @throws {Deno.errors.NotFound} when the folder of `path` does not exist.
  * @example
  * ```ts
  * import { metricsLog } from "../../mod.ts";
@@ -33,19 +33,24 @@ export interface MetricsLog {
  */
 export function metricsLog(path: string, { resumedStep = null }: MetricsLogOptions = {}): MetricsLog {
   const kept = resumedStep === null ? 0 : bytesUntil(path, resumedStep);
+  Deno.mkdirSync(dirname(path), { recursive: true });
   const file = Deno.openSync(path, { create: true, write: true });
   file.truncateSync(kept);
   file.seekSync(kept, Deno.SeekMode.Start);
-  let open = true;
+  let open = true, written = kept, pending = "";
   const close = () => {
     if (open) file.close();
     open = false;
   };
   return {
     append(metrics) {
-      const line = new TextEncoder().encode(stringifyExact(metrics) + "\n");
-      for (let at = 0; at < line.length;) at += file.writeSync(line.subarray(at));
+      pending += stringifyExact(metrics) + "\n";
+      const lines = new TextEncoder().encode(pending);
+      file.seekSync(written, Deno.SeekMode.Start);
+      for (let at = 0; at < lines.length;) at += file.writeSync(lines.subarray(at));
       file.syncDataSync();
+      written += lines.length;
+      pending = "";
     },
     close,
     [Symbol.dispose]: close,

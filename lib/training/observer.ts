@@ -51,3 +51,17 @@ export function observer(): Observer {
 export function setObserver(observer: Observer | null): void {
   current = observer ?? silent;
 }
+
+/**
+ * Runs an evaluation inside a stage: it opens no view of its own, for the stage has one; and a first press of the stop
+ * button lets it finish, for it belongs to the step. The second ends it: `signal` is the stage's.
+ */
+export async function insideStage<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+  const outer = current;
+  current = { view: silent.view, stop: () => ({ pressed: false, signal, release() {} }) };
+  try {
+    return await work();
+  } finally {
+    current = outer;
+  }
+}

@@ -18,6 +18,8 @@ export interface UpdateOptions {
   weightDecay?: number;
   /** Gradients are scaled down to this global L2 norm; 0 never clips. @default 1 */
   maxGradNorm?: number;
+  /** What the gradients are of: when it is not finite, they are not used either. @default 0 */
+  loss?: number;
 }
 
 /** Arrays by name: an optimizer's moments, or a model's weights, in a checkpoint. */
@@ -29,6 +31,7 @@ export class AdamW {
   updates = 0;
   readonly #moments = new Map<string, Moments>();
   readonly #options: Required<AdamWOptions>;
+  #halfway = false;
 
   constructor(readonly parameters: Parameter[], { betas = [0.9, 0.999], epsilon = 1e-8 }: AdamWOptions = {}) {
     this.#options = { betas, epsilon };
@@ -39,17 +42,18 @@ export class AdamW {
   }
 
   /**
-   * One update; disposes of the gradients. A gradient that is not finite changes nothing.
+   * One update; disposes of the gradients. A loss or a gradient that is not finite changes nothing.
    *
-   * @returns the global norm before clipping; not finite says that the update was skipped
+   * @returns the global norm before clipping; when it or the loss is not finite, the update was skipped
    */
   async step(
     gradients: Gradients,
-    { learningRate, weightDecay = 0, maxGradNorm = 1 }: UpdateOptions,
+    { learningRate, weightDecay = 0, maxGradNorm = 1, loss = 0 }: UpdateOptions,
   ): Promise<number> {
     const { betas: [beta1, beta2], epsilon } = this.#options;
     const norm = await globalNorm(Object.values(gradients));
-    if (Number.isFinite(norm)) {
+    if (Number.isFinite(norm) && Number.isFinite(loss)) {
+      this.#halfway = true;
       this.updates++;
       const gradientScale = maxGradNorm > 0 && norm > maxGradNorm ? maxGradNorm / (norm + 1e-6) : 1;
       for (const { name, variable } of this.parameters) {
@@ -64,13 +68,19 @@ export class AdamW {
           gradientScale,
         });
       }
+      this.#halfway = false;
     }
     tf.dispose(Object.values(gradients));
     return norm;
   }
 
-  /** Copies of all moments, for a checkpoint. */
+  /** Copies of all moments, for a checkpoint. @throws {Error} when an update failed halfway, so that no step's state is left */
   async state(): Promise<NamedArrays> {
+    if (this.#halfway) {
+      throw new Error(
+        `saving the optimizer: update ${this.updates} failed when some parameters had it and others had not; go on from an earlier checkpoint`,
+      );
+    }
     const arrays: NamedArrays = {};
     for (const [name, { m, v }] of this.#moments) {
       arrays[`m/${name}`] = { shape: m.shape, data: (await m.data() as Float32Array).slice() };

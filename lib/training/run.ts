@@ -22,7 +22,7 @@ export interface StepMetrics {
   rewardStd?: number;
   /** Mean and standard deviation of every component's raw score, and the weight in force. */
   components?: Record<string, { mean: number; std: number; weight: number; failures: number }>;
-  /** Mean k3 estimate of KL(policy ‖ reference) a token, in nats. */
+  /** Mean estimate of KL(policy ‖ reference) a token, in nats, by `klEstimator`; where the KL comes off the reward, by k3 when sampled. */
   kl?: number;
   /** Share of tokens whose ratio was clipped, at the low and at the high side. */
   clipLow?: number;
@@ -31,8 +31,10 @@ export interface StepMetrics {
   completionLength?: { mean: number; min: number; max: number; terminatedMean: number };
   /** Share of completions that hit the token limit. */
   truncatedFraction?: number;
-  /** Share of groups whose rewards are all equal and so teach nothing. */
+  /** Share of the groups sampled, the dropped ones too, whose rewards are all equal and so teach nothing. */
   zeroVarianceFraction?: number;
+  /** Groups without variance that were dropped and sampled anew with other problems, when that was asked for. */
+  droppedGroups?: number;
   /** Share of completions that are well formed, 0 to 1. */
   formatRate?: number;
   phase?: string;
@@ -40,8 +42,8 @@ export interface StepMetrics {
   seconds: { total: number; sampling?: number; rewards?: number; training?: number };
   /** Updates skipped so far because a loss or gradient was not finite. */
   skippedUpdates?: number;
-  /** An evaluation made after this step, when one was due. */
-  evaluation?: { accuracy: number; formatRate: number };
+  /** Task metrics measured after this step, when an evaluation was due: accuracy and formatRate, or what the caller measures. */
+  evaluation?: Record<string, number>;
 }
 
 /** One sampled completion, kept so that every number can be traced to a text. */
@@ -67,6 +69,8 @@ export interface TrainingRun {
   config: Record<string, unknown>;
   /** The folder of the last checkpoint, when one was written. */
   checkpoint?: string;
+  /** The best evaluation by the metric asked for, and the checkpoint saved with it. */
+  best?: { step: number; metric: string; value: number; checkpoint: string };
   seconds: number;
   /** Sampled completions with their rewards, thinned to a few a step. */
   completions: CompletionRecord[];

@@ -1,10 +1,14 @@
+import { deviceLoss } from "../backend/webgpu_device.ts";
+import { breathe } from "./breathe.ts";
 import { type Checkpoint, CheckpointError, loadCheckpoint, saveCheckpoint } from "./checkpoint.ts";
 import type { DiagnosisContext } from "./diagnose.ts";
 import { diagnostician } from "./diagnostician.ts";
-import { metricsLog } from "./metrics.ts";
-import { type ObservedSample, observer } from "./observer.ts";
+import { type MetricsLog, metricsLog } from "./metrics.ts";
+import { insideStage, type ObservedSample, observer } from "./observer.ts";
 import type { CompletionRecord, StepMetrics, TrainingRun } from "./run.ts";
 import { runTable } from "./run_table.ts";
+import { TrainingError } from "./training_error.ts";
+import { untilAborted } from "./until_aborted.ts";
 
 /** What both training stages may be told beside their numbers. */
 export interface LoopOptions {
@@ -12,14 +16,19 @@ export interface LoopOptions {
   steps: number;
   /** Ends the stage after the step during which this many minutes have passed, with a checkpoint. `null`: no limit. */
   maxMinutes?: number | null;
-  /** A checkpoint every so many steps; `null`: only when the stage ends early. */
+  /**
+   * A checkpoint every so many steps; `null`: when the stage ends early, and on a GPU, which can be lost with all that
+   * it holds, after the first step and then every ten minutes.
+   */
   checkpointEvery?: number | null;
   /** The folder for checkpoints; `null`: a temporary one, made when it is needed. */
   checkpoints?: string | null;
   /** How many checkpoints to keep. @default 2 */
   keepCheckpoints?: number;
-  /** Evaluate every so many steps; `null`: never. */
+  /** Evaluate every so many steps and after the last; `null`: every tenth of the run. */
   evaluateEvery?: number | null;
+  /** The task metric by which the best checkpoint is chosen, higher being better. @default "accuracy" */
+  bestBy?: string;
 }
 
 /** What a caller may hook into a stage; not part of its configuration. */
@@ -30,16 +39,10 @@ export interface LoopHooks {
   signal?: AbortSignal;
   /** A checkpoint to go on from: a folder of checkpoints, or one checkpoint. */
   resumeFrom?: string;
-  /** Metrics are appended to this file as they come. */
+  /** Metrics are appended to this file as they come; its folder is made when it is missing. */
   metricsFile?: string;
-  /** Judges the model during training, every `evaluateEvery` steps; the best checkpoint by accuracy is kept. */
-  evaluation?: () => Promise<{ accuracy: number; formatRate: number }>;
-}
-
-/** Parts a stage's options into its configuration and its hooks. */
-export function splitHooks<T extends LoopHooks>(options: T) {
-  const { onStep, signal, resumeFrom, metricsFile, evaluation, ...settings } = options;
-  return { hooks: { onStep, signal, resumeFrom, metricsFile, evaluation }, settings };
+  /** Judges the model during training, every `evaluateEvery` steps; the best checkpoint by `bestBy` is kept. */
+  evaluation?: () => Promise<Record<string, number>>;
 }
 
 /** One step of a stage. */
@@ -61,7 +64,10 @@ export interface LoopStage {
   title: string;
   config: Record<string, unknown>;
   diagnosis: DiagnosisContext;
-  /** Makes step number `index` (from 0): exactly one optimizer update, or a skipped one. */
+  /**
+   * Makes step number `index` (from 0): exactly one optimizer update, or a skipped one. When it throws, what `save` gives
+   * is the state before the step.
+   */
   step(index: number, signal: AbortSignal): Promise<StepResult>;
   /** All that the next step depends on. */
   save(): Promise<Pick<Checkpoint, "tensors" | "state">>;
@@ -75,21 +81,28 @@ interface History {
   steps: StepMetrics[];
   completions: CompletionRecord[];
   diagnoses: TrainingRun["diagnoses"];
+  best?: TrainingRun["best"];
   seconds: number;
   own: unknown;
 }
 
+/** On a GPU, when nothing else was asked for. */
+const secondsBetweenCheckpoints = 600;
+
 /**
- * Runs a stage's steps: progress, stop button, time limit, checkpoints, metrics file, diagnosis. A step is one optimizer
- * update. Between steps it waits for a macrotask, so that a signal is seen.
+ * Runs a stage's steps: progress, stop button, time limit, checkpoints, evaluations, metrics file, diagnosis. A step is one
+ * optimizer update. Between steps it waits for a macrotask, so that a signal is seen.
+ *
+ * @throws {TrainingError} when a later step than the first fails, or the GPU is lost: it says when, and from where to go on
  */
 export async function trainingLoop(
   stage: LoopStage,
   options: LoopOptions,
   hooks: LoopHooks = {},
 ): Promise<TrainingRun> {
-  const { steps, maxMinutes = null, checkpointEvery = null, keepCheckpoints = 2, evaluateEvery = null } =
+  const { steps, maxMinutes = null, checkpointEvery = null, keepCheckpoints = 2, bestBy = "accuracy" } =
     options;
+  const evaluateEvery = options.evaluateEvery ?? Math.max(1, Math.round(steps / 10));
   const run: TrainingRun = {
     stage: stage.stage,
     name: stage.name,
@@ -101,6 +114,11 @@ export async function trainingLoop(
     diagnoses: [],
   };
   let root = options.checkpoints ?? null, before = 0;
+  /** The checkpoint saved last, if it can be better than the best so far. */
+  const consider = (path: string, step: number, value: number | undefined) => {
+    if (value === undefined || value <= (run.best?.value ?? -Infinity)) return;
+    run.best = { step, metric: bestBy, value, checkpoint: path };
+  };
   if (hooks.resumeFrom) {
     const checkpoint = await loadCheckpoint(hooks.resumeFrom), history = checkpoint.state as History;
     if (history.stage !== stage.stage) {
@@ -114,7 +132,9 @@ export async function trainingLoop(
       completions: history.completions,
       diagnoses: history.diagnoses,
       checkpoint: checkpoint.path,
+      ...(history.best ? { best: history.best } : {}),
     });
+    consider(checkpoint.path, checkpoint.step, checkpoint.metrics?.[bestBy]);
     before = history.seconds;
   }
   const log = hooks.metricsFile
@@ -122,11 +142,15 @@ export async function trainingLoop(
     : null;
   const watch = diagnostician(stage.diagnosis, run.steps),
     view = observer().view({ title: stage.title, total: steps }),
-    stop = observer().stop();
+    stop = observer().stop(),
+    device = deviceLoss();
   const started = performance.now(), session = () => (performance.now() - started) / 1000;
+  const resumedAt = run.steps.length;
+  let savedAt = -Infinity, logged = run.steps.length;
   const save = async () => {
     root ??= await Deno.makeTempDir({ prefix: "showwork-checkpoints-" });
     const { tensors, state } = await stage.save(), { name, config } = stage, last = run.steps.at(-1);
+    device?.throwIfAborted();
     const history: History = {
       stage: stage.stage,
       name,
@@ -134,45 +158,62 @@ export async function trainingLoop(
       steps: run.steps,
       completions: run.completions,
       diagnoses: run.diagnoses,
+      best: run.best,
       seconds: before + session(),
       own: state,
     };
-    const metrics: Record<string, number> = last?.evaluation ? { accuracy: last.evaluation.accuracy } : {};
+    const metrics = last?.evaluation ?? {}, step = run.steps.length;
     try {
-      run.checkpoint = await saveCheckpoint(root, {
-        step: run.steps.length,
-        tensors,
-        state: history,
-        metrics,
-      }, { keepLast: keepCheckpoints, best: hooks.evaluation ? { metric: "accuracy" } : undefined });
+      run.checkpoint = await saveCheckpoint(root, { step, tensors, state: history, metrics }, {
+        keepLast: keepCheckpoints,
+        best: hooks.evaluation ? { metric: bestBy } : undefined,
+      });
+      consider(run.checkpoint, step, metrics[bestBy]);
+      savedAt = session();
     } catch (error) {
       if (!(error instanceof CheckpointError)) throw error;
-      view.note(`No checkpoint was saved at step ${run.steps.length}: ${error.message} Training goes on.`);
+      view.note(`No checkpoint was saved at step ${step}: ${error.message} Training goes on.`);
     }
+  };
+  const measure = async () => {
+    const measured = await insideStage(stop.signal, hooks.evaluation!);
+    if (!Number.isFinite(measured[bestBy])) {
+      throw new RangeError(
+        `evaluating during training: bestBy names the metric "${bestBy}", and the evaluation gave ${
+          JSON.stringify(measured)
+        }; return it as a number, or name another`,
+      );
+    }
+    return measured;
   };
   try {
     for (let index = run.steps.length; index < steps; index++) {
       const from = performance.now();
-      const { metrics, completions = [], texts, sample, failure } = await stage.step(index, stop.signal);
+      const { metrics, completions = [], texts, sample, failure } = await untilAborted(
+        stage.step(index, stop.signal),
+        device,
+      );
+      device?.throwIfAborted();
       const complete: StepMetrics = {
         step: index + 1,
         ...metrics,
         seconds: { ...metrics.seconds, total: (performance.now() - from) / 1000 },
       };
-      if (hooks.evaluation && evaluateEvery && ((index + 1) % evaluateEvery === 0 || index + 1 === steps)) {
-        complete.evaluation = await hooks.evaluation();
-      }
       run.steps.push(complete);
       run.completions.push(...completions);
+      if (hooks.evaluation && ((index + 1) % evaluateEvery === 0 || index + 1 === steps)) {
+        complete.evaluation = await untilAborted(measure(), device);
+      }
       for (const { rule, message } of watch.observe(complete, texts)) {
         run.diagnoses.push({ step: index + 1, rule, message });
         view.note(`Step ${index + 1}: ${message}`);
       }
-      log?.append(complete);
+      if (log) append(log, complete, view.note);
+      logged = run.steps.length;
       view.update({ ...complete }, sample);
       hooks.onStep?.(complete);
-      // A timer, because setImmediate lets up to ten turns pass before a signal is seen: ■ would come seconds late.
-      await new Promise((done) => setTimeout(done));
+      await breathe(stop.signal);
+      device?.throwIfAborted();
       const more = index + 1 < steps, late = maxMinutes !== null && session() > maxMinutes * 60;
       if (failure) [run.ended, run.reason] = ["failed", failure];
       else if (more && (stop.pressed || hooks.signal?.aborted)) {
@@ -183,16 +224,24 @@ export async function trainingLoop(
           `${maxMinutes} minutes passed after step ${index + 1} of ${steps}`,
         ];
       }
-      const due = checkpointEvery !== null && (index + 1) % checkpointEvery === 0;
+      const due = checkpointEvery !== null
+        ? (index + 1) % checkpointEvery === 0
+        : device !== null && session() - savedAt > secondsBetweenCheckpoints;
       if (run.ended !== "finished" || due || complete.evaluation) await save();
       if (run.ended !== "finished") break;
     }
   } catch (error) {
-    if (!stop.signal.aborted) throw error;
-    [run.ended, run.reason] = [
-      "interrupted",
-      `stopped at once during step ${run.steps.length + 1} of ${steps}`,
-    ];
+    const made = run.steps.length, lost = device?.aborted === true;
+    if (log && logged < made) append(log, run.steps[made - 1], view.note);
+    if (!stop.signal.aborted || lost) {
+      if (made === resumedAt && !lost) throw error;
+      // whatever a step needs more of than there is (memory, say), the steps before it are not lost with it
+      if (!lost) await save().catch((cause) => view.note(`The state could not be saved: ${message(cause)}`));
+      const cause = lost ? device.reason : error;
+      [run.ended, run.reason] = ["failed", message(cause)];
+      throw new TrainingError(runTable(run), { steps, lost, cause });
+    }
+    [run.ended, run.reason] = ["interrupted", `stopped at once after step ${made} of ${steps}`];
     await save();
   } finally {
     stop.release();
@@ -203,3 +252,14 @@ export async function trainingLoop(
   }
   return runTable(run);
 }
+
+/** A log that cannot be written, as on a full disk, is no reason to stop: it keeps its lines for the next step. */
+function append(log: MetricsLog, metrics: StepMetrics, note: (text: string) => void) {
+  try {
+    log.append(metrics);
+  } catch (error) {
+    note(`The metrics file could not be written: ${message(error)}. Training goes on; its lines are kept.`);
+  }
+}
+
+const message = (error: unknown) => error instanceof Error ? error.message : String(error);

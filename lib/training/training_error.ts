@@ -1,0 +1,30 @@
+import { PlainError } from "../display/plain_error.ts";
+import type { TrainingRun } from "./run.ts";
+
+/** How a stage failed. */
+export interface TrainingErrorOptions {
+  /** Steps that the stage was to make. */
+  steps: number;
+  /** Whether the device was lost, or what it computes cannot be trusted. */
+  lost: boolean;
+  /** What went wrong. */
+  cause: unknown;
+}
+
+/**
+ * A training step that failed: what happened, after which step, and from which checkpoint to go on. `run` holds the steps
+ * that were made, so that they can still be drawn and exported.
+ */
+export class TrainingError extends PlainError {
+  override name = "TrainingError";
+
+  constructor(readonly run: TrainingRun, { steps, lost, cause }: TrainingErrorOptions) {
+    const what = cause instanceof Error ? cause.message : String(cause), at = run.checkpoint;
+    const anew = lost ? "call useBackend(), load the model again and " : "";
+    const saved = at === undefined
+      ? "No checkpoint had been saved: start anew, with checkpointEvery to save more often"
+      : `The last checkpoint is ${at}: ${anew}go on with resume(${JSON.stringify(at)}, { model, problems })` +
+        (lost ? "; steps made after it are made again" : "");
+    super(`${run.stage} failed after ${run.steps.length} of ${steps} steps: ${what}. ${saved}.`, { cause });
+  }
+}
