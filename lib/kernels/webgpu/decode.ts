@@ -4,17 +4,18 @@
  * least 10 ms whatever its size, and drops finished rows from the batch.
  *
  * Prompts of different length are padded on the left, so that all rows stand at the same place of their caches; padding
- * is masked, and positions are counted from each prompt's start. Launches a token and layer: 11 for Gemma 3, 9 for
- * Llama, eight more where all linear layers are adapted.
+ * is masked, and positions are counted from each prompt's start. Launches a token and layer: 9, and eight
+ * more where all linear layers are adapted.
  */
 import * as tf from "@tensorflow/tfjs-core";
 import { attentionForward } from "./attention.ts";
 import { embeddingForward } from "./embedding.ts";
 import { type GatedActivation, gatedForward } from "./gated_activation.ts";
 import { headsForward, type HeadsNumbers, type KeyValueCache } from "./heads.ts";
-import { launch, output } from "./program.ts";
+import { multiply } from "./multiply.ts";
+import { bindableRows, launch, output, rowsOf } from "./program.ts";
 import { type LinearTensors, projectForward } from "./projection.ts";
-import { rmsNormForward } from "./rms_norm.ts";
+import { residualNormsForward, rmsNormForward } from "./rms_norm.ts";
 import { sampleTokens } from "./sample_tokens.ts";
 
 /** One decoder layer. */
@@ -151,7 +152,7 @@ export async function decode(
   }
 }
 
-/** The rows under way. `hidden` [rows, width] is what the next token is drawn from. A type, so that `tf.tidy` takes it. */
+/** The rows under way. `hidden` [rows, width], after the final norm, is what the next token is drawn from. A type, so that `tf.tidy` takes it. */
 type Batch = {
   hidden: tf.Tensor2D;
   starts: tf.Tensor1D;
@@ -256,17 +257,29 @@ function draw(
   { temperature, topK, topP, minP }: DecodeNumbers,
   { history, step, count, counter }: { history: tf.Tensor; step: number; count: number; counter: number },
 ): tf.Tensor1D {
-  const rows = hidden.shape[0], { y } = rmsNormForward(hidden, model.finalNorm, model);
-  const logits = projectForward(y, [{ weight: model.head, trainable: false }]);
-  const { ids, logprob } = sampleTokens(logits, {
-    temperature,
-    topK,
-    topP,
-    minP,
-    softcap: model.finalSoftcap,
-    seeds,
-    counter,
+  const [rows, width] = hidden.shape, vocabulary = model.head.shape[0];
+  // [rows, vocabulary] logits in one, unless the adapter cannot bind so many
+  const drawn = bindableRows(rows, vocabulary).map((part) => {
+    const logits = output<tf.Tensor2D>([part.count, vocabulary]);
+    multiply({
+      a: rowsOf(hidden, part, width),
+      factors: [{ b: model.head, columns: vocabulary, inner: width }],
+      out: logits,
+      rows: part.count,
+      transposeB: true,
+    });
+    return sampleTokens(logits, {
+      temperature,
+      topK,
+      topP,
+      minP,
+      softcap: model.finalSoftcap,
+      seeds: rowsOf(seeds, part, 1),
+      counter,
+    });
   });
+  const joined = (parts: tf.Tensor1D[]) => parts.length === 1 ? parts[0] : tf.concat1d(parts);
+  const ids = joined(drawn.map(({ ids }) => ids)), logprob = joined(drawn.map(({ logprob }) => logprob));
   launch({
     key: "record_tokens",
     groups: Math.ceil(rows / 64),
@@ -281,7 +294,7 @@ function draw(
   return ids;
 }
 
-/** All layers for ids [batch·length], keys and values written in the caches, or returned where there are none yet. */
+/** The final norm of all layers for ids [batch·length], keys and values written in the caches, or made where there are none. */
 function layers(
   model: DecoderTensors,
   ids: tf.Tensor1D,
@@ -291,13 +304,20 @@ function layers(
   const { heads, kvHeads, headDim, epsilon, addOne, queryScale, attentionSoftcap } = model,
     empty = caches.length === 0;
   let x = embeddingForward(ids, model.embedding, model.embeddingScale);
-  const norm = (x: tf.Tensor2D, w: tf.Tensor1D, residual?: tf.Tensor2D) =>
-    rmsNormForward(x, w, { epsilon, addOne, residual }).y;
-  /** x + linear(y), through the norm behind it where there is one. */
-  const add = (y: tf.Tensor2D, linear: LinearTensors, behind?: tf.Tensor1D) =>
-    behind ? norm(projectForward(y, [linear]), behind, x) : projectForward(y, [linear], x);
+  const norm = (w: tf.Tensor1D) => rmsNormForward(x, w, { epsilon, addOne }).y;
+  /** x becomes x + linear(y), through the norm behind the layer where there is one; gives its norm for the next layer. */
+  const add = (y: tf.Tensor2D, linear: LinearTensors, w: tf.Tensor1D | undefined, next: tf.Tensor1D) => {
+    if (!w) {
+      x = projectForward(y, [linear], x);
+      return norm(next);
+    }
+    const both = residualNormsForward(projectForward(y, [linear]), { w, residual: x, next, epsilon, addOne });
+    x = both.x;
+    return both.normed;
+  };
+  let normed = norm(model.layers[0].inputNorm);
   for (const [index, layer] of model.layers.entries()) {
-    const packed = projectForward(norm(x, layer.inputNorm), [layer.query, layer.key, layer.value]);
+    const packed = projectForward(normed, [layer.query, layer.key, layer.value]);
     const { queryNorm, keyNorm, cos, sin, window } = layer;
     const numbers: HeadsNumbers = {
       batch: starts.size,
@@ -321,12 +341,14 @@ function layers(
       window,
       queryOffset: offset,
     });
-    x = add(tf.reshape(out, [ids.size, heads * headDim]), layer.output, layer.postAttentionNorm);
-    const gated = gatedForward(
-      projectForward(norm(x, layer.mlpNorm), [layer.gate, layer.up]),
-      model.activation,
+    normed = add(
+      tf.reshape(out, [ids.size, heads * headDim]),
+      layer.output,
+      layer.postAttentionNorm,
+      layer.mlpNorm,
     );
-    x = add(gated, layer.down, layer.postMlpNorm);
+    const gated = gatedForward(projectForward(normed, [layer.gate, layer.up]), model.activation);
+    normed = add(gated, layer.down, layer.postMlpNorm, model.layers[index + 1]?.inputNorm ?? model.finalNorm);
   }
-  return x;
+  return normed;
 }

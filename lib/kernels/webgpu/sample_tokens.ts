@@ -4,7 +4,7 @@
  * (32 counting passes over a row that stays in cache), and only where a filter is on.
  */
 import type * as tf from "@tensorflow/tfjs-core";
-import { launch, output } from "./program.ts";
+import { type Binding, launch, output } from "./program.ts";
 
 /** How tokens are drawn. */
 export interface SampleTokensNumbers {
@@ -19,7 +19,7 @@ export interface SampleTokensNumbers {
   /** Logits become c·tanh(logit/c) first (Gemma 2); 0: none. @default 0 */
   softcap?: number;
   /** A seed a row, int32 [rows]: it names the row's random sequence. */
-  seeds: tf.Tensor1D;
+  seeds: Binding;
   /** Position of the token in its completion, the same for all rows. */
   counter: number;
 }

@@ -1,5 +1,9 @@
 import * as tf from "@tensorflow/tfjs";
-import { rmsNormBackward, rmsNormForward } from "../../../lib/kernels/webgpu/rms_norm.ts";
+import {
+  residualNormsForward,
+  rmsNormBackward,
+  rmsNormForward,
+} from "../../../lib/kernels/webgpu/rms_norm.ts";
 import { assertClose, gradientsOf, normal, testOnWebgpu, valuesOn } from "./on_webgpu.ts";
 
 const epsilon = 1e-5;
@@ -38,3 +42,22 @@ testOnWebgpu("rmsNormForward() adds the residual", async () => {
   ]);
   assertClose(actual, expected);
 });
+
+for (const width of [10, 65, 1026]) {
+  testOnWebgpu(`residualNormsForward() gives the sum and its norm on rows of ${width}`, async () => {
+    const y = normal([3, width], 4),
+      w = normal([width], 5),
+      residual = normal([3, width], 6),
+      next = normal([width], 7);
+    const inputs = [y, w, residual, next];
+    const expected = await valuesOn("cpu", inputs, (y, w, residual, next) => {
+      const x = tf.add(residual, reference(true)(y, w));
+      return [x, reference(true)(x, next)];
+    });
+    const actual = await valuesOn("webgpu", inputs, (y, w, residual, next) => {
+      const { x, normed } = residualNormsForward(y, { w, residual, next, epsilon, addOne: true });
+      return [x, normed];
+    });
+    assertClose(actual, expected);
+  });
+}
