@@ -18,14 +18,21 @@ type DeepPartial<T> = T extends (infer _)[] ? T
 /** The sections that draw random numbers. */
 const seeded = ["model", "data", "evaluate", "sft", "grpo"];
 
-function withSeeds(config: unknown): unknown {
+/** The sections that put problems to the model. */
+const prompted = ["evaluate", "sft", "grpo"];
+
+/** The run's seed and system prompt where a section has none of its own. */
+function withShared(config: unknown): unknown {
   if (typeof config !== "object" || config === null) return config;
   const result: Record<string, unknown> = { ...config };
-  if (result.seed === undefined) return result;
-  for (const section of seeded) {
-    const stage = section !== "model" && section !== "data";
-    const options = result[section] === undefined && stage ? {} : result[section];
-    if (typeof options === "object" && options !== null) result[section] = { seed: result.seed, ...options };
+  for (const [key, sections] of [["seed", seeded], ["systemPrompt", prompted]] as const) {
+    if (result[key] === undefined) continue;
+    for (const section of sections) {
+      const options = result[section] === undefined && prompted.includes(section) ? {} : result[section];
+      if (typeof options === "object" && options !== null) {
+        result[section] = { [key]: result[key], ...options };
+      }
+    }
   }
   return result;
 }
@@ -58,7 +65,7 @@ async function read(path: string): Promise<unknown> {
  * Loads the configuration of a run from YAML, lays overrides over it, fills in defaults and checks all of it.
  *
  * Paths in the file are relative to the file, paths in overrides to the working directory; in the result all are relative
- * to the working directory. The run's `seed` is the seed of every section that has none. The result is plain data that
+ * to the working directory. The run's `seed` and `systemPrompt` are those of every section that has none. The result is plain data that
  * displays itself as YAML.
  *
  * @param overrides Any part, at any depth; groups merge, lists and groups with another `kind` are replaced.
@@ -73,7 +80,7 @@ async function read(path: string): Promise<unknown> {
 export async function loadConfig(path: string | URL, overrides?: ConfigOverrides): Promise<RunConfig> {
   const file = path instanceof URL ? decodeURIComponent(path.pathname) : path;
   const base = movePaths(await read(file), dirname(resolve(file)), Deno.cwd());
-  const merged = withSeeds(mergeOverrides(base, movePaths(overrides, Deno.cwd(), Deno.cwd())));
+  const merged = withShared(mergeOverrides(base, movePaths(overrides, Deno.cwd(), Deno.cwd())));
   const result = runSchema.safeParse(merged);
   if (!result.success) {
     throw new ConfigError(

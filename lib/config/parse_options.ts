@@ -31,6 +31,13 @@ const foreign: Record<string, string> = {
   lora_dropout: "dropout",
   target_modules: "targets",
   use_rslora: "rankStabilized",
+  exclude_modules: "exclude",
+  rank_pattern: "rankPattern",
+  alpha_pattern: "alphaPattern",
+  adapter_name: "name",
+  system_prompt: "systemPrompt",
+  rubricJudge: "rubric",
+  traceStructure: "trace",
 };
 
 /**

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { dataSchema } from "./data_schema.ts";
 import { curriculumSchema, defaultCurriculum, rewardSchema } from "./reward_schema.ts";
+import { systemPrompt } from "./system_prompt.ts";
 import { grpoSchema, sftSchema } from "./training_schema.ts";
 
 export { type DataOptions, dataSchema, type DataSource } from "./data_schema.ts";
@@ -20,23 +21,36 @@ export {
   sftSchema,
 } from "./training_schema.ts";
 
-const count = z.int().min(1);
+const count = z.int().min(1), names = z.union([z.string().min(1), z.array(z.string().min(1)).min(1)]);
 
 /** Options of `addLora`. */
 export const loraSchema = z.strictObject({
+  name: z.string().regex(/^[\w-][\w.-]*$/, "must be letters, digits, dots, underscores and hyphens").default(
+    "default",
+  )
+    .describe("Name to switch to it by. PEFT: adapter_name. Default default."),
   rank: count.default(16).describe("Rank of the update, r. PEFT: r. Default 16."),
   alpha: z.number().positive().optional().describe(
     "The update is scaled by alpha / rank. PEFT: lora_alpha. Default 2·rank.",
   ),
-  dropout: z.number().refine((rate) => rate === 0, "must be 0: adapters train without dropout").default(0)
-    .describe(
-      "Only 0: what a deterministic run wants, too. PEFT: lora_dropout. Default 0.",
-    ),
-  targets: z.union([z.literal("all"), z.array(z.string().min(1)).min(1)]).default("all").describe(
-    "Linear layers by the end of their names, such as q_proj, or all of them. PEFT: target_modules. Default all.",
+  dropout: z.number().min(0).lt(1).default(0).describe(
+    "Share of the adapter's inputs set to 0 in training. PEFT: lora_dropout. Default 0.",
+  ),
+  targets: names.default("all").describe(
+    "Linear layers: all, a list of ends of names such as q_proj, or a regular expression that whole names match. " +
+      "PEFT: target_modules. Default all.",
+  ),
+  exclude: names.nullable().default(null).describe(
+    "Layers left out, in the same spellings. PEFT: exclude_modules. Default none.",
   ),
   rankStabilized: z.boolean().default(false).describe(
     "Scale by alpha / √rank (Kalajdzievski 2023). PEFT: use_rslora. Default false.",
+  ),
+  rankPattern: z.record(z.string().min(1), count).default({}).describe(
+    "Ranks of layers whose name, or its end, matches a key. PEFT: rank_pattern. Default none.",
+  ),
+  alphaPattern: z.record(z.string().min(1), z.number().positive()).default({}).describe(
+    "The same for alpha. PEFT: alpha_pattern. Default none.",
   ),
 });
 
@@ -58,6 +72,7 @@ export const modelSchema = z.strictObject({
 /** Options of `evaluate`. */
 export const evaluateSchema = z.strictObject({
   name: z.string().min(1).optional().describe("What tables and figures call the evaluation."),
+  systemPrompt,
   maxTokens: count.default(128).describe("Longest completion in tokens. Default 128."),
   temperature: z.number().min(0).default(0).describe("0 takes the likeliest token. Default 0."),
   topK: z.int().min(0).default(0).describe("Sample from the k likeliest tokens. Default 0: all."),
@@ -97,6 +112,9 @@ export const runSchema = z.strictObject({
     "Name of the run and of its folder under results.",
   ),
   seed: z.int().min(0).default(1).describe("Seed of every section that has none of its own. Default 1."),
+  systemPrompt: systemPrompt.describe(
+    "System prompt of every stage that has none of its own. Default null: none.",
+  ),
   model: modelSchema.describe("The model to train."),
   data: dataSchema.describe("Training and test problems."),
   evaluate: evaluateSchema.prefault({}).describe("How the model is evaluated before and after each stage."),

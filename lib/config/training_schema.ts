@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { algorithms } from "./algorithms.ts";
 import { learningRateSchema, scheduled } from "./schedule_schema.ts";
+import { systemPrompt } from "./system_prompt.ts";
 
 const count = z.int().min(1);
 
@@ -9,6 +10,7 @@ const common = {
   seed: z.int().min(0).default(1).describe(
     "Seed of everything random in the stage. Default 1; in a file, the run's.",
   ),
+  systemPrompt,
   gradientAccumulation: count.default(1).describe(
     "Parts that a step's batch is cut into, to save memory. TRL: gradient_accumulation_steps. Default 1.",
   ),

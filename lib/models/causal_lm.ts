@@ -5,9 +5,9 @@ import type { Tokenizer } from "../text/tokenizer.ts";
 import type { Decoder } from "./decoder.ts";
 import type { DecoderConfig } from "./decoder_config.ts";
 import { generate, type SamplingOptions } from "./generate.ts";
-import { addLora, type LoraOptions } from "./lora.ts";
+import { addLora, type LoraOptions, type LoraSettings } from "./lora.ts";
 import { loadAdapter, saveAdapter, type SaveAdapterOptions } from "./peft_adapter.ts";
-import { saveModel } from "./save_model.ts";
+import { saveModel, type SaveModelOptions } from "./save_model.ts";
 
 /** Options of {@linkcode CausalLM.generate}. */
 export interface GenerateOptions extends Omit<SamplingOptions, "stop"> {
@@ -70,7 +70,7 @@ export class CausalLM {
   readonly tokenizer: Tokenizer;
   readonly source: string;
   readonly directory: string | null;
-  readonly #lora = new Map<string, Required<LoraOptions>>();
+  readonly #lora = new Map<string, LoraSettings>();
 
   constructor({ decoder, tokenizer, source, directory }: CausalLMParts) {
     this.decoder = decoder;
@@ -123,7 +123,7 @@ export class CausalLM {
   }
 
   /** The options of the adapter in use, `null` without one. */
-  get lora(): Required<LoraOptions> | null {
+  get lora(): LoraSettings | null {
     return this.adapter === null ? null : this.#lora.get(this.adapter)!;
   }
 
@@ -162,7 +162,7 @@ export class CausalLM {
   }
 
   /** The options of an adapter, `undefined` when there is none of that name. */
-  adapterOptions(name: string): Required<LoraOptions> | undefined {
+  adapterOptions(name: string): LoraSettings | undefined {
     return this.#lora.get(name);
   }
 

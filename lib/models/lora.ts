@@ -16,8 +16,8 @@ export interface LoraOptions {
    * as `.*layers\.[0-3]\.mlp\..*`. PEFT: target_modules. @default "all"
    */
   targets?: string | string[];
-  /** Layers left out, in the same spellings. PEFT: exclude_modules. @default [] */
-  exclude?: string | string[];
+  /** Layers left out, in the same spellings. PEFT: exclude_modules. @default null: none */
+  exclude?: string | string[] | null;
   /** Scale by α/√rank instead of α/rank (Kalajdzievski 2023, arXiv 2312.03732). PEFT: use_rslora. @default false */
   rankStabilized?: boolean;
   /** Share of the adapter's inputs set to 0 in training, and never when sampling. PEFT: lora_dropout. @default 0 */
@@ -30,19 +30,22 @@ export interface LoraOptions {
   seed?: number;
 }
 
+/** The options with every default filled in. */
+export type LoraSettings = Required<LoraOptions>;
+
 /** The options with every default filled in. @throws {RangeError} naming the one that is out of range */
 export function loraSettings({
   name = "default",
   rank = 16,
   alpha = 2 * rank,
   targets = "all",
-  exclude = [],
+  exclude = null,
   rankStabilized = false,
   dropout = 0,
   rankPattern = {},
   alphaPattern = {},
   seed = 1,
-}: LoraOptions): Required<LoraOptions> {
+}: LoraOptions): LoraSettings {
   const fault = (rule: string, value: unknown) => new RangeError(`adding LoRA needs ${rule}, got ${value}`);
   if (!/^[\w-][\w.-]*$/.test(name)) {
     throw fault("a name of letters, digits, dots, underscores and hyphens", JSON.stringify(name));
@@ -61,14 +64,14 @@ export function loraSettings({
 /** The rank and the scale of one layer's pair. */
 export function loraOf(
   module: string,
-  { rank, alpha, rankStabilized, rankPattern, alphaPattern }: Required<LoraOptions>,
+  { rank, alpha, rankStabilized, rankPattern, alphaPattern }: LoraSettings,
 ): { rank: number; scale: number } {
   const own = patternValue(rankPattern, module, rank), top = patternValue(alphaPattern, module, alpha);
   return { rank: own, scale: top / (rankStabilized ? Math.sqrt(own) : own) };
 }
 
 /** Adds a fresh adapter and freezes the base: A uniform as PEFT has it (Kaiming, a = √5), B zero. */
-export function addLora(decoder: Decoder, options: LoraOptions): Required<LoraOptions> {
+export function addLora(decoder: Decoder, options: LoraOptions): LoraSettings {
   const lora = loraSettings(options), random = new Random(lora.seed), pairs: LoraValues = new Map();
   for (const module of loraModules(decoder, lora)) {
     const [out, width] = decoder.weight<tf.Tensor2D>(`${module}.weight`).shape, bound = 1 / Math.sqrt(width);

@@ -4,7 +4,7 @@ import { linearNames } from "./decoder.ts";
 /** Which linear layers an adapter takes, as PEFT's target_modules and exclude_modules say it. */
 export interface LoraTargets {
   targets: string | string[];
-  exclude: string | string[];
+  exclude: string | string[] | null;
 }
 
 /** Spellings that Python's `re` knows and JavaScript reads as something else. */
@@ -60,14 +60,14 @@ export function linearModules({ config }: Decoder): string[] {
  * @throws {RangeError} when none is left, or a pattern is none
  */
 export function loraModules(decoder: Decoder, { targets, exclude }: LoraTargets): string[] {
-  const wanted = matcher(targets), unwanted = exclude.length ? matcher(exclude) : () => false;
+  const wanted = matcher(targets), unwanted = exclude ? matcher(exclude) : () => false;
   const chosen = linearModules(decoder).filter((module) => wanted(module) && !unwanted(module));
   if (chosen.length === 0) {
     const shown = (value: string | string[]) =>
       typeof value === "string" ? `the pattern ${value}` : value.join(", ");
     throw new RangeError(
       `adding LoRA: no linear layer is called ${shown(targets)}${
-        exclude.length ? ` and not ${shown(exclude)}` : ""
+        exclude ? ` and not ${shown(exclude)}` : ""
       }; there are ${
         linearNames.map((name) => name.split(".")[1]).join(", ")
       }, and a pattern is held to the whole name, such as model.layers.0.${linearNames[0]}`,

@@ -3,7 +3,7 @@ import { basename, join, resolve } from "node:path";
 import { baseLicence } from "./base_licence.ts";
 import type { CausalLM } from "./causal_lm.ts";
 import type { Decoder, LoraValues } from "./decoder.ts";
-import { loraOf, type LoraOptions, loraSettings } from "./lora.ts";
+import { loraOf, type LoraSettings, loraSettings } from "./lora.ts";
 import { linearModules, loraModules } from "./lora_modules.ts";
 import { modelCard, type ModelCardParts } from "./model_card.ts";
 import { ModelFileError } from "./model_file_error.ts";
@@ -87,7 +87,7 @@ export async function saveAdapter(
 }
 
 /** target_modules and exclude_modules: as they were given, or every name in full where those would say something else. */
-function peftTargets(decoder: Decoder, lora: Required<LoraOptions>, modules: string[]) {
+function peftTargets(decoder: Decoder, lora: LoraSettings, modules: string[]) {
   const { targets, exclude } = lora, every = targets === "all" || targets === "all-linear";
   // PEFT wants patterns to match something, and reads "all-linear" as every linear layer of the model, other towers too
   const wanted = every ? [...new Set(modules.map((module) => module.split(".").at(-1)!))] : targets;
@@ -99,7 +99,7 @@ function peftTargets(decoder: Decoder, lora: Required<LoraOptions>, modules: str
   }
   const same = chosen.length === modules.length && chosen.every((module) => modules.includes(module));
   return same
-    ? { target_modules: wanted, exclude_modules: exclude.length ? exclude : null }
+    ? { target_modules: wanted, exclude_modules: exclude }
     : { target_modules: modules, exclude_modules: null };
 }
 
@@ -160,7 +160,7 @@ const isEmpty = (value: unknown) =>
 type Fail = (rule: string) => never;
 
 /** What an adapter's configuration says, in our words. */
-function readSettings(config: Record<string, unknown>, name: string, fail: Fail): Required<LoraOptions> {
+function readSettings(config: Record<string, unknown>, name: string, fail: Fail): LoraSettings {
   if (config.peft_type !== "LORA") {
     fail(`peft_type is ${JSON.stringify(config.peft_type)}, only LORA is supported`);
   }
@@ -222,7 +222,7 @@ export async function loadAdapter(
   directory: string,
   decoder: Decoder,
   { name = "default" }: { name?: string } = {},
-): Promise<Required<LoraOptions>> {
+): Promise<LoraSettings> {
   const path = join(directory, "adapter_config.json");
   const fail: Fail = (rule) => {
     throw new ModelFileError(`loading the adapter ${path}: ${rule}`);

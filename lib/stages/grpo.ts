@@ -99,6 +99,7 @@ export async function grpo(model: CausalLM, problems: Problem[], options: GrpoOp
       const seed = Math.floor(counterUniform(config.seed, index, attempt) * 2 ** 31);
       const { groups, samplingSeconds, rewardSeconds } = await rollOut(model, reward, drawn, {
         generations,
+        systemPrompt: config.systemPrompt,
         maxTokens,
         temperature,
         topK,

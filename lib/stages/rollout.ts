@@ -15,6 +15,7 @@ export interface RolloutGroup {
 /** When the rollouts are made, and how. */
 export interface RolloutOptions {
   generations: number;
+  systemPrompt: string | null;
   maxTokens: number;
   temperature: number;
   topK: number;
@@ -29,8 +30,9 @@ export interface RolloutOptions {
 
 /** Samples a group of completions for each problem and scores them all. */
 export async function rollOut(model: CausalLM, reward: Reward, problems: Problem[], options: RolloutOptions) {
-  const { generations, step, steps, phase, signal, ...sampling } = options, started = performance.now();
-  const prompts = problems.map((problem) => problemPrompt(model.tokenizer, problem));
+  const { generations, systemPrompt, step, steps, phase, signal, ...sampling } = options,
+    started = performance.now();
+  const prompts = problems.map((problem) => problemPrompt(model.tokenizer, problem, systemPrompt));
   const completions = await model.generate(prompts.map(({ ids }) => ids), {
     ...sampling,
     n: generations,

@@ -19,7 +19,8 @@ const templates = new Map<string, Template>();
 
 /**
  * A chat as the model expects it, by its own template. A string is one user message. A tokenizer without a template gets
- * the contents alone, a line each. The text holds the special tokens, so encode it with `{ bos: false }`.
+ * the contents alone, a line each; a system prompt that the template has no place for goes before the first user turn, as Gemma 3
+ * has it. The text holds the special tokens, so encode it with `{ bos: false }`.
  *
  * @throws {Error} what the template raises, such as for roles that do not alternate
  */
@@ -38,9 +39,18 @@ export function chatPrompt(
   }
   let template = templates.get(chatTemplate);
   if (!template) templates.set(chatTemplate, template = new Template(chatTemplate));
-  return template.render({
-    messages: all,
-    add_generation_prompt: addGenerationPrompt,
-    ...tokenizer.specialTokens,
-  });
+  const render = (messages: ChatMessage[]) =>
+    template.render({ messages, add_generation_prompt: addGenerationPrompt, ...tokenizer.specialTokens });
+  if (all[0]?.role !== "system") return render(all);
+  try {
+    const text = render(all);
+    if (text.includes(all[0].content.trim())) return text;
+  } catch (error) {
+    if (all[1]?.role !== "user") throw error;
+  }
+  // a template without system turns refuses them (Gemma 2) or leaves them out
+  const [{ content }, first, ...rest] = all;
+  return render(
+    first?.role === "user" ? [{ role: "user", content: `${content}\n\n${first.content}` }, ...rest] : all,
+  );
 }

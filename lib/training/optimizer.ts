@@ -34,6 +34,11 @@ export class AdamW {
   #halfway = false;
 
   constructor(readonly parameters: Parameter[], { betas = [0.9, 0.999], epsilon = 1e-8 }: AdamWOptions = {}) {
+    if (parameters.length === 0) {
+      throw new RangeError(
+        "training needs parameters to train, and the base is frozen under its adapters; put one to use with model.useAdapter(name)",
+      );
+    }
     this.#options = { betas, epsilon };
     for (const { name, variable } of parameters) {
       const zeros = () => tf.tidy(() => tf.variable(tf.zeros(variable.shape), false));

@@ -167,3 +167,43 @@ Deno.test("mergeOverrides() changes neither side and ignores __proto__", () => {
   const merged = mergeOverrides({}, JSON.parse('{"__proto__": {"polluted": 1}}')) as Record<string, unknown>;
   assert.equal(merged.polluted, undefined);
 });
+
+Deno.test("loadConfig() gives the run's system prompt to every section without its own, and reads all of LoRA's options", async () => {
+  const lora = {
+    name: "maths",
+    rank: 4,
+    dropout: 0.1,
+    targets: ".*self_attn.*",
+    exclude: ["o_proj"],
+    rankStabilized: true,
+    rankPattern: { q_proj: 8 },
+    alphaPattern: { "layers.0.*": 2 },
+  };
+  const config = await loadConfig(`${configs}demo.yaml`, {
+    systemPrompt: "Show your work.",
+    evaluate: { systemPrompt: null },
+    model: { lora },
+  });
+  assert.deepEqual([config.sft.systemPrompt, config.grpo.systemPrompt, config.evaluate.systemPrompt], [
+    "Show your work.",
+    "Show your work.",
+    null,
+  ]);
+  assert.deepEqual({ ...config.model.lora, alpha: undefined }, { ...lora, alpha: undefined });
+  const plain = await loadConfig(`${configs}demo.yaml`);
+  assert.deepEqual([plain.systemPrompt, plain.sft.systemPrompt, plain.grpo.systemPrompt], [null, null, null]);
+  await assert.rejects(
+    loadConfig(`${configs}demo.yaml`, {
+      model: { lora: { dropout: 1, targets: [], use_rslora: true } as never },
+    }),
+    (error) => {
+      assert.ok(error instanceof ConfigError);
+      assert.deepEqual(error.problems.map(({ path }) => path).sort(), [
+        "model.lora.dropout",
+        "model.lora.targets",
+        "model.lora.use_rslora",
+      ]);
+      return true;
+    },
+  );
+});
