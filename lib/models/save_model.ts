@@ -1,8 +1,17 @@
+import type * as tf from "@tensorflow/tfjs";
 import { join } from "node:path";
 import type { CausalLM } from "./causal_lm.ts";
-import { toModelJson } from "./model_config.ts";
-import { writeSafetensors } from "./safetensors.ts";
-import type * as tf from "@tensorflow/tfjs";
+import type { DecoderConfig } from "./decoder_config.ts";
+import { parseModelConfig, toModelJson } from "./model_config.ts";
+import { type TensorToFetch, writeSafetensors } from "./safetensors.ts";
+
+/** Options of {@linkcode saveModel}. */
+export interface SaveModelOptions {
+  /** Weights above this many bytes are cut into several files with an index. transformers: max_shard_size. @default 5e9 */
+  maxShardBytes?: number;
+  /** How numbers are stored. transformers: dtype. @default "F32" */
+  dtype?: "F32" | "F16" | "BF16";
+}
 
 const copied = [
   "tokenizer.json",
@@ -11,22 +20,79 @@ const copied = [
   "tokenizer.model",
   "chat_template.jinja",
 ];
+const indexName = "model.safetensors.index.json", single = "model.safetensors";
+const torchNames = { F32: "float32", F16: "float16", BF16: "bfloat16" };
 
-/** Saves a model as a Hugging Face directory that `transformers` loads; an adapter is merged into the weights. */
-export async function saveModel(directory: string, model: CausalLM): Promise<void> {
+/**
+ * Saves a model as a Hugging Face directory that `transformers` loads; an adapter is merged into the weights. One tensor at a time
+ * leaves the device. Weights above `maxShardBytes` go to `model-00001-of-0000N.safetensors` with `model.safetensors.index.json`, as
+ * `save_pretrained` cuts them; a tensor above it gets a file of its own.
+ *
+ * @throws {RangeError} for a size or type that cannot be, or a model that `config.json` cannot describe; nothing is written then
+ */
+export async function saveModel(
+  directory: string,
+  model: CausalLM,
+  { maxShardBytes = 5e9, dtype = "F32" }: SaveModelOptions = {},
+): Promise<void> {
   const { decoder, config } = model;
-  await Deno.mkdir(directory, { recursive: true });
-  const tensors: Record<string, { shape: number[]; data: Float32Array }> = {};
-  for (const name of decoder.names) {
-    tensors[name] = { shape: decoder.weight<tf.Tensor>(name).shape, data: await decoder.merged(name) };
+  if (!(maxShardBytes > 0)) {
+    throw new RangeError(
+      `saving a model to ${directory} needs maxShardBytes above 0, got ${maxShardBytes}; leave it out for 5e9`,
+    );
   }
-  await writeSafetensors(join(directory, "model.safetensors"), tensors, { format: "pt" });
-  const json = (value: unknown) => `${JSON.stringify(value, null, 2)}\n`;
-  await Deno.writeTextFile(join(directory, "config.json"), json(toModelJson(config)));
-  await Deno.writeTextFile(
-    join(directory, "generation_config.json"),
-    json({ bos_token_id: config.bosId, eos_token_id: config.eosIds, pad_token_id: config.padId }),
-  );
+  if (!Object.hasOwn(torchNames, dtype)) {
+    throw new RangeError(
+      `saving a model to ${directory} needs a dtype of F32, F16 or BF16, got ${JSON.stringify(dtype)}`,
+    );
+  }
+  const modelJson = { ...describe(config, directory), torch_dtype: torchNames[dtype] };
+  await Deno.mkdir(directory, { recursive: true });
+
+  const bytesEach = dtype === "F32" ? 4 : 2, shards: { names: string[]; bytes: number }[] = [];
+  for (const name of decoder.names) {
+    const bytes = decoder.weight<tf.Tensor>(name).size * bytesEach, last = shards.at(-1);
+    if (last && last.bytes + bytes <= maxShardBytes) {
+      last.names.push(name);
+      last.bytes += bytes;
+    } else shards.push({ names: [name], bytes });
+  }
+  const written = new Set<string>(), weight_map: Record<string, string> = {};
+  for (const [i, { names }] of shards.entries()) {
+    const five = (count: number) => `${count}`.padStart(5, "0");
+    const file = shards.length === 1 ? single : `model-${five(i + 1)}-of-${five(shards.length)}.safetensors`;
+    const tensors: Record<string, TensorToFetch> = {};
+    for (const name of names) {
+      const { shape } = decoder.weight<tf.Tensor>(name);
+      tensors[name] = { shape, dtype, fetch: () => decoder.merged(name) };
+      weight_map[name] = file;
+    }
+    await writeSafetensors(join(directory, file), tensors, { format: "pt" });
+    written.add(file);
+  }
+  const json = (name: string, value: unknown) =>
+    Deno.writeTextFile(join(directory, name), `${JSON.stringify(value, null, 2)}\n`);
+  if (shards.length > 1) {
+    const total_size = shards.reduce((sum, { bytes }) => sum + bytes, 0);
+    const sorted = Object.fromEntries(Object.entries(weight_map).sort(([a], [b]) => a < b ? -1 : 1));
+    await json(indexName, {
+      metadata: { total_parameters: model.parameterCount, total_size },
+      weight_map: sorted,
+    });
+    written.add(indexName);
+  }
+  // What an earlier, differently cut model left would be loaded instead of this one.
+  for await (const { name } of Deno.readDir(directory)) {
+    if (/^model(-\d+-of-\d+)?\.safetensors(\.index\.json)?$/.test(name) && !written.has(name)) {
+      await Deno.remove(join(directory, name));
+    }
+  }
+  await json("config.json", modelJson);
+  await json("generation_config.json", {
+    bos_token_id: config.bosId,
+    eos_token_id: config.eosIds,
+    pad_token_id: config.padId,
+  });
   if (!model.directory || model.directory === directory) return;
   for (const file of copied) {
     try {
@@ -35,4 +101,27 @@ export async function saveModel(directory: string, model: CausalLM): Promise<voi
       if (!(error instanceof Deno.errors.NotFound)) throw error;
     }
   }
+}
+
+/** The `config.json`, after it was seen to read back as the same model. */
+function describe(config: DecoderConfig, directory: string) {
+  const json = toModelJson(config), read = parseModelConfig(JSON.parse(JSON.stringify(json)));
+  for (const key of Object.keys(config) as (keyof DecoderConfig)[]) {
+    if (alike(config[key], read[key])) continue;
+    throw new RangeError(
+      `saving a model to ${directory}: config.json of ${config.architecture} cannot say ${key} = ${
+        JSON.stringify(config[key])
+      }, it would read back as ${JSON.stringify(read[key])}; create the model with what its architecture has`,
+    );
+  }
+  return json;
+}
+
+/** Equal, but for the last places of numbers: `query_pre_attn_scalar` is 1 / queryScale². */
+function alike(a: unknown, b: unknown): boolean {
+  if (typeof a === "number" && typeof b === "number") return Math.abs(a - b) <= 1e-12 * Math.abs(a);
+  if (typeof a !== "object" || typeof b !== "object" || a === null || b === null) return a === b;
+  const keys = Object.keys(a);
+  return keys.length === Object.keys(b).length &&
+    keys.every((key) => alike(a[key as keyof typeof a], b[key as keyof typeof b]));
 }
