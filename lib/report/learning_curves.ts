@@ -4,7 +4,7 @@ import { escapeHtml } from "../display/escape_html.ts";
 import type { Figure } from "./figure.ts";
 import { formatDuration } from "../display/format_number.ts";
 import { ink, phaseColours, seriesColours, stageColours, translucent } from "../display/palette.ts";
-import { type Panel, smallMultiples } from "./small_multiples.ts";
+import { legendLines, type Panel, shade, smallMultiples } from "./small_multiples.ts";
 import { smooth } from "./smooth.ts";
 
 /** How {@linkcode learningCurves} draws. */
@@ -21,7 +21,8 @@ interface Series {
   colour: string;
 }
 type Read = (metrics: StepMetrics) => number | undefined;
-interface Measure {
+/** A quantity that has a panel. */
+export interface Measure {
   title: string;
   subtitle: string;
   /** The subtitle when a band is drawn. */
@@ -42,7 +43,7 @@ interface Measure {
 const component = (name: string) => (m: StepMetrics) => m.components?.[name]?.mean;
 
 /** Pre-training and SFT minimise the same loss; `stage` opens the titles. */
-const supervisedMeasures = (stage: string): Measure[] => [
+export const supervisedMeasures = (stage: string): Measure[] => [
   {
     title: `${stage} loss`,
     subtitle: "cross-entropy, nats a token · lower is better",
@@ -63,7 +64,8 @@ const supervisedMeasures = (stage: string): Measure[] => [
   },
 ];
 
-const grpoMeasures: Measure[] = [
+/** What GRPO's curves show, in their order. */
+export const grpoMeasures: Measure[] = [
   {
     title: "Reward",
     subtitle: "mean over completions · higher is better",
@@ -179,7 +181,8 @@ function summary({ steps, seconds, ended }: TrainingRun): string {
   }`;
 }
 
-function points(run: TrainingRun, read: Read): { x: number[]; y: number[] } {
+/** A run's finite values of a quantity, by step. */
+export function points(run: TrainingRun, read: Read): { x: number[]; y: number[] } {
   const measured = run.steps.flatMap((m) => {
     const value = read(m);
     return value === undefined || !Number.isFinite(value) ? [] : [[m.step, value]];
@@ -188,7 +191,7 @@ function points(run: TrainingRun, read: Read): { x: number[]; y: number[] } {
 }
 
 /** Six digits are more than a pixel shows and half the size of a notebook. */
-const rounded = (value: number) => Number(value.toPrecision(6));
+export const rounded = (value: number) => Number(value.toPrecision(6));
 
 const line = (colour: string, width: number) => ({ color: colour, width, shape: "linear" });
 
@@ -242,13 +245,15 @@ function measurePanel(measure: Measure, all: Series[], bands: Band[]): Panel | u
       : (banded && measure.banded) || measure.subtitle,
     traces,
     x: stepAxis(all),
-    y: measure.share
-      ? { range: [-0.03, 1.05], tickvals: [0, 0.25, 0.5, 0.75, 1], tickformat: ".0%" }
-      : measure.fromZero && lowest >= 0
-      ? { rangemode: "tozero" }
-      : {},
+    y: valueAxis(measure, lowest),
     shapes: bands.map(({ from, to, colour }) => shade(from, to, colour)),
   };
+}
+
+/** The axis of a quantity whose lowest value is known. */
+export function valueAxis({ share, fromZero }: Measure, lowest: number): Record<string, unknown> {
+  if (share) return { range: [-0.03, 1.05], tickvals: [0, 0.25, 0.5, 0.75, 1], tickformat: ".0%" };
+  return fromZero && lowest >= 0 ? { rangemode: "tozero" } : {};
 }
 
 function band(run: TrainingRun, { read, spread, range }: Measure, colour: string): Record<string, unknown>[] {
@@ -265,7 +270,8 @@ function band(run: TrainingRun, { read, spread, range }: Measure, colour: string
   ];
 }
 
-function stepAxis(all: Series[]): Record<string, unknown> {
+/** The axis of steps that all runs fit on. */
+export function stepAxis(all: Pick<Series, "run">[]): Record<string, unknown> {
   const last = Math.max(1, ...all.flatMap(({ run }) => run.steps.map((m) => m.step)));
   const first = Math.min(last, ...all.flatMap(({ run }) => run.steps.map((m) => m.step)));
   const room = Math.max(0.5, (last - first) * 0.02);
@@ -336,21 +342,6 @@ function componentsPanel(
   };
 }
 
-/** Coloured names, a new line where they would grow wider than a panel. */
-function legendLines(entries: { name: string; colour: string }[]): string {
-  const lines: string[][] = [[]];
-  let length = 0;
-  for (const { name, colour } of entries) {
-    if (length && length + name.length > 46) {
-      lines.push([]);
-      length = 0;
-    }
-    length += name.length + 3;
-    lines.at(-1)!.push(`<span style="color:${colour}">${escapeHtml(name)}</span>`);
-  }
-  return lines.map((line) => line.join(" · ")).join("<br>");
-}
-
 function phasePanel(grpo: Series[]): Panel | undefined {
   const phases = [
     ...new Set(grpo.flatMap(({ run }) => run.steps.flatMap((m) => m.phase === undefined ? [] : [m.phase]))),
@@ -404,17 +395,4 @@ function phaseBands(steps: StepMetrics[]): Band[] {
     current = phase;
   }
   return bands.length > 1 ? bands : [];
-}
-
-function shade(from: number, to: number, colour: string): Record<string, unknown> {
-  return {
-    type: "rect",
-    x0: from,
-    x1: to,
-    y0: 0,
-    y1: 1,
-    yref: "paper",
-    fillcolor: colour,
-    line: { width: 0 },
-  };
 }

@@ -1,4 +1,5 @@
 import { Figure } from "./figure.ts";
+import { escapeHtml } from "../display/escape_html.ts";
 import { fontFamily, ink } from "../display/palette.ts";
 
 /** One chart of a grid: its traces without axes, a title that names the quantity and a subtitle that reads it. */
@@ -155,4 +156,33 @@ export function smallMultiples(panels: Panel[], options: SmallMultiplesOptions):
     label(panel.subtitle, 8, { size: 11.5, color: ink.muted });
   });
   return new Figure(data, { ...layout, shapes, annotations });
+}
+
+/** Coloured names for a subtitle that serves as legend, a new line where they would grow wider than a panel. */
+export function legendLines(entries: { name: string; colour: string }[]): string {
+  const lines: string[][] = [[]];
+  let length = 0;
+  for (const { name, colour } of entries) {
+    if (length && length + name.length > 46) {
+      lines.push([]);
+      length = 0;
+    }
+    length += name.length + 3;
+    lines.at(-1)!.push(`<span style="color:${colour}">${escapeHtml(name)}</span>`);
+  }
+  return lines.map((line) => line.join(" · ")).join("<br>");
+}
+
+/** A band over the whole height of a panel, from one place of its x axis to another. */
+export function shade(from: number, to: number, colour: string): Record<string, unknown> {
+  return {
+    type: "rect",
+    x0: from,
+    x1: to,
+    y0: 0,
+    y1: 1,
+    yref: "paper",
+    fillcolor: colour,
+    line: { width: 0 },
+  };
 }
