@@ -13,7 +13,7 @@ export interface EstimateMemoryOptions {
   training?: boolean;
   /** Bytes a frozen weight takes: 4 on the CPU; 2 where webgpu keeps 16 bits. @default 4 */
   weightBytes?: 2 | 4;
-  /** Bytes there are: a wasm heap ends at 4 GB. @default 2 ** 32 */
+  /** Bytes there are: a wasm heap ends at 4 GB; `Infinity` where that is not known. @default 2 ** 32 */
   limit?: number;
 }
 
@@ -28,7 +28,9 @@ export interface MemoryEstimate {
   cache: number;
   /** Activations kept for the backward pass. */
   activations: number;
-  /** What is held at once: weights, adapter and optimizer, and the larger of cache and activations. */
+  /** What the kernels need for themselves: blocks of logits, at most 128 rows at a time. */
+  workspace: number;
+  /** What is held at once: weights, adapter, optimizer and workspace, and the larger of cache and activations. */
   total: number;
   fits: boolean;
   /** The figure in words, with the way out when it does not fit. */
@@ -77,15 +79,22 @@ export function estimateMemory(config: DecoderConfig, options: EstimateMemoryOpt
     config.heads * length;
   const activations = training ? 4 * tokens * config.layers * kept : 0;
 
-  const total = weights + adapter + optimizer + Math.max(cache, activations), fits = total <= limit;
+  const workspace = 4 * config.vocabSize * Math.min(tokens, 128) + 2 ** 24;
+  const total = weights + adapter + optimizer + workspace + Math.max(cache, activations),
+    fits = total <= limit;
   const gigabytes = (bytes: number) => `${(bytes / 1e9).toFixed(2)} GB`;
   const way = !training || loraRank !== null
     ? "choose a smaller model, batchSize or length"
     : "train a LoRA adapter instead of the weights, or choose a smaller model, batchSize or length";
+  const verdict = limit === Infinity
+    ? ""
+    : fits
+    ? `; it fits into ${gigabytes(limit)}`
+    : `; there are ${gigabytes(limit)}: ${way}`;
   const message = `${config.architecture} with ${(numbers / 1e6).toFixed(1)} M parameters takes about ${
     gigabytes(total)
   } (weights ${gigabytes(weights)}, adapter and optimizer ${gigabytes(adapter + optimizer)}, ${
     training ? `activations ${gigabytes(activations)}` : `cache ${gigabytes(cache)}`
-  }); ${fits ? `it fits into ${gigabytes(limit)}` : `there are ${gigabytes(limit)}: ${way}`}`;
-  return { weights, adapter, optimizer, cache, activations, total, fits, message };
+  }, workspace ${gigabytes(workspace)})${verdict}`;
+  return { weights, adapter, optimizer, cache, activations, workspace, total, fits, message };
 }

@@ -29,6 +29,8 @@ export interface DownloadModelOptions {
   /** Use only what the cache holds. @default HF_HUB_OFFLINE */
   offline?: boolean;
   onProgress?: (progress: HubProgress) => void;
+  /** `false` leaves the weights out: enough to know what a model is and what it takes. @default true */
+  weights?: boolean;
   /** Attempts after a cut, a 429 or a 5xx. @default 4 */
   retries?: number;
   /** Waits between attempts, in seconds. */
@@ -65,7 +67,7 @@ const wanted =
  */
 export async function downloadModel(id: string, options: DownloadModelOptions = {}): Promise<string> {
   const environment = await hubEnvironment(),
-    { revision = "main", onProgress = () => {}, kaggle = "/kaggle/input" } = options;
+    { revision = "main", onProgress = () => {}, kaggle = "/kaggle/input", weights = true } = options;
   const { cache, token, endpoint, offline } = { ...environment, ...defined(options) };
   if (!/^[A-Za-z0-9][\w.-]*(\/[A-Za-z0-9][\w.-]*)?$/.test(id) || id.includes("..")) {
     throw new HubError(
@@ -81,11 +83,11 @@ export async function downloadModel(id: string, options: DownloadModelOptions = 
   }
   const input = await kaggleInput(kaggle, id);
   if (input) return input;
-  const have = await cachedSnapshot(cache, id, revision);
+  const have = await cachedSnapshot(cache, id, { revision, weights });
   if (offline) {
     if (have) return have;
     throw new HubError(
-      `fetching ${id}: HF_HUB_OFFLINE is set and ${cache} holds no copy of revision ${revision}; unset it, or give a directory`,
+      `fetching ${id}: HF_HUB_OFFLINE is set and ${cache} holds no whole copy of revision ${revision}; unset it, or give a directory`,
     );
   }
   const { retries = 4, wait = (seconds) => new Promise((done) => setTimeout(done, 1000 * seconds)) } =
@@ -115,7 +117,8 @@ export async function downloadModel(id: string, options: DownloadModelOptions = 
     );
   }
   const folder = repositoryFolder(cache, id), snapshot = join(folder, "snapshots", sha);
-  for (const name of names) await fetchFile(client, { name, sha, folder, snapshot, onProgress });
+  const fetched = names.filter((name) => weights || !name.endsWith(".safetensors"));
+  for (const name of fetched) await fetchFile(client, { name, sha, folder, snapshot, onProgress });
   if (revision !== sha) {
     await Deno.mkdir(dirname(join(folder, "refs", revision)), { recursive: true });
     await Deno.writeTextFile(join(folder, "refs", revision), sha);

@@ -32,8 +32,15 @@ export function repositoryFolder(cache: string, id: string): string {
   return join(cache, `models--${id.replaceAll("/", "--")}`);
 }
 
-/** The snapshot that a cache holds of a revision (a branch, a tag or a commit), whoever downloaded it; `null` without one. */
-export async function cachedSnapshot(cache: string, id: string, revision: string): Promise<string | null> {
+/**
+ * The snapshot that a cache holds of a revision (a branch, a tag or a commit), whoever downloaded it; `null` without one that is whole:
+ * `config.json` and, unless `weights` is false, every file of weights.
+ */
+export async function cachedSnapshot(
+  cache: string,
+  id: string,
+  { revision, weights }: { revision: string; weights: boolean },
+): Promise<string | null> {
   const folder = repositoryFolder(cache, id);
   const commit = await Deno.readTextFile(join(folder, "refs", revision)).then(
     (text) => text.trim(),
@@ -41,5 +48,18 @@ export async function cachedSnapshot(cache: string, id: string, revision: string
   );
   if (!/^[0-9a-f]{6,64}$/.test(commit)) return null;
   const snapshot = join(folder, "snapshots", commit);
-  return await Deno.stat(join(snapshot, "config.json")).then(() => snapshot, () => null);
+  // (stat follows the link: one to a blob that is gone is no file)
+  const has = (name: string) => Deno.stat(join(snapshot, name)).then(({ isFile }) => isFile, () => false);
+  if (!await has("config.json")) return null;
+  if (!weights || await has("model.safetensors")) return snapshot;
+  try {
+    const { weight_map } = JSON.parse(
+      await Deno.readTextFile(join(snapshot, "model.safetensors.index.json")),
+    );
+    const files = [...new Set(Object.values(weight_map as Record<string, string>))];
+    for (const name of files) if (!await has(name)) return null;
+    return files.length > 0 ? snapshot : null;
+  } catch {
+    return null;
+  }
 }

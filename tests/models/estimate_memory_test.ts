@@ -28,8 +28,12 @@ Deno.test("estimateMemory() counts weights, adapter, moments and cache", () => {
   assert.equal(found.cache, 4 * 2 * 100 * 18 * 2 * 256);
   assert.equal(
     found.total,
-    found.weights + found.adapter + found.optimizer + Math.max(found.cache, found.activations),
+    found.weights + found.adapter + found.optimizer + found.workspace +
+      Math.max(found.cache, found.activations),
   );
+  // 128 rows of logits and 16 MB
+  assert.equal(found.workspace, 4 * 262_144 * 128 + 2 ** 24);
+  assert.match(estimateMemory(small, { limit: Infinity }).message, /workspace 0\.15 GB\)$/);
 });
 
 Deno.test("estimateMemory() says that 270M fits into a wasm heap with LoRA, and that 1B and full training do not", () => {

@@ -1,0 +1,35 @@
+import * as tf from "@tensorflow/tfjs";
+import { heapLimit } from "../backend/shared_wasm.ts";
+import { PlainError } from "../display/plain_error.ts";
+import type { DecoderConfig } from "./decoder_config.ts";
+import { estimateMemory, type EstimateMemoryOptions, type MemoryEstimate } from "./estimate_memory.ts";
+
+/** A model does not fit into the memory that there is. */
+export class ModelMemoryError extends PlainError {
+  override name = "ModelMemoryError";
+}
+
+/** Bytes that tensors may still take: on the CPU what is left of the WebAssembly heap; what a GPU has is not known. */
+export function memoryLeft(): number {
+  return tf.getBackend() === "wasm" ? heapLimit - tf.memory().numBytes : Infinity;
+}
+
+/**
+ * Refuses a model that cannot fit, before anything is allocated.
+ *
+ * @param where what to call the model in the message
+ * @throws {ModelMemoryError} saying what it takes, what there is, and the way out
+ */
+export function checkMemory(
+  config: DecoderConfig,
+  { where, ...options }: EstimateMemoryOptions & { where: string },
+): MemoryEstimate {
+  const limit = memoryLeft(), estimate = estimateMemory(config, { limit, ...options });
+  if (!estimate.fits) {
+    throw new ModelMemoryError(
+      `loading ${where} on the CPU, whose WebAssembly heap ends at ${(heapLimit / 1e9).toFixed(2)} GB: ` +
+        `${estimate.message}, or a GPU (useBackend({ backend: "webgpu" }))`,
+    );
+  }
+  return estimate;
+}

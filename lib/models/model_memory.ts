@@ -1,0 +1,24 @@
+import { memoryLeft } from "./check_memory.ts";
+import { estimateMemory, type EstimateMemoryOptions, type MemoryEstimate } from "./estimate_memory.ts";
+import { type HubOptions, modelDirectory, readModelConfig } from "./model_directory.ts";
+
+/** Options of {@linkcode modelMemory}. */
+export interface ModelMemoryOptions extends EstimateMemoryOptions, HubOptions {}
+
+/**
+ * Says what a model in a directory or on the hub would take, from its `config.json` alone: no weight is downloaded, read or allocated.
+ * The default `limit` is what is left of the CPU's heap; on a GPU give what the card has.
+ *
+ * @throws {ModelFileError} when there is no `config.json`, or one that is not supported
+ * @throws {HubError} when it cannot be fetched
+ * @example
+ * ```ts
+ * import { modelMemory } from "./model_memory.ts";
+ * const { fits, message } = await modelMemory("data/models/tiny-gemma", { training: true, batchSize: 32 });
+ * console.log(fits, message);
+ * ```
+ */
+export async function modelMemory(path: string, options: ModelMemoryOptions = {}): Promise<MemoryEstimate> {
+  const { revision, ...rest } = options, directory = await modelDirectory(path, { revision, weights: false });
+  return estimateMemory(await readModelConfig(directory), { limit: memoryLeft(), ...rest });
+}
