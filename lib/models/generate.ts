@@ -1,5 +1,6 @@
 import * as tf from "@tensorflow/tfjs";
 import { type DecodePlan, decodeWorkBytes, type LinearPlan } from "../kernels/cpu/decode.ts";
+import { decodeRunner } from "../kernels/cpu/decode_runner.ts";
 import { type CpuEngine, cpuEngine } from "../kernels/cpu/engine.ts";
 import { counterGumbel, pcg } from "../kernels/counter_random.ts";
 import { decode } from "../kernels/webgpu/decode.ts";
@@ -29,8 +30,13 @@ export interface SamplingOptions {
   onProgress?: (tokens: number) => void;
   /** Sampling ends early when this aborts: completions are returned as they are. */
   signal?: AbortSignal;
-  /** Says whether a completion should end though no end token came (a stop string). Asked every few tokens. */
-  stop?: (tokens: number[]) => boolean;
+  /** Tokens between looks: at `signal`, for `onTokens` and for `onProgress`. @default 16 */
+  lookEvery?: number;
+  /**
+   * Called at each look for every completion that has grown, with all its tokens, their log-probabilities and its place (prompt
+   * by prompt). `true` ends it though no end token came: a stop string.
+   */
+  onTokens?: (tokens: number[], logprobs: number[], row: number) => boolean | void;
 }
 
 /** One sampled completion. */
@@ -45,8 +51,11 @@ export interface SampledTokens {
   ended: boolean;
 }
 
-const tokensBetweenLooks = 16;
+/** How long the event loop may wait, in ms. */
+const breathMilliseconds = 100;
 const cacheBytes = 512 << 20;
+/** Rows of a prefill pass, and logits that exist at once, in floats. */
+const prefillRows = 512, logitFloats = 8 << 20;
 
 function checked(
   config: Decoder["config"],
@@ -62,6 +71,7 @@ function checked(
     n = 1,
     seed = 0,
     eosIds = config.eosIds,
+    lookEvery = 16,
   } = options;
   const fault = (rule: string, value: unknown) => new RangeError(`sampling needs ${rule}, got ${value}`);
   if (!(Number.isInteger(maxTokens) && maxTokens > 0)) throw fault("maxTokens a positive integer", maxTokens);
@@ -70,6 +80,7 @@ function checked(
   if (!(topP > 0 && topP <= 1)) throw fault("topP above 0 and at most 1", topP);
   if (!(minP >= 0 && minP <= 1)) throw fault("minP between 0 and 1", minP);
   if (!(Number.isInteger(n) && n > 0)) throw fault("n a positive integer", n);
+  if (!(Number.isInteger(lookEvery) && lookEvery > 0)) throw fault("lookEvery a positive integer", lookEvery);
   for (const prompt of prompts) {
     if (prompt.length === 0) throw fault("prompts of at least one token", "an empty one");
     if (prompt.length + maxTokens > config.maxPositions) {
@@ -81,7 +92,7 @@ function checked(
     const bad = prompt.find((id) => !(Number.isInteger(id) && id >= 0 && id < config.vocabSize));
     if (bad !== undefined) throw fault(`token ids below the vocabulary's size ${config.vocabSize}`, bad);
   }
-  return { maxTokens, temperature, topK, topP, minP, n, seed, eosIds };
+  return { maxTokens, temperature, topK, topP, minP, n, seed, eosIds, lookEvery };
 }
 
 /** The seed of one completion of a batch. */
@@ -124,8 +135,6 @@ function sound(results: SampledTokens[]): SampledTokens[] {
   }
   return results;
 }
-
-let planSerial = 0;
 
 async function decodeBatch(
   engine: CpuEngine,
@@ -186,9 +195,11 @@ async function decodeBatch(
         window: config.layerWindows[index] ?? 0,
       };
     });
-    const balanced = Math.ceil(rows / engine.threads),
-      chunkRows = Math.max(1, Math.ceil(balanced / Math.ceil(balanced / 64)));
-    const partial: Omit<DecodePlan, "work" | "workBytes"> = {
+    const longestPass = Math.max(
+      rows,
+      Math.min(prefillRows, prompts.reduce((sum, { length }) => sum + length - 1, 0)),
+    );
+    const shape: Omit<DecodePlan, "work"> = {
       layers,
       embedding: at(decoder.weight("model.embed_tokens.weight")),
       head: at(decoder.head),
@@ -208,8 +219,12 @@ async function decodeBatch(
       activation: config.activation === "silu" ? 1 : 0,
       cache: floats(rows * config.layers * 2 * capacity * config.kvHeads * config.headDim),
       capacity,
-      rows,
-      chunkRows,
+      chunks: engine.threads,
+      passRows: longestPass,
+      logitRows: Math.max(1, Math.min(rows, Math.floor(logitFloats / config.vocabSize))),
+      ids: ints(new Int32Array(longestPass)),
+      positions: ints(new Int32Array(longestPass)),
+      completions: ints(new Int32Array(longestPass)),
       lengths: ints(Array.from({ length: rows }, (_, row) => prompts[Math.floor(row / n)].length - 1)),
       last: ints(Array.from({ length: rows }, (_, row) => prompts[Math.floor(row / n)].at(-1)!)),
       produced: ints(new Int32Array(rows)),
@@ -224,52 +239,47 @@ async function decodeBatch(
       topK: settings.topK,
       topP: settings.topP,
       minP: settings.minP,
-      prompts: prompts.map((prompt, index) => ({
-        row: index * n,
-        rows: n,
-        ids: ints(Int32Array.from(prompt)),
-        length: prompt.length - 1,
-      })),
     };
-    const workBytes = decodeWorkBytes({ ...partial, work: 0 }, chunkRows),
-      chunks = Math.ceil(rows / chunkRows);
-    const plan: DecodePlan = { ...partial, work: floats(workBytes / 4 * chunks), workBytes };
-    const json = new TextEncoder().encode(JSON.stringify(plan)),
-      planAddress = floats(Math.ceil(json.length / 4));
-    new Uint8Array(engine.wasm.memory.buffer).set(json, planAddress);
-    const run = (steps: number) =>
-      engine.run("decode", [planAddress, json.length, planSerial, steps], [], chunks);
-    planSerial++;
-    run(0);
-    const words = new Int32Array(engine.wasm.memory.buffer),
-      reals = new Float32Array(engine.wasm.memory.buffer);
-    const tokensOf = (row: number) =>
-      Array.from(
-        words.subarray(
-          plan.tokens / 4 + row * maxTokens,
-          plan.tokens / 4 + row * maxTokens + words[plan.produced / 4 + row],
-        ),
-      );
-    for (let made = 0; made < maxTokens; made += tokensBetweenLooks) {
-      run(Math.min(tokensBetweenLooks, maxTokens - made));
-      // A timer, because setImmediate lets up to ten turns pass before a signal is seen: ■ would come seconds late.
-      await new Promise((done) => setTimeout(done));
-      const state = words.subarray(plan.done / 4, plan.done / 4 + rows);
-      if (options.stop) {
-        for (let row = 0; row < rows; row++) if (!state[row] && options.stop(tokensOf(row))) state[row] = 1;
+    const plan: DecodePlan = { ...shape, work: floats(decodeWorkBytes(shape) / 4) };
+    const run = decodeRunner(engine, plan, floats);
+    run.prefill(prompts, n);
+    const heap = () => engine.pool.thread.heap();
+    const tokensOf = (row: number) => {
+      const from = plan.tokens / 4 + row * maxTokens, { ints } = heap();
+      return Array.from(ints.subarray(from, from + ints[plan.produced / 4 + row]));
+    };
+    const logprobsOf = (row: number, count: number) => {
+      const from = plan.logprobs / 4 + row * maxTokens;
+      return Array.from(heap().floats.subarray(from, from + count));
+    };
+    const seen = new Uint8Array(rows);
+    let breath = performance.now();
+    for (let made = 0; made < maxTokens; made += settings.lookEvery) {
+      run.decode(rows, Math.min(settings.lookEvery, maxTokens - made));
+      // who reads along wants each piece when it is there
+      if (options.onTokens || performance.now() - breath > breathMilliseconds) {
+        // A timer, because setImmediate lets up to ten turns pass before a signal is seen: ■ would come seconds late.
+        await new Promise((done) => setTimeout(done));
+        breath = performance.now();
+      }
+      const { ints } = heap(), state = ints.subarray(plan.done / 4, plan.done / 4 + rows);
+      for (let row = 0; options.onTokens && row < rows; row++) {
+        if (seen[row]) continue;
+        const tokens = tokensOf(row), logprobs = logprobsOf(row, tokens.length);
+        if (options.onTokens(tokens, logprobs, firstPrompt * n + row)) state[row] = 1;
+        seen[row] = state[row];
       }
       options.onProgress?.(
-        words.subarray(plan.produced / 4, plan.produced / 4 + rows).reduce((a, b) => a + b, 0),
+        ints.subarray(plan.produced / 4, plan.produced / 4 + rows).reduce((a, b) => a + b, 0),
       );
       if (options.signal?.aborted || state.every((done) => done)) break;
     }
     return Array.from({ length: rows }, (_, row) => {
-      const tokens = tokensOf(row), from = plan.logprobs / 4 + row * maxTokens;
-      const logprobs = Array.from(reals.subarray(from, from + tokens.length));
+      const tokens = tokensOf(row);
       return {
         prompt: firstPrompt + Math.floor(row / n),
         tokens,
-        logprobs,
+        logprobs: logprobsOf(row, tokens.length),
         ended: eosIds.includes(tokens.at(-1)!),
       };
     });
@@ -284,7 +294,7 @@ async function decodeOnGpu(
   prompts: readonly (readonly number[])[],
   firstPrompt: number,
   settings: ReturnType<typeof checked>,
-  { stop, signal, onProgress }: SamplingOptions,
+  { onTokens, signal, onProgress }: SamplingOptions,
 ): Promise<SampledTokens[]> {
   const { config } = decoder, { n, maxTokens, seed, eosIds } = settings, { qkNorm, postNorms } = config;
   const capacity = Math.max(...prompts.map((prompt) => prompt.length)) + maxTokens;
@@ -332,10 +342,11 @@ async function decodeOnGpu(
   const drawn = await decode(model, prompts, {
     ...settings,
     seeds,
-    stop,
+    stop: onTokens &&
+      ((tokens, logprobs, row) => onTokens(tokens.slice(), logprobs.slice(), firstPrompt * n + row) === true),
     signal,
     onProgress,
-    tokensBetweenLooks,
+    tokensBetweenLooks: settings.lookEvery,
   });
   checkDevice();
   return drawn.map((completion, row) => ({
@@ -379,7 +390,9 @@ export async function generateReference(
       const sum = own.reduce((total, x) => total + Math.exp(x * beta - most), 0);
       results[row].tokens.push(token);
       results[row].logprobs.push(own[token] * beta - most - Math.log(sum));
-      if (eosIds.includes(token) || options.stop?.(results[row].tokens)) results[row].ended = true;
+      const { tokens, logprobs } = results[row];
+      const stopped = options.onTokens?.(tokens.slice(), logprobs.slice(), row) === true;
+      if (eosIds.includes(token) || stopped) results[row].ended = true;
     }
     logits.dispose();
     options.onProgress?.(results.reduce((total, { tokens }) => total + tokens.length, 0));

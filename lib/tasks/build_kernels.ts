@@ -6,7 +6,7 @@ import asc from "assemblyscript/asc";
 import { gemmSource } from "../kernels/cpu/gemm_source.ts";
 
 const folder = new URL("../kernels/cpu/", import.meta.url);
-const parts = ["elementwise.as.ts", "sampling.as.ts"];
+const parts = ["vector_math.as.ts", "elementwise.as.ts", "sampling.as.ts"];
 
 /** Compiles the kernels and returns the module's bytes. */
 export async function buildKernels(): Promise<Uint8Array> {

@@ -3,48 +3,8 @@
 // on rows [from, to), so that the main thread and the workers can share it. No data segment may appear here:
 // it would overwrite tfjs's heap; so exp, log and tanh are polynomials.
 
-@inline function vexp(x: v128): v128 {
-  x = f32x4.max(f32x4.min(x, f32x4.splat(88)), f32x4.splat(-87));
-  const n = f32x4.nearest(f32x4.mul(x, f32x4.splat(1.44269504)));
-  let r = f32x4.relaxed_nmadd(n, f32x4.splat(0.693359375), x);
-  r = f32x4.relaxed_madd(n, f32x4.splat(2.12194440e-4), r);
-  let p = f32x4.relaxed_madd(f32x4.splat(1.9875691500e-4), r, f32x4.splat(1.3981999507e-3));
-  p = f32x4.relaxed_madd(p, r, f32x4.splat(8.3334519073e-3));
-  p = f32x4.relaxed_madd(p, r, f32x4.splat(4.1665795894e-2));
-  p = f32x4.relaxed_madd(p, r, f32x4.splat(1.6666665459e-1));
-  p = f32x4.relaxed_madd(p, r, f32x4.splat(0.5));
-  p = f32x4.relaxed_madd(f32x4.mul(p, r), r, f32x4.add(r, f32x4.splat(1)));
-  return f32x4.mul(p, i32x4.shl(i32x4.add(i32x4.trunc_sat_f32x4_s(n), i32x4.splat(127)), 23));
-}
+import { GELU, GELU_CUBE, GELU_SLOPE, GELU_SLOPE_CUBE, ONE, sexp, slog, stanh, vexp, vtanh } from "./vector_math.as";
 
-// Cephes logf: x > 0 and normal.
-@inline function vlog(x: v128): v128 {
-  const bits = i32x4.sub(x, i32x4.splat(0x3f3504f3));
-  const e = i32x4.shr_s(bits, 23);
-  const m = f32x4.sub(i32x4.sub(x, i32x4.shl(e, 23)), f32x4.splat(1));
-  const z = f32x4.mul(m, m);
-  let p = f32x4.relaxed_madd(f32x4.splat(7.0376836292e-2), m, f32x4.splat(-1.1514610310e-1));
-  p = f32x4.relaxed_madd(p, m, f32x4.splat(1.1676998740e-1));
-  p = f32x4.relaxed_madd(p, m, f32x4.splat(-1.2420140846e-1));
-  p = f32x4.relaxed_madd(p, m, f32x4.splat(1.4249322787e-1));
-  p = f32x4.relaxed_madd(p, m, f32x4.splat(-1.6668057665e-1));
-  p = f32x4.relaxed_madd(p, m, f32x4.splat(2.0000714765e-1));
-  p = f32x4.relaxed_madd(p, m, f32x4.splat(-2.4999993993e-1));
-  p = f32x4.relaxed_madd(p, m, f32x4.splat(3.3333331174e-1));
-  p = f32x4.mul(f32x4.mul(p, m), z);
-  const f = f32x4.convert_i32x4_s(e);
-  p = f32x4.relaxed_madd(f, f32x4.splat(-2.12194440e-4), p);
-  p = f32x4.sub(p, f32x4.mul(z, f32x4.splat(0.5)));
-  return f32x4.relaxed_madd(f, f32x4.splat(0.693359375), f32x4.add(m, p));
-}
-
-@inline function sexp(x: f32): f32 { return f32x4.extract_lane(vexp(f32x4.splat(x)), 0); }
-@inline function slog(x: f32): f32 { return f32x4.extract_lane(vlog(f32x4.splat(x)), 0); }
-@inline function vtanh(x: v128): v128 {
-  const e = vexp(f32x4.mul(f32x4.max(f32x4.min(x, f32x4.splat(15)), f32x4.splat(-15)), f32x4.splat(2)));
-  return f32x4.div(f32x4.sub(e, f32x4.splat(1)), f32x4.add(e, f32x4.splat(1)));
-}
-@inline function stanh(x: f32): f32 { return f32x4.extract_lane(vtanh(f32x4.splat(x)), 0); }
 @inline function hsum(v: v128): f32 {
   return (f32x4.extract_lane(v, 0) + f32x4.extract_lane(v, 1)) + (f32x4.extract_lane(v, 2) + f32x4.extract_lane(v, 3));
 }
@@ -52,13 +12,20 @@
   return max(max(f32x4.extract_lane(v, 0), f32x4.extract_lane(v, 1)), max(f32x4.extract_lane(v, 2), f32x4.extract_lane(v, 3)));
 }
 
+// Four sums, because one would wait for each addition.
 function dot(a: usize, b: usize, n: i32): f32 {
-  let s = f32x4.splat(0);
-  const n4 = n & ~3;
-  for (let i = 0; i < n4; i += 4) s = f32x4.relaxed_madd(v128.load(a + (i << 2)), v128.load(b + (i << 2)), s);
-  let t = hsum(s);
-  for (let i = n4; i < n; i++) t += load<f32>(a + (i << 2)) * load<f32>(b + (i << 2));
-  return t;
+  let s = f32x4.splat(0), t = s, u = s, v = s, i = 0;
+  const n16 = n & ~15, n4 = n & ~3;
+  for (; i < n16; i += 16, a += 64, b += 64) {
+    s = f32x4.relaxed_madd(v128.load(a), v128.load(b), s);
+    t = f32x4.relaxed_madd(v128.load(a, 16), v128.load(b, 16), t);
+    u = f32x4.relaxed_madd(v128.load(a, 32), v128.load(b, 32), u);
+    v = f32x4.relaxed_madd(v128.load(a, 48), v128.load(b, 48), v);
+  }
+  for (; i < n4; i += 4, a += 16, b += 16) s = f32x4.relaxed_madd(v128.load(a), v128.load(b), s);
+  let sum = hsum(f32x4.add(f32x4.add(s, t), f32x4.add(u, v)));
+  for (; i < n; i++, a += 4, b += 4) sum += load<f32>(a) * load<f32>(b);
+  return sum;
 }
 
 /** dst[0..n) = value. */
@@ -199,7 +166,7 @@ export function causalSoftmax(s: usize, ld: i32, rows: i32, first: i32, cols: i3
     }
     const k: f32 = softcap > 0 ? 1 : scale, vk = softcap > 0 ? f32x4.splat(1) : sc;
     let mx: f32 = -3e38, m = f32x4.splat(-3e38), i = lo;
-    for (; i + 4 <= n; i += 4) m = f32x4.max(m, v128.load(p + (<usize>i << 2)));
+    for (; i + 4 <= n; i += 4) m = f32x4.pmax(m, v128.load(p + (<usize>i << 2)));
     mx = hmax(m);
     for (; i < n; i++) mx = max(mx, load<f32>(p + (<usize>i << 2)));
     const nm = f32x4.splat(mx * k);
@@ -248,21 +215,78 @@ export function causalSoftmaxBackward(p: usize, dp: usize, raw: usize, ld: i32, 
   }
 }
 
-/** One query row against a cache of `length` keys and values (row stride ld); scores is scratch of `length` floats. */
-export function decodeAttention(q: usize, keys: usize, values: usize, out: usize, scores: usize, length: i32, ld: i32, heads: i32, kvHeads: i32, hd: i32, scale: f32, softcap: f32, window: i32): void {
-  const group = heads / kvHeads, lo = window > 0 ? max(0, length - window) : 0, h4 = hd & ~3, step = <usize>ld << 2;
-  for (let h = 0; h < heads; h++) {
-    const kv = <usize>(h / group) * hd << 2, pq = q + (<usize>h * hd << 2), po = out + (<usize>h * hd << 2);
-    let pk = keys + kv + <usize>lo * step;
-    for (let j = lo; j < length; j++, pk += step) store<f32>(scores + (<usize>j << 2), dot(pq, pk, hd));
-    causalSoftmax(scores, 0, 1, length - 1, length, scale, softcap, window);
-    fill(po, hd, 0);
-    let pv = values + kv + <usize>lo * step;
-    for (let j = lo; j < length; j++, pv += step) {
-      const p = load<f32>(scores + (<usize>j << 2)), vp = f32x4.splat(p);
-      for (let i = 0; i < h4; i += 4) v128.store(po + (<usize>i << 2), f32x4.relaxed_madd(vp, v128.load(pv + (<usize>i << 2)), v128.load(po + (<usize>i << 2))));
-      for (let i = h4; i < hd; i++) store<f32>(po + (<usize>i << 2), load<f32>(po + (<usize>i << 2)) + p * load<f32>(pv + (<usize>i << 2)));
+// Scores of one query against keys [lo, length), `step` bytes apart; four keys at a time share the query's loads.
+function scoreKeys(query: usize, keys: usize, step: usize, scores: usize, lo: i32, length: i32, hd: i32): void {
+  const bytes = <usize>(hd & ~3) << 2;
+  let j = lo, k = keys + <usize>lo * step;
+  if ((hd & 3) == 0) {
+    for (; j + 4 <= length; j += 4, k += step << 2) {
+      let a = f32x4.splat(0), b = a, c = a, d = a;
+      const k1 = k + step, k2 = k1 + step, k3 = k2 + step;
+      for (let o: usize = 0; o < bytes; o += 16) {
+        const q = v128.load(query + o);
+        a = f32x4.relaxed_madd(q, v128.load(k + o), a);
+        b = f32x4.relaxed_madd(q, v128.load(k1 + o), b);
+        c = f32x4.relaxed_madd(q, v128.load(k2 + o), c);
+        d = f32x4.relaxed_madd(q, v128.load(k3 + o), d);
+      }
+      const ab = f32x4.add(v128.shuffle<f32>(a, b, 0, 4, 1, 5), v128.shuffle<f32>(a, b, 2, 6, 3, 7)), cd = f32x4.add(v128.shuffle<f32>(c, d, 0, 4, 1, 5), v128.shuffle<f32>(c, d, 2, 6, 3, 7));
+      v128.store(scores + (<usize>j << 2), f32x4.add(v128.shuffle<f32>(ab, cd, 0, 1, 4, 5), v128.shuffle<f32>(ab, cd, 2, 3, 6, 7)));
     }
+  }
+  for (; j < length; j++, k += step) store<f32>(scores + (<usize>j << 2), dot(query, k, hd));
+}
+
+// out = Σ weight·value over [lo, length); 32 dimensions at a time stay in registers.
+function sumValues(weights: usize, values: usize, step: usize, out: usize, lo: i32, length: i32, hd: i32): void {
+  let i = 0;
+  const w0 = weights + (<usize>lo << 2), end = weights + (<usize>length << 2), v0 = values + <usize>lo * step;
+  for (; i + 32 <= hd; i += 32) {
+    let a = f32x4.splat(0), b = a, c = a, d = a, e = a, f = a, g = a, h = a, v = v0 + (<usize>i << 2);
+    for (let w = w0; w < end; w += 4, v += step) {
+      const p = v128.load32_splat(w);
+      a = f32x4.relaxed_madd(p, v128.load(v), a);
+      b = f32x4.relaxed_madd(p, v128.load(v, 16), b);
+      c = f32x4.relaxed_madd(p, v128.load(v, 32), c);
+      d = f32x4.relaxed_madd(p, v128.load(v, 48), d);
+      e = f32x4.relaxed_madd(p, v128.load(v, 64), e);
+      f = f32x4.relaxed_madd(p, v128.load(v, 80), f);
+      g = f32x4.relaxed_madd(p, v128.load(v, 96), g);
+      h = f32x4.relaxed_madd(p, v128.load(v, 112), h);
+    }
+    const o = out + (<usize>i << 2);
+    v128.store(o, a);
+    v128.store(o, b, 16);
+    v128.store(o, c, 32);
+    v128.store(o, d, 48);
+    v128.store(o, e, 64);
+    v128.store(o, f, 80);
+    v128.store(o, g, 96);
+    v128.store(o, h, 112);
+  }
+  for (; i + 4 <= hd; i += 4) {
+    let a = f32x4.splat(0), v = v0 + (<usize>i << 2);
+    for (let w = w0; w < end; w += 4, v += step) a = f32x4.relaxed_madd(v128.load32_splat(w), v128.load(v), a);
+    v128.store(out + (<usize>i << 2), a);
+  }
+  for (; i < hd; i++) {
+    let a: f32 = 0, v = v0 + (<usize>i << 2);
+    for (let w = w0; w < end; w += 4, v += step) a += load<f32>(w) * load<f32>(v);
+    store<f32>(out + (<usize>i << 2), a);
+  }
+}
+
+/**
+ * One query row against a cache of `length` keys and values, [kvHead × capacity × hd] each; scores is scratch of `length`
+ * floats.
+ */
+export function decodeAttention(q: usize, keys: usize, values: usize, out: usize, scores: usize, length: i32, capacity: i32, heads: i32, kvHeads: i32, hd: i32, scale: f32, softcap: f32, window: i32): void {
+  const group = heads / kvHeads, lo = window > 0 ? max(0, length - window) : 0, step = <usize>hd << 2;
+  for (let h = 0; h < heads; h++) {
+    const kv = <usize>(h / group) * capacity * step, at = <usize>h * step;
+    scoreKeys(q + at, keys + kv, step, scores, lo, length, hd);
+    causalSoftmax(scores, 0, 1, length - 1, length, scale, softcap, window);
+    sumValues(scores, values + kv, step, out + at, lo, length, hd);
   }
 }
 
@@ -270,39 +294,48 @@ export function decodeAttention(q: usize, keys: usize, values: usize, out: usize
 
 // Both are v·σ(z): SiLU with z = v, GELU's tanh form with z = 2u, since (1 + tanh u)/2 = σ(2u). One exp and one division.
 @inline function gate(v: v128, kind: i32): v128 {
-  const z = kind == 1 ? v : f32x4.mul(f32x4.mul(v, f32x4.splat(1.5957691216)), f32x4.relaxed_madd(f32x4.mul(v, v), f32x4.splat(0.044715), f32x4.splat(1)));
-  return f32x4.div(f32x4.splat(1), f32x4.add(f32x4.splat(1), vexp(f32x4.neg(z))));
+  const minusZ = kind == 1 ? f32x4.neg(v) : f32x4.mul(v, f32x4.relaxed_madd(f32x4.mul(v, v), GELU_CUBE, GELU));
+  return f32x4.div(ONE, f32x4.add(ONE, vexp(minusZ)));
 }
 @inline function activation(v: v128, kind: i32): v128 { return f32x4.mul(v, gate(v, kind)); }
 @inline function slope(v: v128, s: v128, kind: i32): v128 {
-  const dz = kind == 1 ? f32x4.splat(1) : f32x4.mul(f32x4.splat(1.5957691216), f32x4.relaxed_madd(f32x4.mul(v, v), f32x4.splat(0.134145), f32x4.splat(1)));
-  return f32x4.relaxed_madd(f32x4.mul(f32x4.mul(v, s), f32x4.sub(f32x4.splat(1), s)), dz, s);
+  const dz = kind == 1 ? ONE : f32x4.relaxed_madd(f32x4.mul(v, v), GELU_SLOPE_CUBE, GELU_SLOPE);
+  return f32x4.relaxed_madd(f32x4.mul(f32x4.mul(v, s), f32x4.sub(ONE, s)), dz, s);
 }
 @inline function load1(p: usize): v128 { return f32x4.splat(load<f32>(p)); }
 
-export function gatedForward(x: usize, y: usize, from: i32, to: i32, f: i32, kind: i32): void {
+@inline function gatedForwardRows(x: usize, y: usize, from: i32, to: i32, f: i32, kind: i32): void {
   const f4 = f & ~3, fb = <usize>f << 2;
   for (let r = from; r < to; r++) {
-    const a = x + (<usize>r * f << 3), o = y + (<usize>r * f << 2);
-    for (let i = 0; i < f4; i += 4) v128.store(o + (<usize>i << 2), f32x4.mul(activation(v128.load(a + (<usize>i << 2)), kind), v128.load(a + fb + (<usize>i << 2))));
-    for (let i = f4; i < f; i++) store<f32>(o + (<usize>i << 2), f32x4.extract_lane(activation(load1(a + (<usize>i << 2)), kind), 0) * load<f32>(a + fb + (<usize>i << 2)));
+    let a = x + (<usize>r * f << 3), o = y + (<usize>r * f << 2), i = 0;
+    for (; i < f4; i += 4, a += 16, o += 16) v128.store(o, f32x4.mul(activation(v128.load(a), kind), v128.load(a + fb)));
+    for (; i < f; i++, a += 4, o += 4) store<f32>(o, f32x4.extract_lane(activation(load1(a), kind), 0) * load<f32>(a + fb));
+  }
+}
+export function gatedForward(x: usize, y: usize, from: i32, to: i32, f: i32, kind: i32): void {
+  if (kind == 1) gatedForwardRows(x, y, from, to, f, 1);
+  else gatedForwardRows(x, y, from, to, f, 0);
+}
+
+@inline function gatedBackwardRows(x: usize, dy: usize, dx: usize, from: i32, to: i32, f: i32, kind: i32): void {
+  const f4 = f & ~3, fb = <usize>f << 2;
+  for (let r = from; r < to; r++) {
+    let a = x + (<usize>r * f << 3), d = dx + (<usize>r * f << 3), g = dy + (<usize>r * f << 2), i = 0;
+    for (; i < f4; i += 4, a += 16, d += 16, g += 16) {
+      const v = v128.load(a), dv = v128.load(g), s = gate(v, kind), up = v128.load(a + fb);
+      v128.store(d + fb, f32x4.mul(dv, f32x4.mul(v, s)));
+      v128.store(d, f32x4.mul(f32x4.mul(dv, up), slope(v, s, kind)));
+    }
+    for (; i < f; i++, a += 4, d += 4, g += 4) {
+      const v = load1(a), dv = load<f32>(g), s = gate(v, kind), up = load<f32>(a + fb);
+      store<f32>(d + fb, dv * f32x4.extract_lane(f32x4.mul(v, s), 0));
+      store<f32>(d, dv * up * f32x4.extract_lane(slope(v, s, kind), 0));
+    }
   }
 }
 export function gatedBackward(x: usize, dy: usize, dx: usize, from: i32, to: i32, f: i32, kind: i32): void {
-  const f4 = f & ~3, fb = <usize>f << 2;
-  for (let r = from; r < to; r++) {
-    const a = x + (<usize>r * f << 3), d = dx + (<usize>r * f << 3), g = dy + (<usize>r * f << 2);
-    for (let i = 0; i < f4; i += 4) {
-      const o = <usize>i << 2, v = v128.load(a + o), dv = v128.load(g + o), s = gate(v, kind);
-      v128.store(d + fb + o, f32x4.mul(dv, f32x4.mul(v, s)));
-      v128.store(d + o, f32x4.mul(f32x4.mul(dv, v128.load(a + fb + o)), slope(v, s, kind)));
-    }
-    for (let i = f4; i < f; i++) {
-      const o = <usize>i << 2, v = load1(a + o), dv = load<f32>(g + o), s = gate(v, kind);
-      store<f32>(d + fb + o, dv * f32x4.extract_lane(f32x4.mul(v, s), 0));
-      store<f32>(d + o, dv * load<f32>(a + fb + o) * f32x4.extract_lane(slope(v, s, kind), 0));
-    }
-  }
+  if (kind == 1) gatedBackwardRows(x, dy, dx, from, to, f, 1);
+  else gatedBackwardRows(x, dy, dx, from, to, f, 0);
 }
 
 // ---- Log-probabilities of chosen tokens from rows of logits [rows][v] (a block of the [tokens × vocabulary] matrix).
@@ -322,7 +355,7 @@ export function logprobRows(x: usize, targets: usize, logprob: usize, lse: usize
   const v4 = v & ~3, vb = f32x4.splat(beta);
   for (let r = 0; r < rows; r++, x += <usize>v << 2) {
     let m = f32x4.splat(-3e38);
-    for (let i = 0; i < v4; i += 4) m = f32x4.max(m, v128.load(x + (<usize>i << 2)));
+    for (let i = 0; i < v4; i += 4) m = f32x4.pmax(m, v128.load(x + (<usize>i << 2)));
     let mx = hmax(m);
     for (let i = v4; i < v; i++) mx = max(mx, load<f32>(x + (<usize>i << 2)));
     const nm = f32x4.splat(mx * beta);
@@ -344,7 +377,7 @@ export function logprobRows(x: usize, targets: usize, logprob: usize, lse: usize
 
 /** In place: logits → dLogits = g·beta·(onehot(target) − softmax), times 1 − (x/cap)² under a soft-cap. */
 export function logprobRowsBackward(x: usize, targets: usize, lse: usize, g: usize, rows: i32, v: i32, beta: f32, cap: f32): void {
-  const v4 = v & ~3, vb = f32x4.splat(beta), one = f32x4.splat(1);
+  const v4 = v & ~3, vb = f32x4.splat(beta), one = ONE;
   for (let r = 0; r < rows; r++, x += <usize>v << 2) {
     const o = <usize>r << 2, k = load<f32>(g + o) * beta, nk = f32x4.splat(-k), l = load<f32>(lse + o), vl = f32x4.splat(l);
     const at = x + (<usize>load<i32>(targets + o) << 2), raw = load<f32>(at);

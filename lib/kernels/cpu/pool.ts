@@ -19,6 +19,8 @@ export interface Thread {
   i32: Int32Array;
   f32: Float32Array;
   memory: WebAssembly.Memory;
+  /** The whole heap by words, as large as it is now. */
+  heap(): { ints: Int32Array; floats: Float32Array };
   /** Address and size of this thread's own scratch, in bytes. */
   scratch: number;
   scratchBytes: number;
@@ -38,7 +40,7 @@ export interface WorkerStart {
 }
 
 const WAKE = 0, TICKET = 1, INFO = 2, DONE = 3, SLEEPING = 4, TASK = 5, FAILED = 6, ARGUMENTS = 8;
-const SPIN = 20000;
+const SPIN = 50000;
 
 /** Words of shared memory that the control block takes. */
 export const controlWords = 64;
@@ -70,12 +72,17 @@ export function openThread(start: WorkerStart): Thread {
       accumulate,
       packing,
     );
+  let views = { ints: new Int32Array(memory.buffer), floats: new Float32Array(memory.buffer) };
   return {
     kernels,
     gemm: blas ? openBlas(blas, memory) : simd,
     i32: new Int32Array(memory.buffer, control + ARGUMENTS * 4, controlWords - ARGUMENTS),
     f32: new Float32Array(memory.buffer, control + ARGUMENTS * 4, controlWords - ARGUMENTS),
     memory,
+    heap: () =>
+      views.ints.buffer === memory.buffer
+        ? views
+        : views = { ints: new Int32Array(memory.buffer), floats: new Float32Array(memory.buffer) },
     scratch,
     scratchBytes: scratchBytes - kernels.gemmScratch(),
   };

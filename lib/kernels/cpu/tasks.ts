@@ -121,7 +121,7 @@ function attentionShape({ i32: a, f32: f }: Thread) {
 const attentionForward: Task = (thread, index, count) => {
   const { kernels, gemm, scratch } = thread,
     s = attentionShape(thread),
-    ints = new Int32Array(thread.memory.buffer);
+    { ints } = thread.heap();
   const { heads, kvHeads, hd, window } = s, group = heads / kvHeads;
   const wide = (heads + 2 * kvHeads) * hd, rotatedWide = (heads + kvHeads) * hd, outWide = heads * hd;
   const [from, to] = part(s.sequences * kvHeads, index, count);
@@ -173,7 +173,7 @@ const attentionForward: Task = (thread, index, count) => {
 const attentionBackward: Task = (thread, index, count) => {
   const { kernels, gemm, scratch } = thread,
     s = attentionShape(thread),
-    ints = new Int32Array(thread.memory.buffer);
+    { ints } = thread.heap();
   const { heads, kvHeads, hd, window } = s, group = heads / kvHeads;
   const wide = (heads + 2 * kvHeads) * hd, rotatedWide = (heads + kvHeads) * hd, outWide = heads * hd;
   const [from, to] = part(s.sequences * kvHeads, index, count);
