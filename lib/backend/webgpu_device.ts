@@ -1,6 +1,6 @@
 import { PlainError } from "../display/plain_error.ts";
 import * as tf from "@tensorflow/tfjs";
-import { WebGPUBackend } from "@tensorflow/tfjs-backend-webgpu";
+import { CheckedWebgpuBackend } from "./webgpu_backend.ts";
 
 /** Options of {@linkcode openWebgpuDevice}. */
 export interface WebgpuDeviceOptions {
@@ -119,7 +119,11 @@ export async function openWebgpuDevice(
     fail(`the WebGPU device was lost (${reason}): ${message}`);
   });
   tf.removeBackend("webgpu");
-  tf.registerBackend("webgpu", () => new WebGPUBackend(device, info) as unknown as tf.KernelBackend, 3);
+  tf.registerBackend(
+    "webgpu",
+    () => new CheckedWebgpuBackend(device, info, checkDevice) as unknown as tf.KernelBackend,
+    3,
+  );
   tf.env().set("WEBGPU_DEFERRED_SUBMIT_BATCH_SIZE", dispatchesPerSubmission);
   await tf.setBackend("webgpu");
   await tf.ready();

@@ -133,12 +133,14 @@ export function attentionForward(
     writes: { out, logSumExp },
     ints: { ...common.ints, tiles },
     floats: common.floats,
-    declarations: `${common.declarations}
+    declarations: () =>
+      `${common.declarations}
 var<workgroup> query: array<${type}, ${tileSize}>;
 var<workgroup> p: array<f32, ${tile * 64}>;
 var<workgroup> partial: array<f32, 64>;
 var<workgroup> factor: array<f32, ${tile}>;`,
-    body: `${common.rowTile}
+    body: () =>
+      `${common.rowTile}
   for (var at = lane; at < ${tileSize}; at += 64) {
     let row = first + at / ${steps};
     if (row < u.rows) { query[at] = q[row_index(b, kv, row) * ${steps} + at % ${steps}]; } else { query[at] = ${zero}; }
@@ -159,11 +161,11 @@ var<workgroup> factor: array<f32, ${tile}>;`,
       }
     }
     ${
-      times(tile, (r) =>
-        `p[${
-          r * 64
-        } + lane] = select(-1e30, capped(s${r} * u.scale), key < end && sees(row_position(first + ${r}), key));`)
-    }
+        times(tile, (r) =>
+          `p[${
+            r * 64
+          } + lane] = select(-1e30, capped(s${r} * u.scale), key < end && sees(row_position(first + ${r}), key));`)
+      }
     workgroupBarrier();
     var highest = -1e30;
     for (var e = 0; e < ${tile}; e++) { highest = max(highest, p[lane * ${tile} + e]); }
@@ -190,12 +192,12 @@ var<workgroup> factor: array<f32, ${tile}>;`,
     for (var j = 0; j < min(64, end - block); j++) {
       let at = key_index(b, kv, block + j) * ${headDim} + lane;
       ${
-      times(columns, (c) => `
+        times(columns, (c) => `
       if (lane + ${c * 64} < ${headDim}) {
         let x = ${item("v", `at + ${c * 64}`)};
         ${times(tile, (r) => `acc${r * columns + c} += p[${r * 64} + j] * x;`)}
       }`)
-    }
+      }
     }
     workgroupBarrier();
   }
@@ -205,20 +207,20 @@ var<workgroup> factor: array<f32, ${tile}>;`,
   }
   workgroupBarrier();
   ${
-      times(tile, (r) => `
+        times(tile, (r) => `
   if (first + ${r} < u.rows) {
     let at = row_index(b, kv, first + ${r}) * ${headDim} + lane;
     ${
-        times(
-          columns,
-          (c) =>
-            `if (lane + ${c * 64} < ${headDim}) { out[at + ${c * 64}] = acc${
-              r * columns + c
-            } * factor[${r}]; }`,
-        )
-      }
+          times(
+            columns,
+            (c) =>
+              `if (lane + ${c * 64} < ${headDim}) { out[at + ${c * 64}] = acc${
+                r * columns + c
+              } * factor[${r}]; }`,
+          )
+        }
   }`)
-    }`,
+      }`,
   });
   return { out, logSumExp };
 }
@@ -256,14 +258,16 @@ export function attentionBackward(
     writes: { dq, stats },
     ints: { ...common.ints, tiles },
     floats: common.floats,
-    declarations: `${common.declarations}
+    declarations: () =>
+      `${common.declarations}
 var<workgroup> query: array<${type}, ${tileSize}>;
 var<workgroup> dresult: array<${type}, ${tileSize}>;
 var<workgroup> ds: array<f32, ${tile * 64}>;
 var<workgroup> partial: array<f32, 64>;
 var<workgroup> delta: array<f32, ${tile}>;
 var<workgroup> normaliser: array<f32, ${tile}>;`,
-    body: `${common.rowTile}
+    body: () =>
+      `${common.rowTile}
   for (var at = lane; at < ${tileSize}; at += 64) {
     let row = first + at / ${steps};
     query[at] = ${zero};
@@ -279,8 +283,8 @@ var<workgroup> normaliser: array<f32, ${tile}>;`,
   if (first + own < u.rows) {
     let at = row_index(b, kv, first + own) * ${headDim};
     for (var d = lane % ${perRow}; d < ${headDim}; d += ${perRow}) { product += ${
-      item("dout", "at + d")
-    } * out[at + d]; }
+        item("dout", "at + d")
+      } * out[at + d]; }
   }
   partial[lane] = product;
   workgroupBarrier();
@@ -306,44 +310,49 @@ var<workgroup> normaliser: array<f32, ${tile}>;`,
         let x = k[at + d];
         let y = v[at + d];
         ${
-      times(tile, (r) =>
-        `s${r} += ${dot("x", `query[${r * steps} + d]`)}; g${r} += ${dot("y", `dresult[${r * steps} + d]`)};`)
-    }
+        times(
+          tile,
+          (r) =>
+            `s${r} += ${dot("x", `query[${r * steps} + d]`)}; g${r} += ${
+              dot("y", `dresult[${r * steps} + d]`)
+            };`,
+        )
+      }
       }
     }
     ${
-      times(tile, (r) => `
+        times(tile, (r) => `
     s${r} = capped(s${r} * u.scale);
     ds[${
-        r * 64
-      } + lane] = select(0.0, exp(s${r} - normaliser[${r}]) * (g${r} - delta[${r}]) * slope(s${r}) * u.scale,
+          r * 64
+        } + lane] = select(0.0, exp(s${r} - normaliser[${r}]) * (g${r} - delta[${r}]) * slope(s${r}) * u.scale,
       key < end && first + ${r} < u.rows && sees(row_position(first + ${r}), key));`)
-    }
+      }
     workgroupBarrier();
     for (var j = 0; j < min(64, end - block); j++) {
       let at = key_index(b, kv, block + j) * ${headDim} + lane;
       ${
-      times(columns, (c) => `
+        times(columns, (c) => `
       if (lane + ${c * 64} < ${headDim}) {
         let x = ${item("k", `at + ${c * 64}`)};
         ${times(tile, (r) => `acc${r * columns + c} += ds[${r * 64} + j] * x;`)}
       }`)
-    }
+      }
     }
     workgroupBarrier();
   }
   ${
-      times(tile, (r) => `
+        times(tile, (r) => `
   if (first + ${r} < u.rows) {
     let at = row_index(b, kv, first + ${r}) * ${headDim} + lane;
     ${
-        times(
-          columns,
-          (c) => `if (lane + ${c * 64} < ${headDim}) { dq[at + ${c * 64}] = acc${r * columns + c}; }`,
-        )
-      }
+          times(
+            columns,
+            (c) => `if (lane + ${c * 64} < ${headDim}) { dq[at + ${c * 64}] = acc${r * columns + c}; }`,
+          )
+        }
   }`)
-    }`,
+      }`,
   });
 
   const keyTiles = Math.ceil(keys / tile);
@@ -357,12 +366,13 @@ var<workgroup> normaliser: array<f32, ${tile}>;`,
     writes: { dk, dv },
     ints: { ...common.ints, tiles: keyTiles },
     floats: common.floats,
-    declarations: `${common.declarations}
+    declarations: () =>
+      `${common.declarations}
 var<workgroup> keyTile: array<${type}, ${tileSize}>;
 var<workgroup> valueTile: array<${type}, ${tileSize}>;
 var<workgroup> p: array<f32, ${tile * 64}>;
 var<workgroup> ds: array<f32, ${tile * 64}>;`,
-    body: `
+    body: () => `
   let kv = (group / u.tiles) % u.kvHeads;
   let b = group / u.tiles / u.kvHeads;
   let first = (group % u.tiles) * ${tile};

@@ -78,8 +78,8 @@ export interface DecodeNumbers {
   eosIds: readonly number[];
   /** @default 16 */
   tokensBetweenLooks?: number;
-  /** Asked at each look whether a completion should end. */
-  stop?: (tokens: number[]) => boolean;
+  /** Asked at each look, for every completion that has grown, whether it should end. */
+  stop?: (tokens: number[], logprobs: number[], row: number) => boolean;
   /** Called at each look with the number of tokens so far. */
   onProgress?: (tokens: number) => void;
   signal?: AbortSignal;
@@ -128,13 +128,14 @@ export async function decode(
         reals = new Float32Array(words.buffer, words.byteOffset, words.length);
       history.dispose();
       for (const [place, row] of rows.entries()) {
+        if (finished[row]) continue;
         const { tokens, logprobs } = results[row];
         for (let i = 0; i < count && !finished[row]; i++) {
           tokens.push(words[place * count + i]);
           logprobs.push(reals[(rows.length + place) * count + i]);
           if (eosIds.includes(tokens[tokens.length - 1])) finished[row] = 1;
         }
-        if (!finished[row] && stop?.(tokens)) finished[row] = 1;
+        if (stop?.(tokens, logprobs, row)) finished[row] = 1;
       }
       onProgress?.(results.reduce((sum, { tokens }) => sum + tokens.length, 0));
       const left = [...rows.keys()].filter((place) => !finished[rows[place]]);

@@ -161,109 +161,203 @@ function record(
     transposeA ? `(${block * side} + y) * 4 + ${i}` : `y + ${side * (4 * block + i)}`;
   const columnOf = (block: number, j: number) =>
     transposeB ? `x + ${side * (4 * block + j)}` : `(${block * side} + x) * 4 + ${j}`;
-  const four = (name: string) =>
-    pairs && name !== "a"
-      ? `value = vec4<f32>(unpack2x16float(bitcast<u32>(${name}[at >> 1u])), unpack2x16float(bitcast<u32>(${name}[(at >> 1u) + 1])));`
-      : `value = ${name}[at >> 2u];`;
-  const reader = (name: string, vectors: boolean) => `
+  const text = () => {
+    const four = (name: string) =>
+      pairs && name !== "a"
+        ? `value = vec4<f32>(unpack2x16float(bitcast<u32>(${name}[at >> 1u])), unpack2x16float(bitcast<u32>(${name}[(at >> 1u) + 1])));`
+        : `value = ${name}[at >> 2u];`;
+    const reader = (name: string, vectors: boolean) => `
 fn read_${name}(base: i32, major: i32, minor: i32, majors: i32, minors: i32, width: i32) -> vec4<f32> {
   var value = vec4<f32>(0.0);
   if (major >= majors || minor >= minors) { return value; }
   let at = base + major * width + minor;
   ${
-    vectors
-      ? four(name)
-      : times(4, (i) => `if (minor + ${i} < minors) { value.${letters[i]} = ${name}[at + ${i}]; }`)
-  }
+      vectors
+        ? four(name)
+        : times(4, (i) => `if (minor + ${i} < minors) { value.${letters[i]} = ${name}[at + ${i}]; }`)
+    }
   return value;
 }`;
-  const choose = (text: (i: number) => string) =>
-    times(factors.length, (i) => `if (chosen == ${i}) { ${text(i)} }`);
-  const load = (
-    name: string,
-    tile: string,
-    stride: number,
-    inRows: boolean,
-    limits: string,
-    first: string,
-  ) => {
-    const perLine = inRows ? depth / 4 : size / 4;
-    return `
+    const choose = (text: (i: number) => string) =>
+      times(factors.length, (i) => `if (chosen == ${i}) { ${text(i)} }`);
+    const load = (
+      name: string,
+      tile: string,
+      stride: number,
+      inRows: boolean,
+      limits: string,
+      first: string,
+    ) => {
+      const perLine = inRows ? depth / 4 : size / 4;
+      return `
     for (var slot = lane; slot < ${size * depth / 4}; slot += ${threads}) {
       let major = slot / ${perLine};
       let minor = slot % ${perLine};
       ${tile}[major * ${stride} + minor] = read_${name}(base_${name}, ${
-      inRows ? `${first} + major, k + minor * 4` : `k + major, ${first} + minor * 4`
-    }, ${limits});
+        inRows ? `${first} + major, k + minor * 4` : `k + major, ${first} + minor * 4`
+      }, ${limits});
     }`;
-  };
-  const factor = (block: number, i: number, kk: number) =>
-    transposeA ? `a${block}_${kk}.${letters[i]}` : `a${block}_${i}.${letters[kk]}`;
-  const several = factors.length > 1;
-  /** Adds the products with the chosen b to the registers. */
-  const products = `
+    };
+    const factor = (block: number, i: number, kk: number) =>
+      transposeA ? `a${block}_${kk}.${letters[i]}` : `a${block}_${i}.${letters[kk]}`;
+    const several = factors.length > 1;
+    /** Adds the products with the chosen b to the registers. */
+    const products = `
   for (var k = 0; k < inner; k += ${depth}) {
     ${
-    load(
-      "a",
-      "tileA",
-      strideA,
-      !transposeA,
-      transposeA ? "inner, u.rows, u.widthA" : "u.rows, inner, u.widthA",
-      "firstRow",
-    )
-  }
+      load(
+        "a",
+        "tileA",
+        strideA,
+        !transposeA,
+        transposeA ? "inner, u.rows, u.widthA" : "u.rows, inner, u.widthA",
+        "firstRow",
+      )
+    }
     ${
-    load(
-      "b",
-      "tileB",
-      strideB,
-      transposeB,
-      transposeB ? "columns, inner, width_b" : "inner, columns, width_b",
-      "firstColumn",
-    )
-  }
+      load(
+        "b",
+        "tileB",
+        strideB,
+        transposeB,
+        transposeB ? "columns, inner, width_b" : "inner, columns, width_b",
+        "firstColumn",
+      )
+    }
     workgroupBarrier();
     for (var s = 0; s < ${depth / 4}; s++) {
       ${
-    times(blocks * 4, (n) => {
-      const block = n >> 2, i = n & 3;
-      return transposeA
-        ? `let a${block}_${i} = tileA[(s * 4 + ${i}) * ${strideA} + ${block * side} + y];`
-        : `let a${block}_${i} = tileA[(${rowOf(block, i)}) * ${strideA} + s];`;
-    })
-  }
-      ${
-    times(blocks * 4, (n) => {
-      const block = n >> 2, j = n & 3;
-      return transposeB
-        ? `let t${block}_${j} = tileB[(${columnOf(block, j)}) * ${strideB} + s];`
-        : `let b${block}_${j} = tileB[(s * 4 + ${j}) * ${strideB} + ${block * side} + x];`;
-    })
-  }
-      ${
-    transposeB
-      ? times(blocks * 4, (n) => {
-        const block = n >> 2, kk = n & 3;
-        return `let b${block}_${kk} = vec4<f32>(${
-          [0, 1, 2, 3].map((j) => `t${block}_${j}.${letters[kk]}`).join(", ")
-        });`;
+      times(blocks * 4, (n) => {
+        const block = n >> 2, i = n & 3;
+        return transposeA
+          ? `let a${block}_${i} = tileA[(s * 4 + ${i}) * ${strideA} + ${block * side} + y];`
+          : `let a${block}_${i} = tileA[(${rowOf(block, i)}) * ${strideA} + s];`;
       })
-      : ""
-  }
+    }
       ${
-    times(blocks * 4 * blocks * 4, (n) => {
-      const kk = n & 3,
-        right = (n >> 2) % blocks,
-        line = Math.floor((n >> 2) / blocks),
-        block = line >> 2,
-        i = line & 3;
-      return `c${line * blocks + right} += ${factor(block, i, kk)} * b${right}_${kk};`;
-    })
-  }
+      times(blocks * 4, (n) => {
+        const block = n >> 2, j = n & 3;
+        return transposeB
+          ? `let t${block}_${j} = tileB[(${columnOf(block, j)}) * ${strideB} + s];`
+          : `let b${block}_${j} = tileB[(s * 4 + ${j}) * ${strideB} + ${block * side} + x];`;
+      })
+    }
+      ${
+      transposeB
+        ? times(blocks * 4, (n) => {
+          const block = n >> 2, kk = n & 3;
+          return `let b${block}_${kk} = vec4<f32>(${
+            [0, 1, 2, 3].map((j) => `t${block}_${j}.${letters[kk]}`).join(", ")
+          });`;
+        })
+        : ""
+    }
+      ${
+      times(blocks * 4 * blocks * 4, (n) => {
+        const kk = n & 3,
+          right = (n >> 2) % blocks,
+          line = Math.floor((n >> 2) / blocks),
+          block = line >> 2,
+          i = line & 3;
+        return `c${line * blocks + right} += ${factor(block, i, kk)} * b${right}_${kk};`;
+      })
+    }
     }
     workgroupBarrier();
   }`;
+    return {
+      declarations: `
+var<workgroup> tileA: array<vec4<f32>, ${sizeA}>;
+var<workgroup> tileB: array<vec4<f32>, ${sizeB}>;
+var<private> chosen: i32 = 0;
+${reader("a", fourA)}
+${times(factors.length, (i) => reader(`b${i}`, fourB))}
+fn read_b(base: i32, major: i32, minor: i32, majors: i32, minors: i32, width: i32) -> vec4<f32> {
+  ${
+        times(
+          factors.length - 1,
+          (i) => `if (chosen == ${i}) { return read_b${i}(base, major, minor, majors, minors, width); }`,
+        )
+      }
+  return read_b${factors.length - 1}(base, major, minor, majors, minors, width);
+}`,
+      body: `
+  let x = lane % ${side};
+  let y = lane / ${side};
+  var firstColumn = (group % u.across) * ${size};
+  let firstRow = ((group / u.across) % u.down) * ${size};
+  let item = group / u.across / u.down;
+  ${
+        sum
+          ? ""
+          : times(factors.length - 1, (i) =>
+            `if (chosen == ${i} && firstColumn >= u.tiles${i} * ${size}) { chosen = ${
+              i + 1
+            }; firstColumn -= u.tiles${i} * ${size}; }`)
+      }
+  var columns = u.columns0;
+  var inner = u.inner0;
+  var base_a = item * u.stepA + u.firstA0;
+  var base_b = item * u.stepB + u.firstB0;
+  var width_b = u.widthB0;
+  var base = item * u.rows * u.widthOut + u.firstOut0;
+  var scale = u.scale0;
+  ${times(blocks * 4 * blocks, (i) => `var c${i} = vec4<f32>(0.0);`)}
+  ${
+        !several ? products : sum
+          ? `for (chosen = 0; chosen < ${factors.length}; chosen++) {
+  ${
+            choose((i) =>
+              `inner = u.inner${i}; base_a = u.firstA${i}; base_b = u.firstB${i}; width_b = u.widthB${i};`
+            )
+          }
+  ${products}
+  }`
+          : `${
+            choose((i) =>
+              `columns = u.columns${i}; inner = u.inner${i}; base_a = u.firstA${i}; base_b = u.firstB${i}; width_b = u.widthB${i}; base = u.firstOut${i}; scale = u.scale${i};`
+            )
+          }
+  ${products}`
+      }
+  ${
+        biased
+          ? `var shift: array<vec4<f32>, ${blocks}>;
+  ${
+            choose((i) =>
+              factors[i].bias
+                ? times(blocks * 4, (n) => `
+    { let column = firstColumn + ${columnOf(n >> 2, n & 3)};
+      if (column < columns) { shift[${n >> 2}].${letters[n & 3]} = bias${i}[column]; } }`)
+                : ""
+            )
+          }`
+          : ""
+      }
+  ${
+        times(blocks * 4 * blocks, (n) => {
+          const right = n % blocks, line = Math.floor(n / blocks), block = line >> 2, i = line & 3;
+          const row = `let row = firstRow + ${rowOf(block, i)};`,
+            value = `c${n} * scale${biased ? ` + shift[${right}]` : ""}`;
+          if (fourOut) {
+            return `{ ${row} let column = firstColumn + ${columnOf(right, 0)};
+    if (row < u.rows && column < columns) {
+      let at = (base + row * u.widthOut + column) >> 2u;
+      out[at] = ${value}${accumulate ? " + out[at]" : ""};
+    } }`;
+          }
+          return `{ ${row} let value = ${value}; ${
+            times(4, (j) => `
+    { let column = firstColumn + ${columnOf(right, j)};
+      if (row < u.rows && column < columns) {
+        let at = base + row * u.widthOut + column;
+        out[at] = value.${letters[j]}${accumulate ? " + out[at]" : ""};
+      } }`)
+          } }`;
+        })
+      }`,
+    };
+  };
   launch({
     key: `multiply/${[
       side,
@@ -307,95 +401,7 @@ fn read_${name}(base: i32, major: i32, minor: i32, majors: i32, minors: i32, wid
       ])),
     },
     floats: Object.fromEntries(factors.map(({ scale }, i) => [`scale${i}`, scale])),
-    declarations: `
-var<workgroup> tileA: array<vec4<f32>, ${sizeA}>;
-var<workgroup> tileB: array<vec4<f32>, ${sizeB}>;
-var<private> chosen: i32 = 0;
-${reader("a", fourA)}
-${times(factors.length, (i) => reader(`b${i}`, fourB))}
-fn read_b(base: i32, major: i32, minor: i32, majors: i32, minors: i32, width: i32) -> vec4<f32> {
-  ${
-      times(
-        factors.length - 1,
-        (i) => `if (chosen == ${i}) { return read_b${i}(base, major, minor, majors, minors, width); }`,
-      )
-    }
-  return read_b${factors.length - 1}(base, major, minor, majors, minors, width);
-}`,
-    body: `
-  let x = lane % ${side};
-  let y = lane / ${side};
-  var firstColumn = (group % u.across) * ${size};
-  let firstRow = ((group / u.across) % u.down) * ${size};
-  let item = group / u.across / u.down;
-  ${
-      sum
-        ? ""
-        : times(factors.length - 1, (i) =>
-          `if (chosen == ${i} && firstColumn >= u.tiles${i} * ${size}) { chosen = ${
-            i + 1
-          }; firstColumn -= u.tiles${i} * ${size}; }`)
-    }
-  var columns = u.columns0;
-  var inner = u.inner0;
-  var base_a = item * u.stepA + u.firstA0;
-  var base_b = item * u.stepB + u.firstB0;
-  var width_b = u.widthB0;
-  var base = item * u.rows * u.widthOut + u.firstOut0;
-  var scale = u.scale0;
-  ${times(blocks * 4 * blocks, (i) => `var c${i} = vec4<f32>(0.0);`)}
-  ${
-      !several ? products : sum
-        ? `for (chosen = 0; chosen < ${factors.length}; chosen++) {
-  ${
-          choose((i) =>
-            `inner = u.inner${i}; base_a = u.firstA${i}; base_b = u.firstB${i}; width_b = u.widthB${i};`
-          )
-        }
-  ${products}
-  }`
-        : `${
-          choose((i) =>
-            `columns = u.columns${i}; inner = u.inner${i}; base_a = u.firstA${i}; base_b = u.firstB${i}; width_b = u.widthB${i}; base = u.firstOut${i}; scale = u.scale${i};`
-          )
-        }
-  ${products}`
-    }
-  ${
-      biased
-        ? `var shift: array<vec4<f32>, ${blocks}>;
-  ${
-          choose((i) =>
-            factors[i].bias
-              ? times(blocks * 4, (n) => `
-    { let column = firstColumn + ${columnOf(n >> 2, n & 3)};
-      if (column < columns) { shift[${n >> 2}].${letters[n & 3]} = bias${i}[column]; } }`)
-              : ""
-          )
-        }`
-        : ""
-    }
-  ${
-      times(blocks * 4 * blocks, (n) => {
-        const right = n % blocks, line = Math.floor(n / blocks), block = line >> 2, i = line & 3;
-        const row = `let row = firstRow + ${rowOf(block, i)};`,
-          value = `c${n} * scale${biased ? ` + shift[${right}]` : ""}`;
-        if (fourOut) {
-          return `{ ${row} let column = firstColumn + ${columnOf(right, 0)};
-    if (row < u.rows && column < columns) {
-      let at = (base + row * u.widthOut + column) >> 2u;
-      out[at] = ${value}${accumulate ? " + out[at]" : ""};
-    } }`;
-        }
-        return `{ ${row} let value = ${value}; ${
-          times(4, (j) => `
-    { let column = firstColumn + ${columnOf(right, j)};
-      if (row < u.rows && column < columns) {
-        let at = base + row * u.widthOut + column;
-        out[at] = value.${letters[j]}${accumulate ? " + out[at]" : ""};
-      } }`)
-        } }`;
-      })
-    }`,
+    declarations: () => text().declarations,
+    body: () => text().body,
   });
 }

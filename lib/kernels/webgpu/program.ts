@@ -37,10 +37,10 @@ export interface Launch {
   ints?: Record<string, number>;
   /** Uniforms `u.name`, f32. */
   floats?: Record<string, number>;
-  /** Functions and workgroup variables. */
-  declarations?: string;
+  /** Functions and workgroup variables; a function is asked once a pipeline, which matters where the text is long. */
+  declarations?: string | (() => string);
   /** The body; it sees `group`, `lane` and `index` = group · workgroupSize + lane, all i32. */
-  body: string;
+  body: string | (() => string);
 }
 
 interface TensorData {
@@ -53,12 +53,10 @@ interface CommandStream {
   device: GPUDevice;
   queue: GPUQueue;
   tensorMap: { get(id: object): TensorData };
-  bufferManager: { acquireBuffer(size: number, usage: number): GPUBuffer };
   commandEncoder: GPUCommandEncoder;
   computePassEncoder: GPUComputePassEncoder | null;
   commandQueueOwnedIds: WeakSet<object>;
   dispatchCountInPass: number;
-  uniformPendingDisposal: GPUBuffer[];
   makeTensorInfo(shape: number[], dtype: tf.DataType): tf.TensorInfo;
   uploadToGPU(id: object): void;
   ensureCommandEncoderReady(): void;
@@ -67,11 +65,55 @@ interface CommandStream {
 }
 
 interface Pipeline {
+  name: string;
   pipeline: GPUComputePipeline;
   layout: GPUBindGroupLayout;
 }
 
-const pipelines = new WeakMap<GPUDevice, Map<string, Pipeline>>();
+/** Uniforms of launches that wait for the next submission, 256 bytes each: one write a submission carries them all. */
+const uniformSlots = 1024, slotBytes = 256;
+/** Beyond this the cache of bind groups starts anew; a training step on batches of one length needs a few hundred. */
+const mostBindGroups = 8192;
+
+/** What is kept for a backend: recording a launch costs a few microseconds where its pipeline and bind group are known. */
+interface Recorder {
+  pipelines: Map<string, Pipeline>;
+  bindGroups: Map<string, GPUBindGroup>;
+  numbers: WeakMap<GPUBuffer, number>;
+  buffers: number;
+  uniforms: GPUBuffer;
+  staged: ArrayBuffer;
+  used: number;
+}
+
+const recorders = new WeakMap<CommandStream, Recorder>();
+
+function recorderOf(stream: CommandStream): Recorder {
+  const held = recorders.get(stream);
+  if (held) return held;
+  const size = uniformSlots * slotBytes, usage = GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST;
+  const recorder: Recorder = {
+    pipelines: new Map(),
+    bindGroups: new Map(),
+    numbers: new WeakMap(),
+    buffers: 0,
+    uniforms: stream.device.createBuffer({ size, usage }),
+    staged: new ArrayBuffer(size),
+    used: 0,
+  };
+  const submit = stream.submitQueue;
+  stream.submitQueue = () => {
+    // a write waits for the submissions before it, so that the slots can be filled again at once
+    if (recorder.used) {
+      stream.queue.writeBuffer(recorder.uniforms, 0, recorder.staged, 0, recorder.used * slotBytes);
+    }
+    recorder.used = 0;
+    submit.call(stream);
+  };
+  recorders.set(stream, recorder);
+  return recorder;
+}
+
 let launched = 0, built = 0;
 
 /** Dispatches of our kernels so far, to count what an operation costs. */
@@ -226,30 +268,48 @@ export function launch(kernel: Launch): void {
     ...Object.keys(ints).map((k) => [k, "i32"]),
     ...Object.keys(floats).map((k) => [k, "f32"]),
   ];
-  const { pipeline, layout } = compiled(kernel, types, uniforms, device);
-
-  const bytes = Math.ceil(uniforms.length / 4) * 16, packed = new ArrayBuffer(bytes);
-  const whole = [groups, ...Object.values(ints)];
-  new Int32Array(packed).set(whole);
-  new Float32Array(packed).set(Object.values(floats), whole.length);
-  const uniformBuffer = stream.bufferManager.acquireBuffer(
-    bytes,
-    GPUBufferUsage.COPY_DST | GPUBufferUsage.UNIFORM,
-  );
-  stream.queue.writeBuffer(uniformBuffer, 0, packed);
-  stream.uniformPendingDisposal.push(uniformBuffer);
-
-  const bindGroup = device.createBindGroup({
-    layout,
-    entries: [...entries, {
-      binding: entries.length,
-      resource: { buffer: uniformBuffer, offset: 0, size: bytes },
-    }],
+  const recorder = recorderOf(stream);
+  const { pipeline, layout, name } = compiled(kernel, {
+    types,
+    uniforms,
+    device,
+    pipelines: recorder.pipelines,
   });
+
+  if (recorder.used === uniformSlots) {
+    stream.endComputePassEncoder();
+    stream.submitQueue();
+  }
+  const bytes = Math.ceil(uniforms.length / 4) * 16, slot = recorder.used++ * slotBytes;
+  if (bytes > slotBytes) {
+    throw new RangeError(`launching ${key}: at most ${slotBytes / 4} uniforms fit, got ${uniforms.length}`);
+  }
+  const whole = [groups, ...Object.values(ints)];
+  new Int32Array(recorder.staged, slot).set(whole);
+  new Float32Array(recorder.staged, slot).set(Object.values(floats), whole.length);
+
+  const numberOf = (buffer: GPUBuffer) => {
+    const known = recorder.numbers.get(buffer) ?? ++recorder.buffers;
+    recorder.numbers.set(buffer, known);
+    return known;
+  };
+  const groupName = `${name}|${
+    entries.map(({ resource: { buffer, offset, size } }) => `${numberOf(buffer)}:${offset}:${size}`).join()
+  }`;
+  let bindGroup = recorder.bindGroups.get(groupName);
+  if (!bindGroup) {
+    if (recorder.bindGroups.size >= mostBindGroups) recorder.bindGroups.clear();
+    const resource = { buffer: recorder.uniforms, offset: 0, size: bytes };
+    bindGroup = device.createBindGroup({
+      layout,
+      entries: [...entries, { binding: entries.length, resource }],
+    });
+    recorder.bindGroups.set(groupName, bindGroup);
+  }
   stream.ensureCommandEncoderReady();
   stream.computePassEncoder ??= stream.commandEncoder.beginComputePass();
   stream.computePassEncoder.setPipeline(pipeline);
-  stream.computePassEncoder.setBindGroup(0, bindGroup);
+  stream.computePassEncoder.setBindGroup(0, bindGroup, [slot]);
   stream.computePassEncoder.dispatchWorkgroups(wide, high, 1);
   launched++;
   if (++stream.dispatchCountInPass >= tf.env().getNumber("WEBGPU_DEFERRED_SUBMIT_BATCH_SIZE")) {
@@ -261,14 +321,16 @@ export function launch(kernel: Launch): void {
 /** The pipeline of a kernel for these bindings, made on first use. */
 function compiled(
   { key, workgroupSize = 64, declarations = "", body }: Launch,
-  types: { name: string; type: string; writable: boolean }[],
-  uniforms: string[][],
-  device: GPUDevice,
+  { types, uniforms, device, pipelines }: {
+    types: { name: string; type: string; writable: boolean }[];
+    uniforms: string[][];
+    device: GPUDevice;
+    pipelines: Map<string, Pipeline>;
+  },
 ): Pipeline {
-  let cache = pipelines.get(device);
-  if (!cache) pipelines.set(device, cache = new Map());
-  const name = `${key}/${workgroupSize}/${types.map(({ type }) => type)}`, held = cache.get(name);
+  const name = `${key}/${workgroupSize}/${types.map(({ type }) => type)}`, held = pipelines.get(name);
   if (held) return held;
+  const text = (part: string | (() => string)) => typeof part === "string" ? part : part();
   const code = `
 struct Uniforms { ${uniforms.map(([field, type]) => `${field}: ${type}`).join(", ")} };
 ${
@@ -277,7 +339,7 @@ ${
     ).join("\n")
   }
 @group(0) @binding(${types.length}) var<uniform> u: Uniforms;
-${declarations}
+${text(declarations)}
 @compute @workgroup_size(${workgroupSize})
 fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(num_workgroups) workgroups: vec3<u32>,
         @builtin(local_invocation_index) invocation: u32) {
@@ -285,7 +347,7 @@ fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(num_workgroups) wo
   if (group >= u.groups) { return; }
   let lane = i32(invocation);
   let index = group * ${workgroupSize} + lane;
-${body}
+${text(body)}
 }`;
   const visibility = GPUShaderStage.COMPUTE;
   const layout = device.createBindGroupLayout({
@@ -295,7 +357,7 @@ ${body}
         visibility,
         buffer: { type: writable ? "storage" as const : "read-only-storage" as const },
       })),
-      { binding: types.length, visibility, buffer: { type: "uniform" as const } },
+      { binding: types.length, visibility, buffer: { type: "uniform" as const, hasDynamicOffset: true } },
     ],
   });
   const pipeline = device.createComputePipeline({
@@ -303,8 +365,8 @@ ${body}
     layout: device.createPipelineLayout({ bindGroupLayouts: [layout] }),
     compute: { module: device.createShaderModule({ label: name, code }), entryPoint: "main" },
   });
-  const made = { pipeline, layout };
+  const made = { pipeline, layout, name };
   built++;
-  cache.set(name, made);
+  pipelines.set(name, made);
   return made;
 }

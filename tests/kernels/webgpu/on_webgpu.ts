@@ -45,6 +45,35 @@ export function testOnWebgpu(name: string, run: () => Promise<void>, refused?: R
   });
 }
 
+/**
+ * Runs as on an adapter that binds at most `bytes` of a buffer at once (the least that WebGPU grants is 128 MB). Any larger binding,
+ * of a kernel of ours or of tfjs, throws.
+ */
+export async function withBindingLimit<T>(bytes: number, run: () => Promise<T>): Promise<T> {
+  const { device } = tf.backend() as unknown as { device: GPUDevice }, { limits } = device;
+  const names = Object.keys(Object.getOwnPropertyDescriptors(Object.getPrototypeOf(limits)));
+  const lowered = Object.fromEntries(names.map((name) => [name, limits[name as "maxBufferSize"]]));
+  const bind = device.createBindGroup;
+  Object.defineProperty(device, "limits", {
+    value: { ...lowered, maxStorageBufferBindingSize: bytes },
+    configurable: true,
+  });
+  device.createBindGroup = (descriptor) => {
+    for (const { binding, resource } of descriptor.entries) {
+      const { buffer, size, offset = 0 } = resource as GPUBufferBinding;
+      const bound = size ?? buffer.size - offset;
+      assert.ok(bound <= bytes, `binding ${binding} takes ${bound} bytes of at most ${bytes}`);
+    }
+    return bind.call(device, descriptor);
+  };
+  try {
+    return await run();
+  } finally {
+    Reflect.deleteProperty(device, "limits");
+    Reflect.deleteProperty(device, "createBindGroup");
+  }
+}
+
 /** Numbers as plain data, with their shape: made once, and put on each backend. */
 export interface Values {
   shape: number[];
