@@ -4,32 +4,13 @@ import { textTable } from "../display/table.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
 import type { Decoder } from "./decoder.ts";
 import type { DecoderConfig } from "./decoder_config.ts";
-import { generate, type SamplingOptions } from "./generate.ts";
+import { complete, type Completion, type CompletionChunk, type GenerateOptions } from "./complete.ts";
 import { addLora, type LoraOptions, type LoraSettings } from "./lora.ts";
 import { loadAdapter, saveAdapter, type SaveAdapterOptions } from "./peft_adapter.ts";
 import { saveModel, type SaveModelOptions } from "./save_model.ts";
+import { stream } from "./stream.ts";
 
-/** Options of {@linkcode CausalLM.generate}. */
-export interface GenerateOptions extends Omit<SamplingOptions, "stop"> {
-  /** A completion ends where one of these texts is complete; the text is kept. @default [] */
-  stop?: string[];
-}
-
-/** A sampled completion as text. */
-export interface Completion {
-  /** Index of its prompt. */
-  prompt: number;
-  /** Without special tokens. */
-  text: string;
-  /** All sampled ids, the end token included. */
-  tokens: number[];
-  /** The text of each token; joined they are `text`, the end token being "". */
-  pieces: string[];
-  /** log p of each token at the sampling temperature, nats. */
-  logprobs: number[];
-  /** Whether the token limit cut it. */
-  truncated: boolean;
-}
+export type { Completion, CompletionChunk, GenerateOptions } from "./complete.ts";
 
 /** One of the adapters on a base. */
 export interface AdapterInfo {
@@ -93,33 +74,29 @@ export class CausalLM {
     return this.decoder.logits(ids);
   }
 
-  /** Samples completions of prompts: texts as the model should see them (`chatPrompt` makes them), or token ids. */
-  async generate(prompts: string[] | number[][], options: GenerateOptions = {}): Promise<Completion[]> {
-    const ids = prompts.map((prompt) => typeof prompt === "string" ? this.tokenizer.encode(prompt) : prompt);
-    const { stop = [], ...rest } = options, { tokenizer } = this, { maxTokens = 128 } = options;
-    const text = (tokens: number[]) => tokenizer.decode(tokens, { skipSpecial: true });
-    const stopped = stop.length === 0
-      ? undefined
-      : (tokens: number[]) => stop.some((end) => text(tokens).includes(end));
-    const samples = await generate(this.decoder, ids, { ...rest, stop: stopped });
-    return samples.map(({ prompt, tokens, logprobs, ended }) => {
-      let kept = tokens;
-      if (stopped?.(tokens)) {
-        // the look came some tokens late: cut where the stop text was first complete
-        let n = 1;
-        while (n < tokens.length && !stopped(tokens.slice(0, n))) n++;
-        kept = tokens.slice(0, n);
-      }
-      const done = ended || kept.length < tokens.length || stopped?.(kept) === true;
-      return {
-        prompt,
-        text: text(kept),
-        tokens: kept,
-        pieces: tokenizer.pieces(kept, { skipSpecial: true }),
-        logprobs: logprobs.slice(0, kept.length),
-        truncated: !done && kept.length >= maxTokens,
-      };
-    });
+  /**
+   * Samples completions of prompts: texts as the model should see them (`chatPrompt` makes them), or token ids. When `signal` aborts,
+   * they are returned as far as they came.
+   *
+   * @throws {RangeError} for an option out of range, or a prompt that does not fit
+   */
+  generate(prompts: string[] | number[][], options: GenerateOptions = {}): Promise<Completion[]> {
+    return complete(this, prompts, options);
+  }
+
+  /**
+   * The same as they come, a chunk of whole characters at a time; leaving the loop ends the sampling.
+   *
+   * @example
+   * ```ts ignore
+   * for await (const { text } of model.stream(["What is 3 + 4?"], { stop: ["</answer>"] })) write(text);
+   * ```
+   */
+  stream(
+    prompts: string[] | number[][],
+    options: GenerateOptions = {},
+  ): AsyncGenerator<CompletionChunk, void> {
+    return stream(this, prompts, options);
   }
 
   /** The options of the adapter in use, `null` without one. */
@@ -212,9 +189,9 @@ export class CausalLM {
     this.#lora.delete(name);
   }
 
-  /** Saves the whole model, the adapter in use merged in, as a Hugging Face directory. */
-  async save(directory: string): Promise<void> {
-    await saveModel(directory, this);
+  /** Saves the whole model, the adapter in use merged in, as a Hugging Face directory; large ones in shards. */
+  async save(directory: string, options: SaveModelOptions = {}): Promise<void> {
+    await saveModel(directory, this, options);
   }
 
   dispose(): void {

@@ -256,6 +256,12 @@ async function decodeBatch(
     let breath = performance.now();
     for (let made = 0; made < maxTokens; made += settings.lookEvery) {
       run.decode(rows, Math.min(settings.lookEvery, maxTokens - made));
+      for (let row = 0; options.onTokens && row < rows; row++) {
+        if (seen[row]) continue;
+        const tokens = tokensOf(row), logprobs = logprobsOf(row, tokens.length), { ints } = heap();
+        if (options.onTokens(tokens, logprobs, firstPrompt * n + row)) ints[plan.done / 4 + row] = 1;
+        seen[row] = ints[plan.done / 4 + row];
+      }
       // who reads along wants each piece when it is there
       if (options.onTokens || performance.now() - breath > breathMilliseconds) {
         // A timer, because setImmediate lets up to ten turns pass before a signal is seen: ■ would come seconds late.
@@ -263,12 +269,6 @@ async function decodeBatch(
         breath = performance.now();
       }
       const { ints } = heap(), state = ints.subarray(plan.done / 4, plan.done / 4 + rows);
-      for (let row = 0; options.onTokens && row < rows; row++) {
-        if (seen[row]) continue;
-        const tokens = tokensOf(row), logprobs = logprobsOf(row, tokens.length);
-        if (options.onTokens(tokens, logprobs, firstPrompt * n + row)) state[row] = 1;
-        seen[row] = state[row];
-      }
       options.onProgress?.(
         ints.subarray(plan.produced / 4, plan.produced / 4 + rows).reduce((a, b) => a + b, 0),
       );

@@ -1,6 +1,7 @@
 import { PlainError } from "../display/plain_error.ts";
 import { Tokenizer as HuggingFaceTokenizer } from "@huggingface/tokenizers";
 import { join } from "node:path";
+import { PieceDecoder } from "./piece_decoder.ts";
 
 /** A tokenizer's files could not be read. */
 export class TokenizerError extends PlainError {
@@ -84,18 +85,7 @@ export class Tokenizer {
    * token that completes it adds the character.
    */
   pieces(ids: readonly number[], { skipSpecial = false }: { skipSpecial?: boolean } = {}): string[] {
-    const pieces: string[] = [];
-    // only the tail since the last whole character is decoded again, so that the work stays linear
-    let from = 0, before = "";
-    for (let i = 0; i < ids.length; i++) {
-      const text = this.decode(ids.slice(from, i + 1), { skipSpecial }), partial = text.endsWith("\uFFFD");
-      pieces.push(partial ? "" : text.slice(before.length));
-      if (partial) continue;
-      if (i - from > 8) {
-        from = i;
-        before = this.decode(ids.slice(from, i + 1), { skipSpecial });
-      } else before = text;
-    }
+    const decoder = new PieceDecoder(this, { skipSpecial }), pieces = ids.map((id) => decoder.push(id));
     const whole = this.decode(ids, { skipSpecial }), joined = pieces.join("");
     if (joined !== whole && whole.startsWith(joined) && pieces.length) {
       pieces[pieces.length - 1] += whole.slice(joined.length);

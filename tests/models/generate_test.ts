@@ -92,7 +92,7 @@ testOnCpu("generate() ends at an end token, which stays, at a stop, and else at 
   const end = tokens[7], first = tokens.indexOf(end);
   const [stopped] = await generate(decoder, [[5, 6]], { ...options, eosIds: [end] });
   assert.deepEqual([stopped.tokens, stopped.ended], [tokens.slice(0, first + 1), true]);
-  const [cut] = await generate(decoder, [[5, 6]], { ...options, stop: (tokens) => tokens.length > 3 });
+  const [cut] = await generate(decoder, [[5, 6]], { ...options, onTokens: (tokens) => tokens.length > 3 });
   assert.ok(cut.tokens.length < 40 && !cut.ended);
   assert.deepEqual(cut.tokens, tokens.slice(0, cut.tokens.length));
   const controller = new AbortController();
