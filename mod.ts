@@ -42,14 +42,25 @@ export * from "./lib/schedules/anneal.ts";
 export * from "./lib/schedules/curriculum.ts";
 export * from "./lib/schedules/learning_rate.ts";
 
+export * from "./lib/rewards/ablate_reward.ts";
 export { loadExpressions } from "./lib/rewards/answers_expression.ts";
 export { answersMatch } from "./lib/rewards/answers_match.ts";
 export * from "./lib/rewards/composite.ts";
+export { computationalGraph } from "./lib/rewards/computational_graph.ts";
 export { confidence } from "./lib/rewards/confidence.ts";
 export { correctness } from "./lib/rewards/correctness.ts";
-export type * from "./lib/rewards/reward.ts";
-export { rubricJudge } from "./lib/rewards/rubric_judge.ts";
+export * from "./lib/rewards/explained.ts";
 export { formatCompliance } from "./lib/rewards/format_compliance.ts";
+export * from "./lib/rewards/hunt_loopholes.ts";
+export * from "./lib/rewards/inspect_reward.ts";
+export { lengthBonus } from "./lib/rewards/length_bonus.ts";
+export * from "./lib/rewards/loopholes.ts";
+export { missingTags } from "./lib/rewards/missing_tags.ts";
+export { numericFormat } from "./lib/rewards/numeric_format.ts";
+export { repetition } from "./lib/rewards/repetition.ts";
+export type * from "./lib/rewards/reward.ts";
+export type { CaseDefaults, RewardCase } from "./lib/rewards/reward_case.ts";
+export { rubricJudge } from "./lib/rewards/rubric_judge.ts";
 export { traceStructure } from "./lib/rewards/trace_structure.ts";
 export { verbosity } from "./lib/rewards/verbosity.ts";
 
@@ -100,6 +111,7 @@ export { exportRun } from "./lib/report/export_run.ts";
 export { Figure } from "./lib/report/figure.ts";
 export { learningCurves } from "./lib/report/learning_curves.ts";
 export { loadRun, ResultsError } from "./lib/report/load_run.ts";
+export * from "./lib/report/plot_schedules.ts";
 export { OutputError } from "./lib/report/write_output.ts";
 
 export { displayable } from "./lib/display/displayable.ts";
