@@ -14,6 +14,7 @@ import { advantagesByComponent } from "../training/advantages_by_component.ts";
 import { addGradients, backward, disposeGradients, type Gradients } from "../training/backward.ts";
 import { breathe } from "../training/breathe.ts";
 import { klInReward } from "../training/kl_in_reward.ts";
+import { microBatches } from "../training/micro_batches.ts";
 import { AdamW } from "../training/optimizer.ts";
 import { policyLoss } from "../training/policy_loss.ts";
 import { ReferencePolicy } from "../training/reference_policy.ts";
@@ -36,8 +37,6 @@ export type GrpoOptions = z.input<typeof grpoSchema> & StageHooks & {
   name?: string;
 };
 
-/** At most this many tokens go through the model at once when `microBatch` is null. */
-const tokensAtOnce = 1 << 15;
 /** Further draws for groups without signal, when they are dropped. */
 const resamplings = 3;
 
@@ -165,14 +164,11 @@ export async function grpo(model: CausalLM, problems: Problem[], options: GrpoOp
     try {
       for (let part = 0; part < items.length; part += perPart) {
         const own = items.slice(part, part + perPart), ownTokens = count(own);
-        const longest = Math.max(
-          ...own.map(({ prompt, completion }) => prompt.length + completion.tokens.length),
-        );
-        const size = config.microBatch ?? Math.max(1, Math.floor(tokensAtOnce / longest));
-        for (let from = 0; from < own.length; from += size) {
+        const length = ({ prompt, completion }: typeof items[number]) =>
+          prompt.length + completion.tokens.length;
+        for (const [from, some] of microBatches(own, { size: config.microBatch, length })) {
           if (part + from > 0) await breathe(signal);
-          const some = own.slice(from, from + size),
-            tokens = new TokenBatch(
+          const tokens = new TokenBatch(
               some.map(({ prompt, completion }) => ({ prompt, completion: completion.tokens })),
             ),
             dropoutSeed = Math.floor(counterUniform(config.seed, index, part + from) * 2 ** 31);

@@ -9,6 +9,7 @@ import { anneal, type Scheduled } from "../schedules/anneal.ts";
 import { learningRate } from "../schedules/learning_rate.ts";
 import { addGradients, backward, disposeGradients, type Gradients } from "../training/backward.ts";
 import { breathe } from "../training/breathe.ts";
+import { microBatches } from "../training/micro_batches.ts";
 import { AdamW } from "../training/optimizer.ts";
 import type { TrainingRun } from "../training/run.ts";
 import { TokenBatch, type TokenSequence } from "../training/token_batch.ts";
@@ -63,7 +64,9 @@ export async function sft(
   const optimizer = new AdamW(model.decoder.parameters(), { betas: config.betas }),
     cursor = new EpochCursor(sequences.length, config.seed);
   const rate = learningRate(config.learningRate), guard = updateGuard();
-  const { steps } = config, part = Math.ceil(config.batchSize / config.gradientAccumulation);
+  const { steps, batchSize, gradientAccumulation: parts } = config;
+  const size = parts > 1 ? Math.ceil(batchSize / parts) : null;
+  const length = ({ prompt, completion }: typeof sequences[number]) => prompt.length + completion.length;
 
   try {
     return await trainingLoop(
@@ -80,9 +83,9 @@ export async function sft(
           const total = drawn.reduce((sum, { completion }) => sum + completion.length, 0);
           let gradients: Gradients | null = null, loss = 0, entropy = 0, hits = 0;
           try {
-            for (let from = 0; from < drawn.length; from += part) {
+            for (const [from, some] of microBatches(drawn, { size, length })) {
               if (from > 0) await breathe(signal);
-              const batch = new TokenBatch(drawn.slice(from, from + part));
+              const batch = new TokenBatch(some);
               const dropoutSeed = Math.floor(counterUniform(config.seed, index, from) * 2 ** 31);
               try {
                 const result = await backward(
