@@ -1,0 +1,63 @@
+import assert from "node:assert/strict";
+import { compareRuns, type JudgedRun } from "../../lib/report/compare_runs.ts";
+import type { Evaluation, EvaluationItem } from "../../lib/stages/evaluation.ts";
+import { wilson } from "../../lib/stages/statistics.ts";
+import { inventedGrpo } from "./invented.ts";
+
+/** A run of 20 steps whose model got these problems right. */
+function judged(right: boolean[], { seed = 1, prefix = "p" } = {}): JudgedRun {
+  const items = right.map((correct, i) => ({
+    problemId: `${prefix}${i}`,
+    correct,
+    wellFormed: true,
+  })) as EvaluationItem[];
+  const evaluation = {
+    accuracy: wilson(right.filter(Boolean).length, right.length),
+    formatRate: wilson(right.length, right.length),
+    meanTokens: 40,
+    items,
+  } as Evaluation;
+  return { run: inventedGrpo(20, seed), evaluation };
+}
+
+const share = (n: number, of = 10) => Array.from({ length: of }, (_, i) => i < n);
+
+Deno.test("compareRuns() gives the mean over the runs with Student's interval, and each run", () => {
+  const { groups: [grpo] } = compareRuns({ GRPO: [judged(share(9)), judged(share(8)), judged(share(7))] });
+  assert.deepEqual(grpo.accuracies, [0.9, 0.8, 0.7]);
+  // s = 0.1, so the half width is 4.303 · 0.1 / √3
+  assert.ok(Math.abs(grpo.accuracy.value - 0.8) < 1e-12);
+  assert.ok(Math.abs(grpo.accuracy.high - 0.8 - 0.4303 / Math.sqrt(3)) < 1e-9);
+  assert.equal(grpo.difference, null);
+  assert.equal(grpo.tokens, 20 * 4000);
+});
+
+Deno.test("compareRuns() pairs problems, each its mean over the runs", () => {
+  const { groups } = compareRuns({
+    GRPO: [judged(share(4)), judged(share(2))],
+    RLOO: [judged(share(8)), judged(share(8))],
+  });
+  // problems 0, 1: 1 → 1; 2, 3: 0.5 → 1; 4 to 7: 0 → 1; 8, 9: 0 → 0
+  const { value, low, high } = groups[1].difference!;
+  assert.equal(value, 0.5);
+  assert.ok(low > 0.1 && low < 0.5 && high > 0.5 && high < 0.9, `${low} ${high}`);
+});
+
+Deno.test("compareRuns() shows a table; a single run has no interval and an absent KL a dash", () => {
+  const one = judged(share(9));
+  for (const step of one.run.steps) delete step.kl;
+  const text = Deno.inspect(compareRuns({ GRPO: [one] }));
+  assert.match(text, /Runs side by side, 1 run each/);
+  assert.match(text, /GRPO +90\.0 % +90\.0 +–/);
+  assert.match(text, / – /);
+  assert.doesNotMatch(text, /NaN|undefined/);
+});
+
+Deno.test("compareRuns() says which group is empty and which share no problem", () => {
+  assert.throws(() => compareRuns({}), /there is none/);
+  assert.throws(() => compareRuns({ GRPO: [] }), /'GRPO' holds none/);
+  assert.throws(
+    () => compareRuns({ GRPO: [judged(share(3))], RLOO: [judged(share(3), { prefix: "q" })] }),
+    /'GRPO' and 'RLOO' must have answered some of the same problems/,
+  );
+});
