@@ -103,6 +103,16 @@ export function toModelJson(config: DecoderConfig): ModelJson {
   };
 }
 
+/**
+ * A `config.json` as text. Numbers that Python has as floats keep a point, `30.0`: `transformers` from 5 on refuses a whole number in
+ * their place.
+ */
+export function modelJsonText(json: ModelJson): string {
+  const floats =
+    /"(rms_norm_eps|rope_theta|rope_local_base_freq|factor|low_freq_factor|high_freq_factor|attn_logit_softcapping|final_logit_softcapping|attention_dropout)": (\d+)(?=[,\n])/g;
+  return `${JSON.stringify(json, null, 2).replace(floats, '"$1": $2.0')}\n`;
+}
+
 function objectOf(json: unknown, where: string): ModelJson {
   if (typeof json !== "object" || json === null || Array.isArray(json)) {
     throw new ModelFileError(

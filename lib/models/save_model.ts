@@ -1,8 +1,7 @@
-import type * as tf from "@tensorflow/tfjs";
 import { join } from "node:path";
 import type { CausalLM } from "./causal_lm.ts";
 import type { DecoderConfig } from "./decoder_config.ts";
-import { parseModelConfig, toModelJson } from "./model_config.ts";
+import { modelJsonText, parseModelConfig, toModelJson } from "./model_config.ts";
 import { type TensorToFetch, writeSafetensors } from "./safetensors.ts";
 
 /** Options of {@linkcode saveModel}. */
@@ -51,7 +50,7 @@ export async function saveModel(
 
   const bytesEach = dtype === "F32" ? 4 : 2, shards: { names: string[]; bytes: number }[] = [];
   for (const name of decoder.names) {
-    const bytes = decoder.weight<tf.Tensor>(name).size * bytesEach, last = shards.at(-1);
+    const bytes = decoder.shape(name).reduce((a, b) => a * b, 1) * bytesEach, last = shards.at(-1);
     if (last && last.bytes + bytes <= maxShardBytes) {
       last.names.push(name);
       last.bytes += bytes;
@@ -63,8 +62,7 @@ export async function saveModel(
     const file = shards.length === 1 ? single : `model-${five(i + 1)}-of-${five(shards.length)}.safetensors`;
     const tensors: Record<string, TensorToFetch> = {};
     for (const name of names) {
-      const { shape } = decoder.weight<tf.Tensor>(name);
-      tensors[name] = { shape, dtype, fetch: () => decoder.merged(name) };
+      tensors[name] = { shape: decoder.shape(name), dtype, fetch: () => decoder.merged(name) };
       weight_map[name] = file;
     }
     await writeSafetensors(join(directory, file), tensors, { format: "pt" });
@@ -87,7 +85,7 @@ export async function saveModel(
       await Deno.remove(join(directory, name));
     }
   }
-  await json("config.json", modelJson);
+  await Deno.writeTextFile(join(directory, "config.json"), modelJsonText(modelJson));
   await json("generation_config.json", {
     bos_token_id: config.bosId,
     eos_token_id: config.eosIds,

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { parseModelConfig, toModelJson } from "../../lib/models/model_config.ts";
+import { modelJsonText, parseModelConfig, toModelJson } from "../../lib/models/model_config.ts";
 import { ModelFileError } from "../../lib/models/model_file_error.ts";
 import { findParameters, parameterNames } from "../../lib/models/parameter_names.ts";
 
@@ -214,6 +214,16 @@ Deno.test("toModelJson() writes what parseModelConfig() reads back", () => {
     const config = parseModelConfig(json);
     assert.deepEqual(parseModelConfig(JSON.parse(JSON.stringify(toModelJson(config)))), config);
   }
+});
+
+Deno.test("modelJsonText() writes floats that are whole with a point, as transformers 5 wants them", () => {
+  const config = parseModelConfig({ model_type: "gemma2", num_hidden_layers: 2, rope_theta: 500_000 });
+  const text = modelJsonText(toModelJson(config));
+  assert.match(text, /"final_logit_softcapping": 30\.0,\n/);
+  assert.match(text, /"attn_logit_softcapping": 50\.0,\n/);
+  assert.match(text, /"rope_theta": 500000\.0,\n/);
+  assert.match(text, /"num_hidden_layers": 2,\n/);
+  assert.deepEqual(parseModelConfig(JSON.parse(text)), config);
 });
 
 Deno.test("parameterNames() counts the parameters of Gemma 3 270M", () => {
