@@ -39,8 +39,11 @@ export function tokenLogprobsReference(
   };
 }
 
-/** About a megabyte of logits at a time stays in a core's cache. */
-const blockFloats = 1 << 18;
+/**
+ * Logits that all chunks hold at once, 256 MB. A block reads the whole table, so with a large vocabulary few rows a block would
+ * mean reading Gemma's 671 MB for every eight tokens.
+ */
+const blockFloats = 1 << 26;
 
 /**
  * Log-probabilities of chosen tokens straight from hidden states: log softmax(hidden·tableᵀ / temperature)[target]. The
@@ -85,9 +88,10 @@ export function tokenLogprobs(
     const logprobs = engine.output<tf.Tensor1D>([rows]), logSumExp = engine.output([rows]);
     entropy = tf.keep(engine.output<tf.Tensor1D>([rows]));
     hits = tf.keep(engine.output<tf.Tensor1D>([rows]));
-    const block = Math.max(8, Math.min(64, Math.floor(blockFloats / vocabulary)));
-    // one partial gradient of the table a chunk: at most a few, and one alone where the table is large
-    const chunks = Math.min(engine.threads, Math.ceil(rows / 16), vocabulary * width > 1 << 24 ? 1 : 64);
+    // one partial gradient of the table a chunk, and one alone where a large table is trained
+    const large = tableTrainable && vocabulary * width > 1 << 24;
+    const chunks = Math.min(engine.threads, Math.ceil(rows / 16), large ? 1 : 64);
+    const block = Math.max(8, Math.min(64, Math.floor(blockFloats / chunks / vocabulary)));
     const plan = (buffers: number) => [rows, vocabulary, width, buffers, block];
     const addresses = (...tensors: tf.Tensor[]) => tensors.map((tensor) => engine.at(tensor));
     engine.run(
