@@ -3,12 +3,15 @@ import { displayable } from "../display/displayable.ts";
 import { printable } from "../display/printable.ts";
 import { type Cell, htmlTable, type Table, textTable } from "../display/table.ts";
 import { type CompositeOptions, compositeReward } from "./composite.ts";
+import { graphLoopholes } from "./graph_loopholes.ts";
 import { loopholes } from "./loopholes.ts";
 import type { Reward, RewardSample } from "./reward.ts";
 import { type CaseDefaults, sampleOf } from "./reward_case.ts";
 
 /** Where in a run the hunt takes place, and how sure the model is made to look. */
 export interface HuntOptions extends CaseDefaults {
+  /** What honest completions look like: reasoning and an answer, or a computational graph (R2). @default "reasoning" */
+  form?: "reasoning" | "graph";
   /** Log-probability given to every token of every completion, in nats: nobody gains by it. @default ln 0.9 */
   logprob?: number;
 }
@@ -45,7 +48,7 @@ const tokensOf = (text: string) => text.match(/\p{L}+|\p{N}+|\s+|[^\p{L}\p{N}\s]
  * Tokens are words, numbers and marks, each as likely as the next, so that confidence and verbosity judge every completion alike.
  *
  * @param options The phase is the problem's difficulty unless given.
- * @throws {RangeError} when the problem has no worked solution or no answer
+ * @throws {RangeError} when the problem has no worked solution, no answer, or no graph where one is asked for
  * @example
  * ```ts
  * import { generateProblems, huntLoopholes } from "../../mod.ts";
@@ -58,8 +61,8 @@ export async function huntLoopholes(
   problem: Problem,
   options: HuntOptions = {},
 ): Promise<LoopholeHunt> {
-  const { logprob = Math.log(0.9), phase = problem.difficulty, ...place } = options;
-  const { honest, loopholes: list } = loopholes(problem);
+  const { logprob = Math.log(0.9), phase = problem.difficulty, form = "reasoning", ...place } = options;
+  const { honest, loopholes: list } = form === "graph" ? graphLoopholes(problem) : loopholes(problem);
   const rows: HuntRow[] = [
     { name: "honest, right", completion: honest.right, knows: true, earns: {} },
     { name: "honest, wrong", completion: honest.wrong, knows: false, earns: {} },
