@@ -116,6 +116,7 @@ export { OutputError } from "./lib/report/write_output.ts";
 
 export { displayable } from "./lib/display/displayable.ts";
 export { PlainError } from "./lib/display/plain_error.ts";
+export { Chat, chat, type ChatOptions, type ChatReply } from "./lib/notebook/chat.ts";
 export { livePanel } from "./lib/notebook/live_panel.ts";
 export { stopButton } from "./lib/notebook/stop_button.ts";
 export { WebgpuUnavailableError } from "./lib/backend/webgpu_device.ts";
