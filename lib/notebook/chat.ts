@@ -1,0 +1,208 @@
+import { displayable } from "../display/displayable.ts";
+import { escapeHtml } from "../display/escape_html.ts";
+import type { CausalLM, Completion, GenerateOptions } from "../models/causal_lm.ts";
+import { type ChatMessage, chatPrompt } from "../text/chat_prompt.ts";
+import { parseCompletion } from "../text/completion.ts";
+import { chatFacts, chatHtml, chatText, type ChatTurn } from "./chat_view.ts";
+import { kernel } from "./kernel.ts";
+import { stopButton } from "./stop_button.ts";
+
+/** Options of {@linkcode chat}: those of `model.generate`, and these. */
+export interface ChatOptions extends Omit<GenerateOptions, "n" | "onText" | "onProgress" | "lookEvery"> {
+  /** What the model is told before the first turn. @default none */
+  system?: string;
+  /** 0 takes the likeliest token, as `evaluate` does. @default 0 */
+  temperature?: number;
+  /** Longest reply in tokens. @default 256, or half of the model's positions */
+  maxTokens?: number;
+  /** Where replies are drawn. Given only by tests and other front ends; a chat finds its own. */
+  surface?: ChatSurface;
+  /** Asks a person for the next question; `null` or an empty one ends `interactive`. @default prompt */
+  ask?: (message: string) => string | null;
+}
+
+/** Where a chat draws a turn; `fresh` is the text that is new since the last call. */
+export interface ChatSurface {
+  show(turn: ChatTurn, when: { first: boolean; last: boolean; fresh: string }): void | Promise<void>;
+}
+
+/** What the model replied. */
+export interface ChatReply {
+  text: string;
+  /** Inside the first `<reasoning>` tags, `null` without. */
+  reasoning: string | null;
+  /** Inside the first `<answer>` tags, `null` without. */
+  answer: string | null;
+  /** Tokens with their log-probabilities, and what ended it. */
+  completion: Completion;
+  seconds: number;
+  tokensPerSecond: number;
+}
+
+/** The least time between two drawings of a reply in a notebook, in ms. */
+const interval = 100;
+
+/** A conversation with a model. Made by {@linkcode chat}. */
+export class Chat {
+  /** The turns so far; change it, or empty it with `reset`, as you like. */
+  history: ChatMessage[] = [];
+  readonly model: CausalLM;
+  readonly #options: ChatOptions;
+  #turns: ChatTurn[] = [];
+  #busy = false;
+
+  constructor(model: CausalLM, options: ChatOptions = {}) {
+    this.model = model;
+    this.#options = options;
+  }
+
+  /**
+   * Says something; the reply streams into one output that is updated in place. ■ or Ctrl-C ends the reply, and what came of it
+   * stays in the history.
+   *
+   * @throws {RangeError} when the text alone does not fit the model's context
+   */
+  async say(text: string): Promise<ChatReply> {
+    if (this.#busy) {
+      throw new RangeError("saying something needs the reply before to be done; await it first");
+    }
+    this.#busy = true;
+    const started = performance.now(), button = stopButton(), stop = new AbortController();
+    const {
+      system: _,
+      surface = kernel() ? notebookSurface() : terminalSurface(),
+      ask: __,
+      signal,
+      ...sampling
+    } = this.#options;
+    const messages: ChatMessage[] = [...this.history, { role: "user", content: text }];
+    const { ids, forgotten } = this.#prompt(messages);
+    const turn: ChatTurn = { question: text, text: "", tokens: 0, seconds: 0, forgotten };
+    let fresh = "", first = true, drawn = -Infinity, queue: Promise<void> = Promise.resolve();
+    const draw = (last: boolean) => {
+      turn.seconds = (performance.now() - started) / 1000;
+      const shown = { ...turn }, when = { first, last, fresh };
+      [first, fresh, drawn] = [false, "", performance.now()];
+      // a front end that goes away never ends a conversation
+      queue = queue.then(() => surface.show(shown, when)).catch(() => {});
+    };
+    try {
+      draw(false);
+      const [completion] = await this.model.generate([ids], {
+        temperature: 0,
+        ...sampling,
+        maxTokens: this.#maxTokens,
+        seed: (sampling.seed ?? 0) + this.#turns.length,
+        signal: signal ? AbortSignal.any([signal, stop.signal]) : stop.signal,
+        onProgress: () => button.pressed && stop.abort(),
+        onText: ({ text, tokens }) => {
+          turn.text += text;
+          turn.tokens = tokens;
+          fresh += text;
+          if (performance.now() - drawn >= interval) draw(false);
+        },
+      });
+      const { text: whole, pieces, logprobs, ended, tokens } = completion;
+      Object.assign(turn, { text: whole, pieces, logprobs, ended, tokens: tokens.length });
+      draw(true);
+      await queue;
+      this.history = [...messages, { role: "assistant", content: whole }];
+      this.#turns.push(turn);
+      const { seconds } = turn, { reasoning, answer } = parseCompletion(whole);
+      const reply = {
+        text: whole,
+        reasoning,
+        answer,
+        completion,
+        seconds,
+        tokensPerSecond: tokens.length / seconds,
+      };
+      return displayable(reply, { text: () => chatFacts(turn), html: () => "" });
+    } finally {
+      button.release();
+      this.#busy = false;
+    }
+  }
+
+  /** Asks for questions, in a notebook by Jupyter's input field, until an empty one comes or a reply is stopped. */
+  async interactive(): Promise<void> {
+    const { ask = prompt } = this.#options;
+    for (let text = ask("You:"); text?.trim(); text = ask("You:")) {
+      const { completion } = await this.say(text.trim());
+      if (completion.ended === "aborted") break;
+    }
+  }
+
+  /** Forgets the conversation. */
+  reset(): void {
+    this.history = [];
+    this.#turns = [];
+  }
+
+  get #maxTokens(): number {
+    return this.#options.maxTokens ?? Math.min(256, Math.floor(this.model.config.maxPositions / 2));
+  }
+
+  /** The token ids of the conversation, its oldest turns left out until it fits. */
+  #prompt(messages: ChatMessage[]): { ids: number[]; forgotten: number } {
+    const { tokenizer, config } = this.model, { system } = this.#options;
+    for (let from = 0;; from += 2) {
+      const text = chatPrompt(tokenizer, messages.slice(from), { system });
+      const ids = tokenizer.encode(text, { bos: false });
+      if (ids.length + this.#maxTokens <= config.maxPositions || from + 2 >= messages.length) {
+        return { ids, forgotten: from / 2 };
+      }
+    }
+  }
+
+  toString(): string {
+    const head = `Chat with ${this.model.source}`;
+    return this.#turns.length
+      ? `${head}\n${chatText(this.#turns)}`
+      : `${head}: await chat.say("What is 2 + 3?")`;
+  }
+
+  [Symbol.for("Jupyter.display")](): Record<string, string> {
+    const head = `<div style="font:600 13px sans-serif">Chat with ${escapeHtml(this.model.source)}</div>`;
+    return { "text/html": head + chatHtml(this.#turns), "text/plain": this.toString() };
+  }
+
+  [Symbol.for("Deno.customInspect")](): string {
+    return this.toString();
+  }
+}
+
+/**
+ * A conversation to try a model by hand. `say` streams the reply into one output, reasoning and answer in colour, each token's
+ * probability on hover; `interactive` asks for questions until an empty one.
+ *
+ * @example
+ * ```ts ignore
+ * const talk = chat(model, { system: "Show your work." });
+ * await talk.say("What is 2 + 3?");
+ * await talk.interactive();
+ * ```
+ */
+export function chat(model: CausalLM, options: ChatOptions = {}): Chat {
+  return new Chat(model, options);
+}
+
+function notebookSurface(): ChatSurface {
+  const jupyter = kernel()!, id = crypto.randomUUID();
+  return {
+    async show(turn, { first }) {
+      await jupyter.broadcast(first ? "display_data" : "update_display_data", {
+        data: { "text/html": chatHtml([turn]), "text/plain": chatText([turn]) },
+        metadata: {},
+        transient: { display_id: id },
+      });
+    },
+  };
+}
+
+function terminalSurface(): ChatSurface {
+  const write = (text: string) => void Deno.stdout.writeSync(new TextEncoder().encode(text));
+  return {
+    show: (turn, { last, fresh }) => write(`${fresh}${last ? `\n  (${chatFacts(turn)})\n` : ""}`),
+  };
+}
