@@ -6,7 +6,10 @@ const weight = scheduled(z.number()).describe(
 );
 const phase = z.enum(["easy", "medium", "hard"]);
 
-const component = {
+const words = z.int().min(1);
+
+/** A component's options by its name; `lib/rewards/components.ts` makes each of them. */
+export const componentSchemas = {
   correctness: z.strictObject({ weight }),
   trace: z.strictObject({
     weight,
@@ -28,7 +31,11 @@ const component = {
   formatCompliance: z.strictObject({ weight }),
   repetition: z.strictObject({ weight }),
   missingTags: z.strictObject({ weight }),
-  lengthBonus: z.strictObject({ weight }),
+  lengthBonus: z.strictObject({
+    weight,
+    min: words.default(15).describe("Fewest words of reasoning that earn all of it. Default 15."),
+    max: words.default(150).describe("Most words that do; nothing is left at twice as many. Default 150."),
+  }).refine(({ min, max }) => min <= max, { path: ["max"], message: "must not be below `min`" }),
   computationalGraph: z.strictObject({ weight }),
   rubric: z.strictObject({
     weight,
@@ -51,29 +58,49 @@ const component = {
     cache: z.string().min(1).nullable().default(null).describe(
       "Folder of replies kept by content. Default null: none.",
     ),
+  }).refine(({ baseURL, model }) => baseURL === null || model !== null, {
+    path: ["model"],
+    message: "must name the judge at baseURL",
   }),
 };
 
-/** Options of `compositeReward`. */
-export const rewardSchema = z.strictObject({
-  preset: z.enum(["r1", "r2", "r3", "r4", "r5"]).nullable().default(null).describe(
-    "Components of a reference system, which `components` overrides one by one. Default null.",
-  ),
-  components: z.strictObject(component).partial().default({}).describe(
-    "Components by name, each with its weight.",
-  ),
-  floor: z.number().nullable().default(null).describe(
-    "The total never falls below this. Default null: no floor.",
-  ),
-}).superRefine((value, context) => {
-  if (value.preset === null && Object.keys(value.components).length === 0) {
-    context.addIssue({
-      code: "custom",
-      path: ["components"],
-      message: "must name a component, or give a preset",
-    });
-  }
+/** A component that brings its own function, which YAML cannot. */
+const ownComponent = z.strictObject({
+  weight,
+  reward: z.custom((value) => typeof value === "function", {
+    error: "must be a function; a saved configuration keeps only its name, so pass the function again",
+  }),
 });
+
+/** The schema of a reward among whose components those named `own` bring functions. */
+export function rewardSchemaWith(own: string[]) {
+  return z.strictObject({
+    preset: z.enum(["r1", "r2", "r3", "r4", "r5"]).nullable().default(null).describe(
+      "Components of a reference system, which `components` overrides one by one. Default null.",
+    ),
+    components: z.strictObject({
+      ...componentSchemas,
+      ...Object.fromEntries(own.map((name) => [name, ownComponent])) as Record<never, never>,
+    }).partial().default({}).describe("Components by name, each with its weight."),
+    floor: z.number().nullable().optional().describe(
+      "The total never falls below this; null: no floor. Default: the preset's, 0 for r3, else none.",
+    ),
+    timeoutMs: z.int().min(1).default(30_000).describe(
+      "Longest wait for an asynchronous component on one completion; a judge that may need longer gets it. Default 30000.",
+    ),
+  }).superRefine((value, context) => {
+    if (value.preset === null && Object.keys(value.components).length === 0) {
+      context.addIssue({
+        code: "custom",
+        path: ["components"],
+        message: "must name a component, or give a preset",
+      });
+    }
+  });
+}
+
+/** Options of `compositeReward`, as YAML can say them. */
+export const rewardSchema = rewardSchemaWith([]);
 
 const phaseSchema = z.strictObject({
   name: phase.describe("Selects the bounds of the trace score."),

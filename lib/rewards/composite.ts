@@ -1,80 +1,113 @@
-import { anneal, type Scheduled } from "../schedules/anneal.ts";
-import { confidence } from "./confidence.ts";
-import { correctness } from "./correctness.ts";
+import { ConfigError, type ConfigProblem } from "../config/config_error.ts";
+import { configProblems } from "../config/parse_options.ts";
+import { rewardSchema, rewardSchemaWith } from "../config/reward_schema.ts";
+import { displayable } from "../display/displayable.ts";
+import { formatNumber } from "../display/format_number.ts";
+import { htmlTable, type Table, textTable } from "../display/table.ts";
+import { type Anneal, anneal, type Scheduled } from "../schedules/anneal.ts";
+import { boundedScore } from "./bounded_score.ts";
+import { type ComponentName, components as made, type ComponentSettings } from "./components.ts";
+import type { ConfidenceOptions } from "./confidence.ts";
 import type { ExplainedReward, RewardSpan } from "./explained.ts";
-import { formatCompliance } from "./format_compliance.ts";
+import type { LengthBonusOptions } from "./length_bonus.ts";
 import type { ComponentScore, Reward, RewardFunction, RewardSample } from "./reward.ts";
-import { traceStructure } from "./trace_structure.ts";
-import { verbosity } from "./verbosity.ts";
+import { rewardPresets } from "./reward_presets.ts";
+import type { RubricJudgeOptions } from "./rubric_judge.ts";
+import type { TraceStructureOptions } from "./trace_structure.ts";
+import type { VerbosityOptions } from "./verbosity.ts";
 
-/** One component: a function of ours by its options, or a function of yours. */
-export interface ComponentOptions {
-  /** What the raw score is multiplied by; a schedule anneals it; negative for penalties. */
-  weight: Scheduled;
-  /** A reward of your own; without it the component is the one of its name. */
+/** One component: one of ours by its name, with the options of that component, or a function of yours. */
+export interface ComponentOptions
+  extends
+    ConfidenceOptions,
+    LengthBonusOptions,
+    Omit<RubricJudgeOptions, "onFailure">,
+    TraceStructureOptions,
+    VerbosityOptions {
+  /** What the raw score is multiplied by: a number, a schedule or `anneal(...)`; negative for penalties. */
+  weight: Scheduled | Anneal;
+  /** A reward of your own, or one of ours made by you; without it the component is the one of its name. */
   reward?: RewardFunction;
-  from?: "logprobs" | "length";
-  unit?: "tokens" | "chars";
-  /** `trace`: count only pieces that work on the problem, see `traceStructure`. */
-  guard?: boolean;
 }
 
 /** A composite reward as data, or with functions of yours among its components. */
 export interface CompositeOptions {
-  /** The components of a reference system, which `components` overrides one by one. */
-  preset?: string | null;
+  /** The components of a reference system, which `components` overrides one by one. @default null */
+  preset?: keyof typeof rewardPresets | null;
   components?: Record<string, ComponentOptions>;
-  /** The total never falls below; `null`: no floor. */
+  /** The total never falls below; `null`: no floor. @default the preset's: 0 for r3, else none */
   floor?: number | null;
-  /** An asynchronous component that takes longer fails on that completion. @default 30000 */
+  /** An asynchronous component that takes longer fails on that completion; a judge that may need longer gets it. @default 30000 */
   timeoutMs?: number;
 }
 
-/** R3's composite: correctness and trace anneal against each other. */
-const presets: Record<string, { components: Record<string, ComponentOptions>; floor: number | null }> = {
-  r3: {
-    components: {
-      correctness: { weight: { kind: "linear", from: 0.4, to: 0.6 } },
-      trace: { weight: { kind: "linear", from: 0.45, to: 0.25 } },
-      confidence: { weight: 0.15 },
-      verbosity: { weight: -1 },
-    },
-    floor: 0,
-  },
-};
-
-const made: Record<string, (options: ComponentOptions) => RewardFunction> = {
-  correctness: () => correctness(),
-  trace: (options) => traceStructure(options),
-  confidence: (options) => confidence(options),
-  verbosity: (options) => verbosity(options),
-  formatCompliance: () => formatCompliance(),
-};
-
-async function timed(
-  reward: RewardFunction,
-  sample: RewardSample,
-  timeoutMs: number,
-): Promise<{ score: number | null; error?: string }> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  try {
-    const result = reward(sample);
-    if (!(result instanceof Promise)) return check(result);
-    const late = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => reject(new Error(`timed out after ${timeoutMs} ms`)), timeoutMs);
-    });
-    return check(await Promise.race([result, late]));
-  } catch (error) {
-    return { score: null, error: error instanceof Error ? error.message : String(error) };
-  } finally {
-    clearTimeout(timer);
-  }
+/** A reward that also says which words earned what, and what has failed. It ends a notebook cell as a table. */
+export interface CompositeReward extends Reward {
+  explain(sample: RewardSample): Record<string, RewardSpan[]>;
+  /** How often each component has failed so far, by reason. */
+  readonly failures: Record<string, Record<string, number>>;
 }
 
-function check(score: number | null): { score: number | null; error?: string } {
-  return score === null || Number.isFinite(score)
-    ? { score }
-    : { score: null, error: `returned ${score}, which is no finite number` };
+/** A timer set for longer would fire at once. */
+const longestTimer = 2 ** 31 - 1;
+
+interface Part {
+  name: string;
+  reward: RewardFunction;
+  weight: Anneal;
+  /** The component as plain data. */
+  data: Record<string, unknown>;
+}
+
+const isGroup = (value: unknown): value is Record<string, unknown> =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
+
+/** `anneal(...)` in a component becomes the data that it was made from. */
+function plainWeight(component: unknown): unknown {
+  if (!isGroup(component) || !isGroup(component.weight)) return component;
+  const { at, toJSON } = component.weight;
+  if (typeof at !== "function" || typeof toJSON !== "function") return component;
+  return { ...component, weight: toJSON.call(component.weight) };
+}
+
+function refusal(problems: ConfigProblem[]): ConfigError {
+  return new ConfigError(
+    "compositeReward() options",
+    problems.map((problem) =>
+      problem.rule === "is not an option" && /^components\.[^.]*$/.test(problem.path)
+        ? { ...problem, rule: "is no component of ours; one of yours brings its function as `reward`" }
+        : problem
+    ),
+  );
+}
+
+/** Options checked together, with a preset's components under those given. */
+function partsOf(options: CompositeOptions): { parts: Part[]; floor: number | null; timeoutMs: number } {
+  const given = isGroup(options) && isGroup(options.components)
+    ? Object.entries(options.components).map(([name, component]) => [name, plainWeight(component)] as const)
+    : [];
+  const own = given.filter(([, component]) => isGroup(component) && "reward" in component).map(([name]) =>
+    name
+  );
+  const schema = rewardSchemaWith(own),
+    checked = isGroup(options?.components) ? { ...options, components: Object.fromEntries(given) } : options;
+  const result = schema.safeParse(checked);
+  if (!result.success) throw refusal(configProblems(schema, checked, result.error.issues));
+  const { preset, floor, timeoutMs, components } = result.data;
+  const base = preset === null ? null : rewardPresets[preset];
+  const all: Record<string, unknown> = base ? rewardSchema.parse(base).components : {};
+  Object.assign(all, components);
+  const parts = Object.entries(all).map(([name, settings]): Part => {
+    const { weight, reward, ...rest } = settings as { weight: Scheduled; reward?: RewardFunction };
+    const ours = made[name as ComponentName] as (options: ComponentSettings<ComponentName>) => RewardFunction;
+    return {
+      name,
+      reward: reward ?? ours(settings as ComponentSettings<ComponentName>),
+      weight: anneal(weight),
+      data: { weight, ...rest, ...(reward ? { reward: reward.name || "a function" } : {}) },
+    };
+  });
+  return { parts, floor: floor === undefined ? base?.floor ?? null : floor, timeoutMs };
 }
 
 function spansOf(reward: RewardFunction & Partial<ExplainedReward>, sample: RewardSample): RewardSpan[] {
@@ -85,65 +118,94 @@ function spansOf(reward: RewardFunction & Partial<ExplainedReward>, sample: Rewa
   }
 }
 
-/**
- * A weighted sum of components: R = max(floor, Σ w_k(step)·r_k), components that cannot judge left out. Without arguments, R3's
- * reward: w_c·correctness + w_t·trace + w_f·confidence − verbosity, w_c .40→.60, w_t .45→.25, w_f .15, never below 0.
- *
- * @throws {RangeError} for a component of an unknown name that brings no function
- * @example
- * ```ts
- * import { compositeReward } from "../../mod.ts";
- * const reward = compositeReward({ preset: "r3", components: { short: { weight: 0.1, reward: ({ completion }) => completion.length < 200 ? 1 : 0 } } });
- * ```
- */
-export function compositeReward(options: CompositeOptions = { preset: "r3" }): Reward {
-  const { preset = null, timeoutMs = 30_000 } = options, base = preset ? presets[preset] : undefined;
-  if (preset && !base) {
-    throw new RangeError(
-      `compositeReward() knows the presets ${Object.keys(presets).join(", ")}, got ${preset}`,
-    );
-  }
-  const all = { ...base?.components, ...options.components },
-    floor = options.floor === undefined ? base?.floor ?? null : options.floor;
-  if (Object.keys(all).length === 0) {
-    throw new RangeError("compositeReward() needs a preset or at least one component, got none");
-  }
-  const parts = Object.entries(all).map(([name, component]) => {
-    const reward = component.reward ?? made[name]?.(component);
-    if (!reward) {
-      throw new RangeError(
-        `compositeReward() has no component ${name}; known: ${
-          Object.keys(made).join(", ")
-        }; or give it a function as \`reward\``,
-      );
-    }
-    return { name, reward, weight: anneal(component.weight), component };
+/** The components with their weights from the first step to the last, and what has failed so far. */
+function table({ parts, floor, failures }: Pick<ReturnType<typeof partsOf>, "parts" | "floor"> & {
+  failures: CompositeReward["failures"];
+}): Table {
+  const rows = parts.map(({ name, weight }) => {
+    const from = weight.at(0, 1), to = weight.at(1, 1), reasons = Object.entries(failures[name] ?? {});
+    return [
+      name,
+      from === to ? formatNumber(from) : `${formatNumber(from)} → ${formatNumber(to)}`,
+      reasons.map(([reason, count]) => `${count} × ${reason}`).join("; "),
+    ];
   });
   return {
+    title: "Composite reward",
+    columns: ["component", "weight", "failures"],
+    rows,
+    notes: [floor === null ? "the weighted sum, without a floor" : `the weighted sum, never below ${floor}`],
+  };
+}
+
+/**
+ * A weighted sum of components: R = max(floor, Σ w_k(step)·r_k), components that cannot judge left out and their weight not
+ * redistributed. Without arguments, R3's reward (SPEC section 2): w_c·correctness + w_t·trace + w_f·confidence − verbosity, w_c .40→.60,
+ * w_t .45→.25, w_f .15, never below 0.
+ *
+ * R3 comes in two modes. By default confidence reads the model's own log-probabilities and verbosity counts tokens; with
+ * `confidence: { weight: 0.15, from: "length" }` and `verbosity: { weight: -1, unit: "chars" }` both are R3's released code, which sees
+ * only text. To normalise every component within its group before the sum (GDPO) give `grpo` `normalizeThenSum: true`: it works on the raw
+ * scores that are kept here, and then neither floor nor total counts.
+ *
+ * A component that throws, returns no finite number or takes longer than `timeoutMs` fails on that completion: its score is `null`, the reason
+ * stands beside it and is counted in `failures`, and the run goes on. A synchronous function that never returns must run in `sandboxed`.
+ * The reward ends a notebook cell as a table.
+ *
+ * @throws {ConfigError} with every problem of the options at once
+ * @example
+ * ```ts
+ * import { anneal, compositeReward } from "../../mod.ts";
+ * const reward = compositeReward({
+ *   preset: "r3",
+ *   components: {
+ *     short: { weight: anneal({ kind: "linear", from: 0, to: 0.1 }), reward: ({ completion }) => completion.length < 200 ? 1 : 0 },
+ *   },
+ * });
+ * reward.weights(100, 200).short; // 0.05
+ * ```
+ */
+export function compositeReward(options: CompositeOptions = { preset: "r3" }): CompositeReward {
+  const { parts, floor, timeoutMs } = partsOf(options), preset = options.preset ?? null;
+  const failures: CompositeReward["failures"] = {};
+  const reward: CompositeReward = {
     names: parts.map(({ name }) => name),
+    failures,
     weights: (step, steps) =>
       Object.fromEntries(parts.map(({ name, weight }) => [name, weight.at(step, steps)])),
     explain: (sample) => Object.fromEntries(parts.map(({ name, reward }) => [name, spansOf(reward, sample)])),
-    score: (samples) =>
-      Promise.all(samples.map(async (sample) => {
-        const scores = await Promise.all(parts.map(({ reward }) => timed(reward, sample, timeoutMs)));
+    score: (samples) => {
+      const limits = parts.map(({ reward }) =>
+        Math.min(longestTimer, Math.max(timeoutMs, reward.longestMs?.(samples.length) ?? 0))
+      );
+      return Promise.all(samples.map(async (given) => {
+        // Frozen: a reward that changes its sample would change what the others see.
+        const sample = Object.freeze({ ...given });
+        const scores = await Promise.all(
+          parts.map(({ reward }, i) => boundedScore(reward, sample, { timeoutMs: limits[i] })),
+        );
         let total = 0;
         const components: Record<string, ComponentScore> = {};
         for (const [i, { name, weight }] of parts.entries()) {
-          const value = weight.at(sample.step, sample.steps);
+          const value = weight.at(sample.step, sample.steps), { score, error } = scores[i];
           components[name] = { ...scores[i], weight: value };
-          if (scores[i].score !== null) total += value * scores[i].score!;
+          if (score !== null) total += value * score;
+          if (error === undefined) continue;
+          failures[name] ??= {};
+          failures[name][error] = (failures[name][error] ?? 0) + 1;
         }
         return { total: floor === null ? total : Math.max(floor, total), components };
-      })),
+      }));
+    },
     toJSON: () => ({
       preset,
       floor,
-      components: Object.fromEntries(
-        parts.map((
-          { name, component: { reward, ...rest } },
-        ) => [name, reward ? { ...rest, reward: reward.name || "a function" } : rest]),
-      ),
+      timeoutMs,
+      components: Object.fromEntries(parts.map(({ name, data }) => [name, data])),
     }),
   };
+  return displayable(reward, {
+    text: () => textTable(table({ parts, floor, failures })),
+    html: () => htmlTable(table({ parts, floor, failures })),
+  });
 }

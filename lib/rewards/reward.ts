@@ -21,10 +21,19 @@ export interface RewardSample {
 }
 
 /**
- * A pure function from a sample to a score. `null` says "cannot judge": the component is left out of that
+ * A pure function from a sample to a score, at once or as a promise. `null` says "cannot judge": the component is left out of that
  * completion's sum and its weight is not redistributed.
+ *
+ * @example
+ * ```ts
+ * const short: RewardFunction = ({ completion }) => completion.length < 200 ? 1 : 0;
+ * ```
  */
-export type RewardFunction = (sample: RewardSample) => number | null | Promise<number | null>;
+export interface RewardFunction {
+  (sample: RewardSample): number | null | Promise<number | null>;
+  /** For a reward that bounds its own time: the longest that scoring so many samples at once may take, in milliseconds. */
+  longestMs?(samples: number): number;
+}
 
 /** What one component said of one completion. */
 export interface ComponentScore {

@@ -37,6 +37,7 @@ export interface RubricJudge extends RewardFunction {
   readonly failures: Record<string, number>;
   /** Requests sent, answers from the cache, and attempts after the first. */
   readonly counts: { requests: number; cached: number; retries: number };
+  longestMs(samples: number): number;
   toJSON(): Record<string, unknown>;
 }
 
@@ -300,6 +301,11 @@ export function rubricJudge(options: RubricJudgeOptions = {}): RubricJudge {
     const points = await scores(sample);
     return points && rubricTotal(points);
   }
+  /** Every request ends by its time-out and only `concurrency` run at once; waits and one pass of its own come on top. */
+  const longestMs = (samples: number) =>
+    baseURL === null
+      ? 0
+      : (Math.ceil(samples / concurrency) + 1) * (retries + 1) * timeoutMs + retries * longestWaitMs + 1000;
   const toJSON = () => ({
     baseURL,
     model,
@@ -311,5 +317,5 @@ export function rubricJudge(options: RubricJudgeOptions = {}): RubricJudge {
     cache,
     responseFormat,
   });
-  return Object.assign(rubric, { scores, failures, counts, toJSON });
+  return Object.assign(rubric, { scores, failures, counts, longestMs, toJSON });
 }
