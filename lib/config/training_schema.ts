@@ -14,6 +14,10 @@ const common = {
   gradientAccumulation: count.default(1).describe(
     "Parts that a step's batch is cut into, to save memory. TRL: gradient_accumulation_steps. Default 1.",
   ),
+  checkpointing: z.boolean().default(false).describe(
+    "Keep only what goes into each layer and compute the rest again in the backward pass: less memory, about a third more time. " +
+      "TRL: gradient_checkpointing. Default false.",
+  ),
   weightDecay: scheduled(z.number().min(0)).default(0).describe("AdamW's decoupled weight decay. Default 0."),
   betas: z.tuple([z.number().min(0).lt(1), z.number().min(0).lt(1)]).default([0.9, 0.999]).describe(
     "Decay of AdamW's first and second moment. TRL: adam_beta1, adam_beta2. Default [0.9, 0.999].",

@@ -208,7 +208,7 @@ export async function grpo(model: CausalLM, problems: Problem[], options: GrpoOp
                 place += row.length;
               }
               return { loss: result.loss, gradient };
-            }, { temperature, dropoutSeed });
+            }, { temperature, dropoutSeed, checkpointing: config.checkpointing });
             gradients = addGradients(gradients, more);
             sums.loss += result.loss;
             sums.policyLoss += result.policyLoss;

@@ -95,7 +95,7 @@ export async function sft(
                     loss: -logprobs.reduce((sum, x) => sum + x, 0) / total,
                     gradient: new Float32Array(logprobs.length).fill(-1 / total),
                   }),
-                  { dropoutSeed },
+                  { dropoutSeed, checkpointing: config.checkpointing },
                 );
                 loss += result.loss;
                 entropy += result.values.entropy.reduce((sum, x) => sum + x, 0);

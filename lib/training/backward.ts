@@ -32,14 +32,16 @@ export interface ForwardOptions {
   adapter?: boolean;
   /** Names the pass for the adapter's dropout; `null` drops nothing. @default null */
   dropoutSeed?: number | null;
+  /** Compute activations again in the backward pass instead of keeping them. @default false */
+  checkpointing?: boolean;
 }
 
 function forward(
   decoder: Decoder,
   batch: TokenBatch,
-  { temperature = 1, adapter = true, dropoutSeed = null }: ForwardOptions,
+  { temperature = 1, adapter = true, dropoutSeed = null, checkpointing = false }: ForwardOptions,
 ): TokenLogprobs {
-  const hidden = embedding(batch.rows, decoder.hidden(batch.layout, { adapter, dropoutSeed }));
+  const hidden = embedding(batch.rows, decoder.hidden(batch.layout, { adapter, dropoutSeed, checkpointing }));
   return tokenLogprobs(hidden, decoder.head, batch.targets, {
     temperature,
     softcap: decoder.config.finalSoftcap ?? 0,

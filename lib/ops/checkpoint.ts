@@ -1,0 +1,41 @@
+import * as tf from "@tensorflow/tfjs";
+
+/**
+ * y = f(x) whose intermediate results are not kept for the backward pass but computed again there (Chen et al. 2016, arXiv
+ * 1604.06174): memory for one more forward pass of `f`. `variables` are those that `f` uses and that get gradients; `f` must
+ * give the same result both times.
+ *
+ * @example
+ * ```ts
+ * const y = checkpoint((x) => layer(x), x, layerVariables);
+ * ```
+ */
+export function checkpoint(
+  f: (x: tf.Tensor2D) => tf.Tensor2D,
+  x: tf.Tensor2D,
+  variables: readonly tf.Variable[],
+): tf.Tensor2D {
+  const op = tf.customGrad((...inputs) => {
+    const save = inputs.pop() as unknown as tf.GradSaveFunc, [x] = inputs as tf.Tensor2D[];
+    save([x]);
+    return {
+      value: tf.tidy(() => f(x)),
+      gradFunc: (dy, [x]) => {
+        // tfjs throws the tape away at the end of any backward pass, this inner one too, and the outer one needs its own
+        const { state } = tf.engine(), tape = state.activeTape;
+        try {
+          const { value, grads } = tf.engine().gradients(
+            () => f(x as tf.Tensor2D),
+            [x, ...variables],
+            dy as tf.Tensor2D,
+          );
+          value.dispose();
+          return grads;
+        } finally {
+          state.activeTape = tape;
+        }
+      },
+    };
+  });
+  return op(x, ...variables) as tf.Tensor2D;
+}
