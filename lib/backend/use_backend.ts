@@ -1,5 +1,6 @@
 import * as tf from "@tensorflow/tfjs";
 import { startEngine } from "../kernels/cpu/engine.ts";
+import { installKernels } from "../kernels/webgpu/install_kernels.ts";
 import { displayable } from "../display/displayable.ts";
 import { openWebgpuDevice, WebgpuUnavailableError } from "./webgpu_device.ts";
 
@@ -45,6 +46,7 @@ export async function useBackend(
       const { name, software } = await openWebgpuDevice({
         allowSoftware: allowSoftware || backend === "webgpu",
       });
+      installKernels();
       return describe({
         backend: "webgpu",
         device: name,

@@ -67,6 +67,9 @@ export const modelSchema = z.strictObject({
     "Folder of a PEFT adapter to start from. Default null.",
   ),
   seed: z.int().min(0).default(1).describe("Seed of the adapter's initial values. Default: the run's."),
+  frozen: z.enum(["float32", "float16"]).default("float32").describe(
+    "How webgpu stores weights that an adapter freezes: float16 halves their memory; the CPU keeps float32. Default float32.",
+  ),
 });
 
 /** Options of `evaluate`. */

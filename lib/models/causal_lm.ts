@@ -66,7 +66,10 @@ export class CausalLM {
 
   /** Trained and frozen numbers in the model, the adapter apart. */
   get parameterCount(): number {
-    return this.decoder.names.reduce((sum, name) => sum + this.decoder.weight<tf.Tensor>(name).size, 0);
+    return this.decoder.names.reduce(
+      (sum, name) => sum + this.decoder.shape(name).reduce((a, b) => a * b, 1),
+      0,
+    );
   }
 
   /** Logits [batch, length, vocabulary] of token ids; shorter rows are padded with zeros. The caller disposes of them. */

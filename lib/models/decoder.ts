@@ -1,13 +1,16 @@
 import * as tf from "@tensorflow/tfjs";
 import { attention } from "../ops/attention.ts";
+import { checkpoint } from "../ops/checkpoint.ts";
 import { embedding } from "../ops/embedding.ts";
 import { gatedActivation } from "../ops/gated_activation.ts";
 import { Layout } from "../ops/layout.ts";
 import { pcg } from "../kernels/counter_random.ts";
+import { activeDevice } from "../kernels/webgpu/program.ts";
 import { type Linear, project } from "../ops/projection.ts";
 import { projectWithDropout } from "../ops/projection_dropout.ts";
 import { rmsNorm } from "../ops/rms_norm.ts";
 import type { DecoderConfig } from "./decoder_config.ts";
+import { packHalf, unpackHalf } from "./pack_half.ts";
 import { RotaryTables } from "./rotary.ts";
 
 /** A low-rank adapter's matrices for one linear layer. */
@@ -31,6 +34,8 @@ export interface HiddenOptions {
   adapter?: boolean;
   /** In training, names the pass: the same number drops the same inputs of the adapter. @default null: drops none */
   dropoutSeed?: number | null;
+  /** Keep only what goes into each layer, and compute the rest again in the backward pass. @default false */
+  checkpointing?: boolean;
 }
 
 /** A parameter that training updates. */
@@ -64,6 +69,7 @@ export class Decoder {
   readonly #adapters = new Map<string, Map<string, LoraPair>>();
   #active: string | null = null;
   readonly #weights = new Map<string, tf.Variable>();
+  #packed = false;
 
   /** Takes the weights over: tensors among them become the decoder's own. */
   constructor(
@@ -75,8 +81,15 @@ export class Decoder {
         `building a decoder needs an even head size for rotary positions, got headDim ${config.headDim}`,
       );
     }
-    const id = serial++;
+    const id = serial++,
+      largest = tf.getBackend() === "webgpu" ? activeDevice().limits.maxBufferSize : Infinity;
     for (const [name, given] of weights) {
+      const bytes = 4 * tf.util.sizeFromShape(given.shape);
+      if (bytes > largest) {
+        throw new RangeError(
+          `building a decoder: ${name} [${given.shape}] takes ${bytes} bytes, and a buffer of this GPU holds ${largest}: take the CPU, useBackend({ backend: "cpu" })`,
+        );
+      }
       const tensor = given instanceof tf.Tensor ? given : tf.tensor(given.data, given.shape, "float32");
       this.#weights.set(name, tf.variable(tensor, true, `decoder${id}/${name}`));
       tensor.dispose();
@@ -110,21 +123,73 @@ export class Decoder {
     return [...this.#weights.keys()];
   }
 
-  /** A weight by its Hugging Face name. @throws {RangeError} when there is none */
+  /** A weight's float32 tensor by its Hugging Face name. @throws {RangeError} when there is none, or it is packed */
   weight<T extends tf.Tensor = tf.Tensor2D>(name: string): T {
-    const weight = this.#weights.get(name);
-    if (!weight) throw new RangeError(`reading a decoder's weight: there is no ${name}`);
+    const weight = this.#stored(name);
+    if (weight.dtype !== "float32") {
+      throw new RangeError(
+        `reading a decoder's weight: ${name} is packed to 16 bits, read it with values() or shape()`,
+      );
+    }
     return weight as unknown as T;
   }
 
   /** The same, or undefined. */
   maybe<T extends tf.Tensor = tf.Tensor1D>(name: string): T | undefined {
-    return this.#weights.get(name) as unknown as T | undefined;
+    return this.#weights.has(name) ? this.weight<T>(name) : undefined;
   }
 
-  /** The vocabulary's output vectors [vocabulary, hidden]. */
+  /** A weight's shape, packed or not. @throws {RangeError} when there is none */
+  shape(name: string): number[] {
+    const { shape, dtype } = this.#stored(name);
+    return dtype === "float32" ? shape : [shape[0], 2 * shape[1]!];
+  }
+
+  /** A weight's values without any adapter, packed or not. @throws {RangeError} when there is none */
+  async values(name: string): Promise<Float32Array> {
+    const weight = this.#stored(name), data = await weight.data();
+    return weight.dtype === "float32" ? data as Float32Array : unpackHalf(data as Int32Array);
+  }
+
+  #stored(name: string): tf.Variable {
+    const weight = this.#weights.get(name);
+    if (!weight) throw new RangeError(`reading a decoder's weight: there is no ${name}`);
+    return weight;
+  }
+
+  /** The vocabulary's input vectors [vocabulary, hidden], packed or not: what `embedding` takes. */
+  get embeddings(): tf.Tensor2D {
+    return this.#stored("model.embed_tokens.weight") as unknown as tf.Tensor2D;
+  }
+
+  /** The vocabulary's output vectors [vocabulary, hidden], packed or not: what `tokenLogprobs` takes. */
   get head(): tf.Tensor2D {
-    return this.weight(this.config.tiedEmbeddings ? "model.embed_tokens.weight" : "lm_head.weight");
+    return this.config.tiedEmbeddings
+      ? this.embeddings
+      : this.#stored("lm_head.weight") as unknown as tf.Tensor2D;
+  }
+
+  /**
+   * Stores the frozen matrices in 16 bits on webgpu, the nearest float16 each: half the memory, and half the bytes that a
+   * decoding step reads; kernels still add up in float32. Elsewhere nothing changes. The base is not trained after that.
+   *
+   * @throws {RangeError} when the base is trained, or a weight is beyond float16's ±65504
+   */
+  async packFrozen(): Promise<void> {
+    if (this.trainBase) {
+      throw new RangeError("packing weights to 16 bits needs a frozen base: add or load an adapter first");
+    }
+    if (tf.getBackend() !== "webgpu") return;
+    for (const [name, weight] of this.#weights) {
+      const [rows, width] = weight.shape as number[];
+      // the products read four halves at a time
+      if (weight.dtype !== "float32" || weight.shape.length !== 2 || width % 4) continue;
+      const halves = packHalf(await weight.data() as Float32Array, name);
+      const packed = tf.tensor2d(halves, [rows, width / 2], "int32");
+      this.#weights.set(name, tf.variable(packed, false, `${weight.name}/half`));
+      tf.dispose([packed, weight]);
+    }
+    this.#packed = true;
   }
 
   /** What training updates: the adapter's matrices, or all weights. */
@@ -142,7 +207,7 @@ export class Decoder {
   linear(module: string, adapter = true): Linear {
     const lora = adapter ? this.lora.get(module) : undefined;
     return {
-      weight: this.weight(`${module}.weight`),
+      weight: this.#stored(`${module}.weight`) as unknown as tf.Tensor2D,
       bias: this.maybe(`${module}.bias`),
       trainable: this.trainBase,
       lora,
@@ -153,56 +218,82 @@ export class Decoder {
    * The hidden states before the vocabulary projection, [rows, hidden], rows as `layout` has them. The caller disposes of
    * the result; run it in `tf.tidy`.
    */
-  hidden(layout: Layout, { adapter = true, dropoutSeed = null }: HiddenOptions = {}): tf.Tensor2D {
-    const { config } = this, { rmsEps: epsilon, rmsAddOne: addOne, heads, kvHeads, headDim } = config;
+  hidden(
+    layout: Layout,
+    { adapter = true, dropoutSeed = null, checkpointing = false }: HiddenOptions = {},
+  ): tf.Tensor2D {
+    const { config } = this;
     if (layout.longest > config.maxPositions) {
       throw new RangeError(
         `running the model needs sequences of at most ${config.maxPositions} tokens (max_position_embeddings), got ${layout.longest}`,
       );
     }
+    let x = embedding(layout.tensors().ids, this.embeddings, config.embeddingScale);
+    for (let index = 0; index < config.layers; index++) {
+      const layer = (x: tf.Tensor2D) => this.#layer(x, index, layout, { adapter, dropoutSeed });
+      x = checkpointing ? checkpoint(layer, x, this.#layerVariables(index, adapter)) : layer(x);
+    }
+    return rmsNorm(x, this.weight("model.norm.weight"), { epsilon: config.rmsEps, addOne: config.rmsAddOne });
+  }
+
+  #layerVariables(index: number, adapter: boolean): tf.Variable[] {
+    return this.parameters().filter(({ name }) =>
+      name.includes(`model.layers.${index}.`) && (adapter || !name.startsWith("base_model."))
+    ).map(({ variable }) => variable);
+  }
+
+  #layer(
+    x: tf.Tensor2D,
+    index: number,
+    layout: Layout,
+    { adapter, dropoutSeed }: { adapter: boolean; dropoutSeed: number | null },
+  ): tf.Tensor2D {
+    const { config } = this, { rmsEps: epsilon, rmsAddOne: addOne, heads, kvHeads, headDim } = config;
     const vector = (name: string) => this.weight<tf.Tensor1D>(name);
     const drops = dropoutSeed !== null && adapter &&
       [...this.lora.values()].some(({ dropout = 0 }) => dropout > 0);
-    let places = 0;
+    let places = 4 * index;
     const projected = (x: tf.Tensor2D, linears: Linear[]) =>
       drops ? projectWithDropout(x, linears, pcg(dropoutSeed ^ pcg(places++))) : project(x, linears);
-    let x = embedding(layout.tensors().ids, this.weight("model.embed_tokens.weight"), config.embeddingScale);
-    for (let index = 0; index < config.layers; index++) {
-      const at = `model.layers.${index}`, linear = (part: string) => this.linear(`${at}.${part}`, adapter);
-      const h = rmsNorm(x, vector(`${at}.input_layernorm.weight`), { epsilon, addOne });
-      const packed = projected(h, [
-        linear("self_attn.q_proj"),
-        linear("self_attn.k_proj"),
-        linear("self_attn.v_proj"),
-      ]);
-      const attended = attention(packed, {
-        layout,
-        heads,
-        kvHeads,
-        headDim,
+    const at = `model.layers.${index}`, linear = (part: string) => this.linear(`${at}.${part}`, adapter);
+    const h = rmsNorm(x, vector(`${at}.input_layernorm.weight`), { epsilon, addOne });
+    const packed = projected(h, [
+      linear("self_attn.q_proj"),
+      linear("self_attn.k_proj"),
+      linear("self_attn.v_proj"),
+    ]);
+    const attended = attention(packed, {
+      layout,
+      heads,
+      kvHeads,
+      headDim,
+      epsilon,
+      addOne,
+      scale: config.queryScale,
+      softcap: config.attentionSoftcap ?? 0,
+      window: config.layerWindows[index] ?? 0,
+      queryNorm: config.qkNorm ? vector(`${at}.self_attn.q_norm.weight`) : undefined,
+      keyNorm: config.qkNorm ? vector(`${at}.self_attn.k_norm.weight`) : undefined,
+      ...this.rotary.get(config.layerRope[index], layout.longest),
+    });
+    const mixed = projected(attended, [linear("self_attn.o_proj")]);
+    const between = vector(`${at}.post_attention_layernorm.weight`);
+    const middle = config.postNorms
+      ? rmsNorm(mixed, between, { epsilon, addOne, residual: x })
+      : tf.add(x, mixed) as tf.Tensor2D;
+    const before = config.postNorms ? vector(`${at}.pre_feedforward_layernorm.weight`) : between;
+    const gateUp = projected(rmsNorm(middle, before, { epsilon, addOne }), [
+      linear("mlp.gate_proj"),
+      linear("mlp.up_proj"),
+    ]);
+    const down = projected(gatedActivation(gateUp, config.activation), [linear("mlp.down_proj")]);
+    return config.postNorms
+      ? rmsNorm(down, vector(`${at}.post_feedforward_layernorm.weight`), {
         epsilon,
         addOne,
-        scale: config.queryScale,
-        softcap: config.attentionSoftcap ?? 0,
-        window: config.layerWindows[index] ?? 0,
-        queryNorm: config.qkNorm ? vector(`${at}.self_attn.q_norm.weight`) : undefined,
-        keyNorm: config.qkNorm ? vector(`${at}.self_attn.k_norm.weight`) : undefined,
-        ...this.rotary.get(config.layerRope[index], layout.longest),
-      });
-      const mixed = projected(attended, [linear("self_attn.o_proj")]);
-      const between = vector(`${at}.post_attention_layernorm.weight`);
-      x = config.postNorms ? rmsNorm(mixed, between, { epsilon, addOne, residual: x }) : tf.add(x, mixed);
-      const before = config.postNorms ? vector(`${at}.pre_feedforward_layernorm.weight`) : between;
-      const gateUp = projected(rmsNorm(x, before, { epsilon, addOne }), [
-        linear("mlp.gate_proj"),
-        linear("mlp.up_proj"),
-      ]);
-      const down = projected(gatedActivation(gateUp, config.activation), [linear("mlp.down_proj")]);
-      x = config.postNorms
-        ? rmsNorm(down, vector(`${at}.post_feedforward_layernorm.weight`), { epsilon, addOne, residual: x })
-        : tf.add(x, down);
-    }
-    return rmsNorm(x, vector("model.norm.weight"), { epsilon, addOne });
+        residual: middle,
+      })
+      : tf.add(middle, down);
   }
 
   /** Logits [sequences, longest, vocabulary]; rows past a sequence's end are zero. */
@@ -210,7 +301,7 @@ export class Decoder {
     const layout = new Layout(sequences), { longest } = layout, { finalSoftcap } = this.config;
     try {
       return tf.tidy(() => {
-        let logits = tf.matMul(this.hidden(layout), this.head, false, true) as tf.Tensor2D;
+        let logits = project(this.hidden(layout), [{ weight: this.head, trainable: this.trainBase }]);
         if (finalSoftcap) logits = tf.mul(tf.tanh(tf.div(logits, finalSoftcap)), finalSoftcap);
         return tf.stack(Array.from(layout.starts, (start, i) => {
           const rows = logits.slice([start, 0], [layout.lengths[i], -1]);
@@ -244,12 +335,12 @@ export class Decoder {
     this.#active = name;
   }
 
-  /** Takes an adapter away; without any left the base is trained again. @throws {RangeError} when there is none of that name */
+  /** Takes an adapter away; without any left the base is trained again, unless it is packed. @throws {RangeError} when there is none of that name */
   removeLora(name: string): void {
     this.#known(name);
     this.#disposeAdapter(name);
     if (this.#active === name) this.#active = null;
-    this.trainBase = this.#adapters.size === 0;
+    this.trainBase = this.#adapters.size === 0 && !this.#packed;
   }
 
   /** A frozen copy of the weights, adapter merged in: the reference policy of a full fine-tuning. */
@@ -257,7 +348,7 @@ export class Decoder {
     const weights: [string, { shape: number[]; data: Float32Array }][] = [];
     for (const name of this.names) {
       weights.push([name, {
-        shape: this.weight<tf.Tensor>(name).shape,
+        shape: this.shape(name),
         data: (await this.merged(name)).slice(),
       }]);
     }
@@ -273,9 +364,11 @@ export class Decoder {
 
   /** A weight's values with the active adapter added: W + scale·B·A. */
   async merged(name: string): Promise<Float32Array> {
-    const weight = this.weight<tf.Tensor2D>(name), pair = this.lora.get(name.replace(/\.weight$/, ""));
-    if (!pair) return await weight.data() as Float32Array;
-    const sum = tf.tidy(() => tf.add(weight, tf.mul(tf.matMul(pair.b, pair.a), pair.scale)));
+    const values = await this.values(name), pair = this.lora.get(name.replace(/\.weight$/, ""));
+    if (!pair) return values;
+    const sum = tf.tidy(() =>
+      tf.add(tf.tensor(values, this.shape(name)), tf.mul(tf.matMul(pair.b, pair.a), pair.scale))
+    );
     const data = await sum.data() as Float32Array;
     sum.dispose();
     return data;

@@ -321,7 +321,7 @@ async function decodeOnGpu(
   });
   const model = {
     layers,
-    embedding: decoder.weight("model.embed_tokens.weight"),
+    embedding: decoder.embeddings,
     head: decoder.head,
     finalNorm: decoder.weight<tf.Tensor1D>("model.norm.weight"),
     heads: config.heads,

@@ -46,7 +46,7 @@ async function weightFiles(directory: string): Promise<string[]> {
  * ```
  */
 export async function loadModel(options: string | LoadModelOptions): Promise<CausalLM> {
-  const { path, revision, lora, adapter, seed } = parseOptions(
+  const { path, revision, lora, adapter, seed, frozen } = parseOptions(
     modelSchema,
     typeof options === "string" ? { path: options } : options,
     "loadModel",
@@ -65,6 +65,7 @@ export async function loadModel(options: string | LoadModelOptions): Promise<Cau
   try {
     if (adapter) await model.loadAdapter(adapter);
     else if (lora) model.addLora({ seed, ...lora });
+    if (frozen === "float16") await decoder.packFrozen();
   } catch (error) {
     model.dispose();
     throw error;

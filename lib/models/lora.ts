@@ -74,7 +74,7 @@ export function loraOf(
 export function addLora(decoder: Decoder, options: LoraOptions): LoraSettings {
   const lora = loraSettings(options), random = new Random(lora.seed), pairs: LoraValues = new Map();
   for (const module of loraModules(decoder, lora)) {
-    const [out, width] = decoder.weight<tf.Tensor2D>(`${module}.weight`).shape, bound = 1 / Math.sqrt(width);
+    const [out, width] = decoder.shape(`${module}.weight`), bound = 1 / Math.sqrt(width);
     const { rank, scale } = loraOf(module, lora);
     const a = Float32Array.from({ length: rank * width }, () => (2 * random.next() - 1) * bound);
     pairs.set(module, {

@@ -247,7 +247,7 @@ export async function loadAdapter(
     if (!module) continue;
     const other = key.replace("lora_A", "lora_B"), a = tensors[key], b = tensors[other];
     if (!known.has(module)) fail(`tensor ${key} belongs to no linear layer of this model`);
-    const [out, width] = decoder.weight<tf.Tensor2D>(`${module}.weight`).shape;
+    const [out, width] = decoder.shape(`${module}.weight`);
     if (!b) fail(`tensor ${other} is missing`);
     const { rank, scale } = loraOf(module, lora);
     if (a.shape.join() !== `${rank},${width}` || b.shape.join() !== `${out},${rank}`) {
@@ -270,7 +270,7 @@ export async function loadAdapter(
   if (found.length === 0) fail("the weights hold no LoRA pair");
   const pairs: LoraValues = new Map();
   for (const { module, a, b, rank, scale } of found) {
-    const [out, width] = decoder.weight<tf.Tensor2D>(`${module}.weight`).shape;
+    const [out, width] = decoder.shape(`${module}.weight`);
     pairs.set(module, {
       a: tf.tensor2d(a, [rank, width]),
       b: tf.tensor2d(b, [out, rank]),

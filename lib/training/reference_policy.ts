@@ -1,4 +1,3 @@
-import type * as tf from "@tensorflow/tfjs";
 import type { Decoder } from "../models/decoder.ts";
 import { tokenValues } from "./backward.ts";
 import type { NamedArrays } from "./optimizer.ts";
@@ -48,11 +47,10 @@ export class ReferencePolicy {
   async refresh(mixup: number): Promise<void> {
     const { policy } = this, weights: [string, { shape: number[]; data: Float32Array }][] = [];
     for (const name of policy.names) {
-      const held = (this.#frozen ?? policy).weight<tf.Tensor>(name),
-        before = await held.data() as Float32Array;
+      const before = await (this.#frozen ?? policy).values(name);
       const now = await policy.merged(name);
       weights.push([name, {
-        shape: held.shape,
+        shape: policy.shape(name),
         data: now.map((value, i) => mixup * value + (1 - mixup) * before[i]),
       }]);
     }
@@ -64,10 +62,9 @@ export class ReferencePolicy {
   async state(): Promise<NamedArrays> {
     const arrays: NamedArrays = {};
     for (const name of this.#frozen?.names ?? []) {
-      const weight = this.#frozen!.weight<tf.Tensor>(name);
       arrays[`reference/${name}`] = {
-        shape: weight.shape,
-        data: (await weight.data() as Float32Array).slice(),
+        shape: this.#frozen!.shape(name),
+        data: (await this.#frozen!.values(name)).slice(),
       };
     }
     return arrays;

@@ -4,7 +4,6 @@
  * shapes that its heuristics like; these also write into a part of a buffer, add to what is there, read 16-bit weights,
  * and do several products of one input in one launch.
  */
-import type * as tf from "@tensorflow/tfjs-core";
 import { bindableRows, type Binding, type BoundPart, launch, rowsOf } from "./program.ts";
 
 /** One product of several: the right side, and where it lies in the left side and in the result. */
