@@ -6,11 +6,54 @@ import { ModelFileError } from "./model_file_error.ts";
 export type { DecoderConfig, LayerRope, RopeScaling } from "./decoder_config.ts";
 
 /**
+ * Options of no supported family, or of its relatives, with the values that change nothing. `transformers` passes most of them over,
+ * but a checkpoint that states one was trained with it.
+ */
+const unsupported: Record<string, unknown[]> = {
+  quantization_config: [],
+  compression_config: [],
+  auto_map: [],
+  is_encoder_decoder: [false],
+  is_decoder: [true, false],
+  is_causal: [true],
+  add_cross_attention: [false],
+  tie_encoder_decoder: [false],
+  use_bidirectional_attention: [false],
+  // rotary embeddings of other shapes
+  partial_rotary_factor: [1],
+  rotary_pct: [1],
+  rope_interleaved: [false],
+  use_mrope: [false],
+  no_rope_layers: [],
+  no_rope_layer_interval: [],
+  // mixtures of experts
+  num_experts: [0, 1],
+  num_local_experts: [0, 1],
+  n_routed_experts: [0],
+  // Granite's and MiniCPM's scales
+  embedding_multiplier: [1],
+  residual_multiplier: [1],
+  attention_multiplier: [],
+  logits_scaling: [1],
+  logit_scale: [1],
+  scale_emb: [1],
+  scale_depth: [],
+  // other layers
+  use_qk_norm: [false],
+  qk_layernorm: [false],
+  use_parallel_residual: [false],
+  parallel_attn: [false],
+  attention_chunk_size: [],
+  num_kv_shared_layers: [0],
+  hidden_size_per_layer_input: [0],
+};
+
+/**
  * Reads a Hugging Face `config.json` of either generation into a {@linkcode DecoderConfig}.
  *
  * The flat generation (`rope_theta`, `rope_local_base_freq`, `rope_scaling`, `sliding_window_pattern`) and the nested one
  * (`rope_parameters`, `layer_types`) give the same result, and so does the text half of the multimodal Gemma 3 (`text_config`).
- * Fields that are silent take the defaults of `transformers`; fields that `transformers` does not know are ignored, as there.
+ * Fields that are silent take the defaults of `transformers`; fields that change no logits are ignored, as there.
  *
  * @param where what to call the file in messages, mostly its path.
  * @param generation the parsed `generation_config.json`, whose end-of-sequence ids are added.
@@ -46,13 +89,18 @@ export function parseModelConfig(
     );
   }
   for (const part of new Set([outer, fields])) {
-    part.refuse({
-      quantization_config: [],
-      auto_map: [],
-      is_encoder_decoder: [false],
-      partial_rotary_factor: [1],
-    });
-    part.refuse({ is_decoder: [true, false], add_cross_attention: [false], tie_encoder_decoder: [false] });
+    part.refuse(unsupported);
+    const classes = part.has("architectures") ? [part.json.architectures].flat() : [];
+    if (
+      classes.length > 0 &&
+      !classes.some((name) => /(ForCausalLM|ForConditionalGeneration|Model)$/.test(`${name}`))
+    ) {
+      part.fail(
+        `"architectures": ${
+          JSON.stringify(classes)
+        } is no language model; choose one that ends in ForCausalLM`,
+      );
+    }
   }
   const { defaults } = architecture;
   const vocabSize = fields.count("vocab_size", defaults.vocabSize);

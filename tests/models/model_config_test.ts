@@ -216,6 +216,87 @@ Deno.test("toModelJson() writes what parseModelConfig() reads back", () => {
   }
 });
 
+const families = ["gemma3_text", "gemma2", "qwen3", "qwen2", "llama"];
+
+Deno.test("parseModelConfig() refuses in every family what its decoder has not, and passes over what changes nothing", () => {
+  const everywhere: Record<string, unknown>[] = [
+    ...["yarn", "dynamic", "longrope", "proportional", "mrope"].flatMap((type) => [
+      { rope_scaling: { rope_type: type, factor: 2 } },
+      { rope_parameters: { rope_type: type, factor: 2, rope_theta: 1e4 } },
+    ]),
+    { quantization_config: { quant_method: "bitsandbytes" } },
+    { compression_config: { quant_method: "compressed-tensors" } },
+    { num_experts: 8 },
+    { num_local_experts: 8 },
+    { n_routed_experts: 64 },
+    { partial_rotary_factor: 0.5 },
+    { rotary_pct: 0.25 },
+    { rope_interleaved: true },
+    { use_mrope: true },
+    { no_rope_layers: [1, 0] },
+    { use_bidirectional_attention: true },
+    { is_causal: false },
+    { add_cross_attention: true },
+    { residual_multiplier: 0.22 },
+    { attention_multiplier: 0.0156 },
+    { logits_scaling: 8 },
+    { scale_emb: 12 },
+    { use_qk_norm: true },
+    { qk_layernorm: true },
+    { use_parallel_residual: true },
+    { num_kv_shared_layers: 10 },
+    { hidden_size_per_layer_input: 256 },
+    { layer_types: ["full_attention", "linear_attention"] },
+    { layer_types: ["chunked_attention", "full_attention"] },
+    { architectures: ["LlamaForSequenceClassification"] },
+    { auto_map: { AutoModel: "x.Y" } },
+  ];
+  const some: [string[], Record<string, unknown>][] = [
+    [["qwen3", "qwen2", "llama"], { hidden_act: "gelu" }],
+    [["qwen3", "qwen2", "llama"], { hidden_act: "relu2" }],
+    [["gemma3_text", "gemma2"], { hidden_activation: "gelu" }],
+    [["qwen3", "qwen2", "llama"], { final_logit_softcapping: 30 }],
+    [["gemma3_text", "qwen3", "qwen2", "llama"], { attn_logit_softcapping: 50 }],
+    [["qwen3", "qwen2", "llama"], { query_pre_attn_scalar: 224 }],
+    [["gemma3_text", "gemma2", "qwen3", "qwen2"], { mlp_bias: true }],
+    [["llama"], { use_sliding_window: true }],
+    [["llama", "qwen2", "qwen3"], { layer_types: ["full_attention", "sliding_attention"] }],
+  ];
+  const cases = [...everywhere.map((option) => [families, option] as const), ...some];
+  let refused = 0;
+  for (const [types, option] of cases) {
+    const [name] = Object.keys(option);
+    for (const model_type of types) {
+      assert.throws(() => parseModelConfig({ model_type, num_hidden_layers: 2, ...option }), (error) => {
+        assert.ok(error instanceof ModelFileError, `${error}`);
+        assert.ok(error.message.includes(name), `${model_type}: ${error.message}`);
+        return true;
+      }, `${model_type} takes ${JSON.stringify(option)}`);
+      refused++;
+    }
+  }
+  assert.equal(refused, everywhere.length * 5 + 26);
+  // what published files say and what changes no logit
+  const harmless = {
+    architectures: ["ForCausalLM"],
+    attention_dropout: 0.1,
+    pretraining_tp: 2,
+    rope_interleaved: false,
+    use_mrope: false,
+    is_llama_config: true,
+    quantization_config: null,
+    use_cache: false,
+    num_experts: null,
+    partial_rotary_factor: 1,
+    cache_implementation: "hybrid",
+    transformers_version: "5.0.0",
+  };
+  for (const model_type of families) {
+    const plain = { model_type, num_hidden_layers: 2 };
+    assert.deepEqual(parseModelConfig({ ...plain, ...harmless }), parseModelConfig(plain));
+  }
+});
+
 Deno.test("modelJsonText() writes floats that are whole with a point, as transformers 5 wants them", () => {
   const config = parseModelConfig({ model_type: "gemma2", num_hidden_layers: 2, rope_theta: 500_000 });
   const text = modelJsonText(toModelJson(config));

@@ -12,7 +12,7 @@ export const gemma2: Architecture = {
   transformersClass: "Gemma2ForCausalLM",
   defaults: { vocabSize: 256_000, bosId: 2, eosIds: [1], padId: 0, tiedEmbeddings: true },
   read(fields) {
-    fields.refuse({ use_bidirectional_attention: [false] });
+    fields.refuse({ mlp_bias: [false] });
     const sizes = readSizes(fields, {
       hiddenSize: 2304,
       intermediateSize: 9216,

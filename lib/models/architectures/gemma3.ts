@@ -13,7 +13,7 @@ export const gemma3: Architecture = {
   defaults: { vocabSize: 262_208, bosId: 2, eosIds: [1], padId: 0, tiedEmbeddings: true },
   read(fields) {
     fields.refuse({
-      use_bidirectional_attention: [false],
+      mlp_bias: [false],
       // transformers keeps the field and never applies it: Gemma 3 dropped the cap for QK-norm.
       attn_logit_softcapping: [],
     });

@@ -1,6 +1,6 @@
 import { ropeScalingJson } from "../config_fields.ts";
 import type { Architecture } from "./architecture.ts";
-import { readSizes } from "./sizes.ts";
+import { noCaps, readSizes } from "./sizes.ts";
 
 /** Llama 2 and 3, SmolLM2 and their kin: plain pre-norm decoder, optional llama3 rotary scaling (Llama 3 Herd, 2024, §3.2). */
 export const llama: Architecture = {
@@ -8,6 +8,10 @@ export const llama: Architecture = {
   transformersClass: "LlamaForCausalLM",
   defaults: { vocabSize: 32_000, bosId: 1, eosIds: [2], padId: null, tiedEmbeddings: false },
   read(fields) {
+    fields.refuse({ ...noCaps, use_sliding_window: [false] });
+    if (fields.sliding(fields.count("num_hidden_layers", 32), () => false).includes(true)) {
+      fields.fail(`"layer_types" has sliding layers, which a Llama has not`);
+    }
     const sizes = readSizes(fields, {
       hiddenSize: 4096,
       intermediateSize: 11_008,

@@ -1,7 +1,7 @@
 import { type ConfigFields, type ModelJson, ropeScalingJson } from "../config_fields.ts";
 import type { DecoderConfig } from "../decoder_config.ts";
 import type { Architecture, SharedFields } from "./architecture.ts";
-import { readSizes, windows } from "./sizes.ts";
+import { noCaps, readSizes, windows } from "./sizes.ts";
 
 const sizes = {
   hiddenSize: 4096,
@@ -27,6 +27,7 @@ export function readQwen(
   fields: ConfigFields,
   headDim: number | null,
 ): Omit<DecoderConfig, SharedFields | "qkNorm" | "attentionBias" | "outputBias"> {
+  fields.refuse({ ...noCaps, mlp_bias: [false] });
   const read = readSizes(fields, { ...sizes, headDim });
   const use = fields.flag("use_sliding_window", false);
   const from = fields.has("max_window_layers") && fields.json.max_window_layers === 0

@@ -1,5 +1,12 @@
 import type { ConfigFields } from "../config_fields.ts";
 
+/** Gemma's caps and query scale, which other families have not: to be refused. */
+export const noCaps: Record<string, unknown[]> = {
+  attn_logit_softcapping: [],
+  final_logit_softcapping: [],
+  query_pre_attn_scalar: [],
+};
+
 /** Sizes that every family states alike. */
 export interface Sizes {
   hiddenSize: number;
