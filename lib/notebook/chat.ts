@@ -11,6 +11,8 @@ import { stopButton } from "./stop_button.ts";
 export interface ChatOptions extends Omit<GenerateOptions, "n" | "onText" | "onProgress" | "lookEvery"> {
   /** What the model is told before the first turn. @default none */
   system?: string;
+  /** Whether the model sees the turns before; `false` puts each question alone. @default true */
+  remember?: boolean;
   /** 0 takes the likeliest token, as `evaluate` does. @default 0 */
   temperature?: number;
   /** Longest reply in tokens. @default 256, or half of the model's positions */
@@ -70,12 +72,13 @@ export class Chat {
     const started = performance.now(), button = stopButton(), stop = new AbortController();
     const {
       system: _,
+      remember = true,
       surface = kernel() ? notebookSurface() : terminalSurface(),
       ask: __,
       signal,
       ...sampling
     } = this.#options;
-    const messages: ChatMessage[] = [...this.history, { role: "user", content: text }];
+    const messages: ChatMessage[] = [...remember ? this.history : [], { role: "user", content: text }];
     const { ids, forgotten } = this.#prompt(messages);
     const turn: ChatTurn = { question: text, text: "", tokens: 0, seconds: 0, forgotten };
     let fresh = "", first = true, drawn = -Infinity, queue: Promise<void> = Promise.resolve();
@@ -106,7 +109,7 @@ export class Chat {
       Object.assign(turn, { text: whole, pieces, logprobs, ended, tokens: tokens.length });
       draw(true);
       await queue;
-      this.history = [...messages, { role: "assistant", content: whole }];
+      this.history.push({ role: "user", content: text }, { role: "assistant", content: whole });
       this.#turns.push(turn);
       const { seconds } = turn, { reasoning, answer } = parseCompletion(whole);
       const reply = {
@@ -127,8 +130,10 @@ export class Chat {
   /** Asks for questions, in a notebook by Jupyter's input field, until an empty one comes or a reply is stopped. */
   async interactive(): Promise<void> {
     const { ask = prompt } = this.#options;
-    for (let text = ask("You:"); text?.trim(); text = ask("You:")) {
-      const { completion } = await this.say(text.trim());
+    // Jupyter's console sends the character itself when a person presses Ctrl-D
+    const next = () => ask("You:")?.replaceAll("\x04", "").trim();
+    for (let text = next(); text; text = next()) {
+      const { completion } = await this.say(text);
       if (completion.ended === "aborted") break;
     }
   }

@@ -72,14 +72,15 @@ function replyHtml({ text, pieces, logprobs }: ChatTurn): string {
 }
 
 function span(text: string, style: string, logprob?: number): string {
-  if (logprob === undefined) {
-    return style ? `<span style="${style}">${escapeHtml(text)}</span>` : escapeHtml(text);
-  }
-  const p = Math.exp(logprob),
-    shade = p < 0.9 ? `;background:rgba(232,89,12,${(0.3 * (1 - p)).toFixed(2)})` : "";
-  return `<span style="${style}${shade}" title="p = ${formatNumber(p)}, log p = ${formatNumber(logprob)}">${
-    escapeHtml(text)
-  }</span>`;
+  const p = logprob === undefined ? 1 : Math.exp(logprob);
+  const css = [style, p < 0.9 ? `background:rgba(232,89,12,${(0.3 * (1 - p)).toFixed(2)})` : ""].filter(
+    Boolean,
+  ).join(";");
+  const title = logprob === undefined
+    ? ""
+    : ` title="p = ${formatNumber(p)}, log p = ${formatNumber(logprob)}"`;
+  if (!css && !title) return escapeHtml(text);
+  return `<span${css ? ` style="${css}"` : ""}${title}>${escapeHtml(text)}</span>`;
 }
 
 const endings = {
@@ -91,6 +92,7 @@ const endings = {
 
 /** What stands below a reply: `23 tokens · 0.1 s · 480 tokens/s`. */
 export function chatFacts({ tokens, seconds, ended, forgotten }: ChatTurn): string {
+  if (!tokens && !ended) return "reading the question…";
   return [
     `${tokens} token${tokens === 1 ? "" : "s"}`,
     formatDuration(seconds),
