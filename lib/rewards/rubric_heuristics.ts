@@ -3,6 +3,7 @@ import { parseCompletion } from "../text/completion.ts";
 import { answersMatch } from "./answers_match.ts";
 import type { RewardSample } from "./reward.ts";
 import type { RubricScores } from "./rubric.ts";
+import { withoutNumber, workingPieces } from "./working_pieces.ts";
 
 /** What is looked at of a completion: beyond it a score would only reward length. */
 const maxLength = 4000;
@@ -22,9 +23,10 @@ const share = (parts: number, whole: number) => whole === 0 ? 0 : parts / whole;
 /**
  * Scores a completion by R4's rubric without a judge, from what can be checked:
  *
- * - reasoning quality, 40: 20 · the share of stated equations that hold, 10 · the share of the question's numbers that
- *   the reasoning uses, 10 when its last step names the given answer; a text that states no equation earns half of the
- *   first 20 when the question has no numbers either;
+ * - reasoning quality, 40: 20 · the share of stated equations that hold and do some work on the problem (`workingPieces`: `1 + 1 = 2`
+ *   and `5 + 0 = 5` do none), 10 · the share of the question's numbers that those equations use, or those steps that speak of
+ *   the problem when it states none, 10 when its last step names the given answer; a text that states no equation earns half of the first 20 when the
+ *   question has no numbers either and some step speaks of it;
  * - answer correctness, 30: `answersMatch`;
  * - trace coherence, 20: 10 when reasoning and answer stand in order and nothing else, 10 · the share of steps that say
  *   something new;
@@ -50,13 +52,18 @@ export function rubricHeuristics({ completion, problem }: RewardSample): RubricS
   const text = (reasoning ?? "").slice(0, maxLength), list = steps(text);
   if (!/[\p{L}\p{N}]/u.test(text)) return scores;
 
-  const equations = checkArithmetic(text), asked = numbersOf(problem.question.slice(0, maxLength));
-  const used = numbersOf(text), shared = [...asked].filter((number) => used.has(number)).length;
+  const equations = checkArithmetic(text), working = workingPieces(equations, problem);
+  const told = workingPieces(list.map((step) => ({ text: step })), problem);
+  const asked = numbersOf(problem.question.slice(0, maxLength));
+  const used = numbersOf(
+    (equations.length > 0 ? working : told).map((piece) => withoutNumber(piece.text)).join("\n"),
+  );
+  const shared = [...asked].filter((number) => used.has(number)).length;
   scores.traceCoherence = wellFormed ? 10 : 0;
   if (asked.size > 0 && shared === 0) return scores;
   scores.reasoningQuality = equations.length > 0
-    ? 20 * share(equations.filter(({ holds }) => holds).length, equations.length)
-    : asked.size === 0
+    ? 20 * share(working.filter(({ holds }) => holds).length, equations.length)
+    : asked.size === 0 && told.length > 0
     ? 10
     : 0;
   scores.reasoningQuality += 10 * share(shared, asked.size);
@@ -66,7 +73,7 @@ export function rubricHeuristics({ completion, problem }: RewardSample): RubricS
     : !!answer && last.toLowerCase().split(/[^\p{L}\p{N}]+/u).includes(answer.toLowerCase());
   if (named) scores.reasoningQuality += 10;
 
-  const fresh = new Set(list.map((step) => step.toLowerCase().replace(/\s+/g, " "))).size;
+  const fresh = new Set(list.map((step) => withoutNumber(step).toLowerCase().replace(/\s+/g, " "))).size;
   scores.traceCoherence += 10 * share(fresh, list.length);
 
   const clear = list.filter(({ length }) => length >= 10 && length <= 200).length;
