@@ -126,6 +126,162 @@ Deno.test("a tensor of another name is refused by name", async () => {
   open.close();
 });
 
+/** The largest typed array, in bytes, that is made while `work` runs. */
+async function largestArray(work: () => Promise<unknown>): Promise<number> {
+  const { Uint8Array: bytes, Uint16Array: words, Float32Array: floats, ArrayBuffer: buffers } = globalThis;
+  let largest = 0;
+  const note = (size: number) => largest = Math.max(largest, size);
+  const spy = <T extends new (...args: never[]) => { byteLength: number }>(type: T) =>
+    new Proxy(type, {
+      construct(target, args, own) {
+        // a number allocates; a view of a buffer does not
+        if (typeof args[0] === "number") {
+          note(args[0] * ((target as { BYTES_PER_ELEMENT?: number }).BYTES_PER_ELEMENT ?? 1));
+        }
+        return Reflect.construct(target, args, own);
+      },
+    });
+  Object.assign(globalThis, {
+    Uint8Array: spy(bytes),
+    Uint16Array: spy(words),
+    Float32Array: spy(floats),
+    ArrayBuffer: spy(buffers),
+  });
+  try {
+    await work();
+  } finally {
+    Object.assign(globalThis, {
+      Uint8Array: bytes,
+      Uint16Array: words,
+      Float32Array: floats,
+      ArrayBuffer: buffers,
+    });
+  }
+  return largest;
+}
+
+Deno.test("SafetensorsFile.pieces() gives a tensor in pieces, widened, and never holds more than one", async () => {
+  const path = join(directory, "pieces.safetensors"), count = 1_000_003;
+  const data = Float32Array.from({ length: count }, (_, i) => (i % 997) / 64);
+  for (const dtype of ["F32", "F16", "BF16"] as const) {
+    await writeSafetensors(path, {
+      before: { shape: [3], data: new Float32Array([1, 2, 3]), dtype },
+      w: { shape: [count], data, dtype },
+    });
+    const { tensors } = await readSafetensors(path), whole = tensors.w.data;
+    const found = new Float32Array(count), sizes: number[] = [];
+    const largest = await largestArray(async () => {
+      const file = await SafetensorsFile.open(path);
+      for await (const { at, values } of file.pieces("w", 250_000)) {
+        found.set(values, at);
+        sizes.push(values.length);
+      }
+      file.close();
+    });
+    assert.deepEqual(sizes, [250_000, 250_000, 250_000, 250_000, 3]);
+    assert.deepEqual(found, whole);
+    assert.equal(largest, 1_000_000); // one piece in float32, of 4 MB
+  }
+  const file = await SafetensorsFile.open(path);
+  await assert.rejects(file.pieces("v").next(), /there is no tensor v/);
+  file.close();
+});
+
+Deno.test("writeSafetensors() fetches tensors one after the other, in the order of the file", async () => {
+  const path = join(directory, "fetched.safetensors"), fetched: string[] = [];
+  const lazy = (name: string, values: number[]) => ({
+    shape: [values.length],
+    fetch: () => {
+      fetched.push(name);
+      return Promise.resolve(new Float32Array(values));
+    },
+  });
+  await writeSafetensors(path, { b: lazy("b", [3, 4]), a: lazy("a", [1]) });
+  assert.deepEqual(fetched, ["a", "b"]);
+  const { tensors } = await readSafetensors(path);
+  assert.deepEqual([[...tensors.a.data], [...tensors.b.data]], [[1], [3, 4]]);
+  const short = { w: { ...lazy("w", [1]), shape: [2] } };
+  await assert.rejects(writeSafetensors(path, short), /tensor w of shape \[2\] needs 2 numbers, got 1/);
+  assert.deepEqual([...(await readSafetensors(path)).tensors.b.data], [3, 4]);
+});
+
+Deno.test("reading 10,000 corrupt files gives a clear error or sound numbers, and allocates no more than the file", async () => {
+  const path = join(directory, "fuzz.safetensors");
+  await writeSafetensors(path, {
+    a: { shape: [2, 2], data: new Float32Array([1, 2, 3, 4]) },
+    b: { shape: [3], data: new Float32Array([5, 6, 7]), dtype: "BF16" },
+    c: { shape: [2], data: new Float32Array([8, 9]), dtype: "F16" },
+  }, { format: "pt" });
+  const sound = await Deno.readFile(path), random = new Random(12);
+  const whole = (below: number) => Math.floor(random.next() * below);
+  const outcome = { refused: 0, read: 0 }, reasons = new Map<RegExp, number>();
+  const rules = [
+    /at least 8 bytes/,
+    /header should take/,
+    /header is not JSON/,
+    /not a JSON object/,
+    /__metadata__ is not/,
+    /has the type/,
+    /has the shape/,
+    /has the offsets/,
+    /needs \d+ bytes, its offsets give/,
+    /ends at byte/,
+    /begins at byte/,
+    /the tensors take \d+ bytes/,
+  ];
+  let most = 0;
+  for (let round = 0; round < 10_000; round++) {
+    let bytes = sound.slice();
+    const kind = whole(6);
+    if (kind === 0) bytes = bytes.slice(0, whole(bytes.length));
+    else if (kind === 1) bytes = new Uint8Array([...bytes, ...new Uint8Array(1 + whole(64))]);
+    else if (kind === 2) bytes[whole(8)] = whole(256); // the header's length
+    else if (kind === 3) {
+      new DataView(bytes.buffer).setBigUint64(0, BigInt(whole(2 ** 31)) << BigInt(whole(33)), true);
+    } else if (kind === 4) {
+      // digits of shapes and offsets become other digits, so that the JSON stays whole
+      const digits = [...bytes.keys()].filter((i) => i >= 8 && bytes[i] >= 48 && bytes[i] <= 57);
+      for (let n = 0; n <= whole(3); n++) bytes[digits[whole(digits.length)]] = 48 + whole(10);
+    } else for (let n = 0; n <= whole(4); n++) bytes[8 + whole(bytes.length - 8)] = whole(256);
+    await Deno.writeFile(path, bytes);
+    let tensors: Awaited<ReturnType<typeof readSafetensors>>["tensors"] | null = null;
+    const allocated = await largestArray(async () => {
+      try {
+        ({ tensors } = await readSafetensors(path));
+      } catch (error) {
+        if (!(error instanceof ModelFileError)) throw error;
+        assert.match(error.message, /^reading .*fuzz\.safetensors: .{12}/);
+        const rule = rules.find((rule) => rule.test(error.message));
+        assert.ok(rule, error.message);
+        reasons.set(rule, (reasons.get(rule) ?? 0) + 1);
+      }
+    });
+    // 16-bit numbers are widened, which doubles them
+    assert.ok(allocated <= Math.max(8, 2 * bytes.length), `${allocated} bytes for a file of ${bytes.length}`);
+    most = Math.max(most, allocated / Math.max(8, bytes.length));
+    if (tensors === null) outcome.refused++;
+    else {
+      outcome.read++;
+      // what is let through fills the data exactly: 16 + 6 + 4 bytes however they are cut
+      const width = { F32: 4, F16: 2, BF16: 2, I32: 4, U8: 1 };
+      const read = Object.values(
+        tensors as Record<string, { dtype: keyof typeof width; data: { length: number } }>,
+      );
+      assert.equal(read.reduce((sum, { dtype, data }) => sum + data.length * width[dtype], 0), 26);
+    }
+  }
+  assert.equal(outcome.refused + outcome.read, 10_000);
+  assert.ok(outcome.refused > 9_000 && outcome.read > 50, JSON.stringify(outcome));
+  assert.ok(reasons.size >= 9, [...reasons.keys()].join("; "));
+  if (Deno.env.get("SHOWWORK_FIGURES")) {
+    console.log(
+      outcome,
+      `largest allocation ${most.toFixed(2)} × the file`,
+      [...reasons].sort((a, b) => b[1] - a[1]),
+    );
+  }
+});
+
 Deno.test("parseSafetensorsHeader() meets 10,000 damaged headers with a clear error or a sound result", () => {
   const sound = JSON.stringify({
     __metadata__: { format: "pt" },
