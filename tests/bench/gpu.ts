@@ -1,0 +1,249 @@
+/**
+ * What a GPU gives: matrix products, sampling and an SFT step with LoRA on a random model of Gemma 3 270M's shape, our kernels against
+ * stock tfjs-webgpu in the same run. Medians; a readable table, then one JSON line. A software adapter is taken only with `--tiny`,
+ * whose sizes show that everything runs and agrees, not how fast a GPU is.
+ *
+ *     deno run -A tests/bench/gpu.ts [--tiny] [--times 5]
+ */
+import * as tf from "@tensorflow/tfjs";
+import { parseArgs } from "node:util";
+import { openWebgpuDevice } from "../../lib/backend/webgpu_device.ts";
+import { Random } from "../../lib/data/random.ts";
+import { installKernels } from "../../lib/kernels/webgpu/install_kernels.ts";
+import { multiply } from "../../lib/kernels/webgpu/multiply.ts";
+import { launchCount, output } from "../../lib/kernels/webgpu/program.ts";
+import { Decoder } from "../../lib/models/decoder.ts";
+import type { DecoderConfig } from "../../lib/models/decoder_config.ts";
+import { generate } from "../../lib/models/generate.ts";
+import { initialWeights } from "../../lib/models/initial_weights.ts";
+import { addLora } from "../../lib/models/lora.ts";
+import { packHalf } from "../../lib/models/pack_half.ts";
+import { adamw, adamwReference } from "../../lib/ops/adamw.ts";
+import { Layout } from "../../lib/ops/layout.ts";
+import { tokenLogprobs, tokenLogprobsReference } from "../../lib/ops/token_logprobs.ts";
+import { StockDecoder } from "./stock_decoder.ts";
+
+const { values } = parseArgs({
+  options: { tiny: { type: "boolean", default: false }, times: { type: "string", default: "5" } },
+});
+const { tiny } = values, times = Number(values.times);
+if (!(Number.isInteger(times) && times > 0)) {
+  throw new RangeError(`--times must be a whole number from 1, got ${values.times}`);
+}
+
+const { name, features, limits } = await openWebgpuDevice({ allowSoftware: tiny });
+console.log(
+  `${name}; ${
+    features.join(", ") || "no optional features"
+  }; binds ${limits.maxStorageBufferBindingSize} bytes`,
+);
+
+const layers = tiny ? 2 : 18;
+/** google/gemma-3-270m, or the same parts a thousandth as large. */
+const config: DecoderConfig = {
+  architecture: "gemma3_text",
+  vocabSize: tiny ? 500 : 262_144,
+  hiddenSize: tiny ? 32 : 640,
+  intermediateSize: tiny ? 64 : 2048,
+  layers,
+  heads: 4,
+  kvHeads: 1,
+  headDim: tiny ? 16 : 256,
+  rmsEps: 1e-6,
+  rmsAddOne: true,
+  qkNorm: true,
+  postNorms: true,
+  activation: "gelu_tanh",
+  embeddingScale: Math.sqrt(tiny ? 32 : 640),
+  queryScale: (tiny ? 16 : 256) ** -0.5,
+  attentionSoftcap: null,
+  finalSoftcap: null,
+  tiedEmbeddings: true,
+  attentionBias: false,
+  outputBias: false,
+  mlpBias: false,
+  layerWindows: Array.from({ length: layers }, (_, i) => i % 6 === 5 ? null : 512),
+  layerRope: Array.from(
+    { length: layers },
+    (_, i) => ({ base: i % 6 === 5 ? 1_000_000 : 10_000, scaling: null }),
+  ),
+  maxPositions: 32_768,
+  bosId: 2,
+  eosIds: [],
+  padId: 0,
+};
+
+const results: Record<string, number> = {};
+const say = (line: string) => console.log(line);
+
+/** Median seconds of `work`, which ends with a read-back, after one run that compiles its pipelines. */
+async function seconds(work: () => Promise<unknown>): Promise<number> {
+  const taken: number[] = [];
+  for (let i = 0; i <= times; i++) {
+    const from = performance.now();
+    await work();
+    taken.push((performance.now() - from) / 1000);
+  }
+  return taken.slice(1).sort((a, b) => a - b)[times >> 1];
+}
+
+/** Runs with our kernels in tfjs's place, or with tfjs's own. */
+async function withKernels<T>(ours: boolean, run: () => Promise<T>): Promise<T> {
+  const undo = installKernels();
+  if (!ours) undo();
+  try {
+    return await run();
+  } finally {
+    if (ours) undo();
+  }
+}
+
+const noise = (shape: [number, number], scale = 0.02): tf.Tensor2D => {
+  const random = new Random(1), data = new Float32Array(shape[0] * shape[1]);
+  for (let i = 0; i < data.length; i++) data[i] = (2 * random.next() - 1) * scale;
+  return tf.tensor2d(data, shape);
+};
+
+/** The sum's first number: waits for all that came before, and costs one read-back. */
+async function settle(tensor: tf.Tensor): Promise<number> {
+  const one = tf.tidy(() => tensor.flatten().slice([0], [1])), [value] = await one.data();
+  one.dispose();
+  return value;
+}
+
+async function products(): Promise<void> {
+  for (const size of tiny ? [48] : [1024, 2048, 4096]) {
+    const a = noise([size, size], 1), b = noise([size, size], 1), runs = tiny ? 2 : 20;
+    const values: number[] = [];
+    for (const ours of [true, false]) {
+      const took = await withKernels(ours, () =>
+        seconds(async () => {
+          for (let i = 1; i < runs; i++) tf.matMul(a, b).dispose();
+          const last = tf.matMul(a, b);
+          values.push(await settle(last));
+          last.dispose();
+        }));
+      const rate = 2 * size ** 3 * runs / took / 1e12,
+        key = `matmul_${size}_tflops_${ours ? "ours" : "stock"}`;
+      say(`${key.padEnd(34)} ${(results[key] = rate).toPrecision(4)}`);
+    }
+    if (Math.abs(values[0] - values.at(-1)!) > 1e-3 * size ** 0.5) {
+      throw new Error(`ours and stock products differ: ${values[0]} and ${values.at(-1)}`);
+    }
+    tf.dispose([a, b]);
+  }
+  // a decoding step's product: few rows, all of the weights read once
+  const inner = config.hiddenSize, columns = tiny ? 128 : 32_768, weight = noise([columns, inner]);
+  const packed = tf.tensor2d(
+    packHalf(await weight.data() as Float32Array, "weight"),
+    [columns, inner / 2],
+    "int32",
+  );
+  for (const rows of [1, 8, 32]) {
+    for (const [kind, b] of [["f32", weight], ["f16", packed]] as const) {
+      const x = noise([rows, inner], 1), runs = tiny ? 2 : 50, out = output([rows, columns]);
+      const took = await seconds(async () => {
+        for (let i = 0; i < runs; i++) {
+          multiply({ a: x, factors: [{ b, columns, inner }], out, rows, transposeB: true });
+        }
+        await settle(out);
+      });
+      const key = `decode_product_${rows}_${kind}_gb_per_s`;
+      say(`${key.padEnd(34)} ${(results[key] = b.size * 4 * runs / took / 1e9).toPrecision(4)}`);
+      tf.dispose([x, out]);
+    }
+  }
+  tf.dispose([weight, packed]);
+}
+
+async function sampling(decoder: Decoder): Promise<void> {
+  const rows = tiny ? 3 : 32, tokens = tiny ? 4 : 128;
+  const prompt = Array.from({ length: tiny ? 5 : 64 }, (_, i) => 3 + i * 7 % 400);
+  let ids: number[][] = [], launches = 0;
+  const ours = async () => {
+    const before = launchCount();
+    const drawn = await generate(decoder, [prompt], {
+      n: rows,
+      maxTokens: tokens,
+      temperature: 0,
+      eosIds: [],
+    });
+    launches = launchCount() - before;
+    ids = drawn.map(({ tokens }) => tokens);
+  };
+  const rate = (key: string, took: number) =>
+    say(`${key.padEnd(34)} ${(results[key] = rows * tokens / took).toPrecision(4)}`);
+  rate("sample_tokens_per_s_ours", await seconds(ours));
+  say(`launches a token ${(launches / tokens).toFixed(1)}`);
+  const greedy = ids, stock = new StockDecoder(decoder);
+  rate(
+    "sample_tokens_per_s_stock",
+    await seconds(async () => void (ids = await stock.decode(prompt, { rows, tokens }))),
+  );
+  const same = greedy.filter((row, i) => row.every((id, t) => id === ids[i][t])).length;
+  say(`rows with the same greedy tokens: ${same} of ${rows}`);
+  addLora(decoder, { rank: 16 });
+  await decoder.packFrozen();
+  rate("sample_tokens_per_s_ours_lora_f16", await seconds(ours));
+}
+
+/** One update of an adapter of rank 16 on sequences of one length. */
+async function sft(decoder: Decoder): Promise<void> {
+  const batch = tiny ? 2 : 4, length = tiny ? 9 : 128;
+  const sequences = Array.from(
+    { length: batch },
+    (_, b) => Array.from({ length }, (_, t) => 3 + (b * 131 + t * 17) % (config.vocabSize - 3)),
+  );
+  const layout = new Layout(sequences),
+    targets = tf.tensor1d(sequences.flatMap((row) => [...row.slice(1), 1]), "int32");
+  const parameters = decoder.parameters().map(({ variable }) => variable), stock = new StockDecoder(decoder);
+  const moments = parameters.map(({ shape }) => ({
+    m: tf.tidy(() => tf.variable(tf.zeros(shape), false)),
+    v: tf.tidy(() => tf.variable(tf.zeros(shape), false)),
+  }));
+  // a rate of zero, so that every step starts from the same weights and the losses can be compared
+  const update = {
+    learningRate: 0,
+    beta1: 0.9,
+    beta2: 0.999,
+    epsilon: 1e-8,
+    weightDecay: 0,
+    step: 1,
+    gradientScale: 1,
+  };
+  const losses: number[] = [];
+  for (const ours of [true, false]) {
+    const step = async () => {
+      const { value, grads } = tf.variableGrads(() => {
+        const hidden = ours ? decoder.hidden(layout) : stock.hidden(layout);
+        const found = (ours ? tokenLogprobs : tokenLogprobsReference)(hidden, decoder.head, targets, {
+          tableTrainable: false,
+        });
+        return tf.neg(tf.mean(found.logprobs)) as tf.Scalar;
+      }, parameters);
+      for (const [i, parameter] of parameters.entries()) {
+        (ours ? adamw : adamwReference)(parameter, grads[parameter.name], moments[i], update);
+      }
+      losses.push(await settle(value));
+      tf.dispose([value, ...Object.values(grads)]);
+    };
+    const key = `sft_step_s_${ours ? "ours" : "stock"}`, took = await withKernels(ours, () => seconds(step));
+    say(`${key.padEnd(34)} ${(results[key] = took).toPrecision(4)}   loss ${losses.at(-1)!.toFixed(5)}`);
+  }
+  tf.dispose([targets, ...moments.flatMap(({ m, v }) => [m, v])]);
+  layout.dispose();
+  if (Math.abs(losses[0] - losses.at(-1)!) > 1e-3) {
+    throw new Error(`losses differ: ${losses[0]} and ${losses.at(-1)}`);
+  }
+}
+
+await products();
+const weights = initialWeights(config, { seed: 1, standardDeviation: 0.02 });
+const sampled = new Decoder(config, weights);
+await sampling(sampled);
+sampled.dispose();
+const trained = new Decoder(config, weights);
+addLora(trained, { rank: 16 });
+await sft(trained);
+trained.dispose();
+console.log(JSON.stringify({ device: name, tiny, ...results }));
