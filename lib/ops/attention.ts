@@ -59,23 +59,31 @@ export function attentionReference(packed: tf.Tensor2D, options: AttentionOption
     const values = v.reshape([-1, kvHeads, headDim]) as tf.Tensor3D, parts: tf.Tensor2D[] = [];
     let end = 0;
     for (let i = 0; i < layout.starts.length; i++) {
-      const start = layout.starts[i], n = layout.lengths[i];
+      const start = layout.starts[i], n = layout.lengths[i], prefix = layout.prefixes[i];
+      const before = prefix < 0 ? 0 : layout.lengths[prefix], seen = before + n;
       const mask = tf.tidy(() => {
-        const row = tf.range(0, n).reshape([n, 1]),
-          col = tf.range(0, n).reshape([1, n]),
+        const row = tf.range(before, seen).reshape([n, 1]),
+          col = tf.range(0, seen).reshape([1, seen]),
           distance = tf.sub(row, col);
-        const seen = window
+        const visible = window
           ? tf.logicalAnd(tf.greaterEqual(distance, 0), tf.less(distance, window))
           : tf.greaterEqual(distance, 0);
-        return tf.where(seen, tf.zerosLike(distance), tf.fill([n, n], -1e9)) as tf.Tensor2D;
+        return tf.where(visible, tf.zerosLike(distance), tf.fill([n, seen], -1e9)) as tf.Tensor2D;
       });
       const outputs = Array.from({ length: heads }, (_, h) => {
         const kv = Math.floor(h * kvHeads / heads),
-          head = (x: tf.Tensor3D, index: number) =>
-            x.slice([start, index, 0], [n, 1, headDim]).reshape([n, headDim]) as tf.Tensor2D;
-        let scores = tf.mul(tf.matMul(head(queries, h), head(keys, kv), false, true), scale) as tf.Tensor2D;
+          rows = (x: tf.Tensor3D, from: number, count: number, index: number) =>
+            x.slice([from, index, 0], [count, 1, headDim]).reshape([count, headDim]) as tf.Tensor2D,
+          own = (x: tf.Tensor3D) =>
+            before
+              ? tf.concat([rows(x, layout.starts[prefix], before, kv), rows(x, start, n, kv)])
+              : rows(x, start, n, kv);
+        let scores = tf.mul(
+          tf.matMul(rows(queries, start, n, h), own(keys), false, true),
+          scale,
+        ) as tf.Tensor2D;
         if (softcap) scores = tf.mul(tf.tanh(tf.div(scores, softcap)), softcap);
-        return tf.matMul(tf.softmax(tf.add(scores, mask) as tf.Tensor2D), head(values, kv)) as tf.Tensor2D;
+        return tf.matMul(tf.softmax(tf.add(scores, mask) as tf.Tensor2D), own(values)) as tf.Tensor2D;
       });
       if (start > end) parts.push(tf.zeros([start - end, heads * headDim]));
       parts.push(tf.concat(outputs, 1));
@@ -111,9 +119,10 @@ function onCpu(
     wide = packed.shape[1],
     rotatedWide = (heads + kvHeads) * headDim,
     outWide = heads * headDim;
-  const one = addOne ? 1 : 0, { starts, lengths, positions } = layout.tensors();
+  const one = addOne ? 1 : 0, { starts, lengths, positions, prefixes, families } = layout.tensors();
   const at = (tensor?: tf.Tensor) => tensor ? engine.at(tensor) : 0;
   const shape = [at(starts), at(lengths), layout.starts.length, heads, kvHeads, headDim, window];
+  const shared = [at(prefixes), at(families), layout.families.length - 1];
   const pairs = layout.starts.length * kvHeads, work = layout.longest * rows * headDim;
   const chunks = work < 1 << 14 ? 1 : Math.min(pairs, engine.threads * 4),
     rowChunks = engine.chunks(rows, rotatedWide);
@@ -142,7 +151,10 @@ function onCpu(
       [epsilon, one],
       rowChunks,
     );
-    engine.run("attentionForward", [at(packed), at(rotated), at(out), ...shape], [scale, softcap], chunks);
+    engine.run("attentionForward", [at(packed), at(rotated), at(out), ...shape, 0, 0, 0, ...shared], [
+      scale,
+      softcap,
+    ], chunks);
     save([packed, rotated]);
     return {
       value: out,
@@ -155,9 +167,9 @@ function onCpu(
         }
         engine.run(
           "attentionBackward",
-          [at(packed), at(rotated), 0, ...shape, at(dPacked), at(dRotated), at(dOut)],
+          [at(packed), at(rotated), 0, ...shape, at(dPacked), at(dRotated), at(dOut), ...shared],
           [scale, softcap],
-          chunks,
+          Math.min(chunks, (layout.families.length - 1) * kvHeads),
         );
         const partials = engine.scratch(rowChunks * 2 * headDim * 4);
         engine.run(

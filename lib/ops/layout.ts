@@ -1,5 +1,17 @@
 import * as tf from "@tensorflow/tfjs";
 
+/** How {@linkcode Layout} places sequences. */
+export interface LayoutOptions {
+  /** Give each sequence the same number of rows. @default true on webgpu */
+  padded?: boolean;
+  /**
+   * For each sequence the index of an earlier one that it continues, -1 for none: it sees that one's keys and values as if they
+   * stood before its own, so that completions of one prompt share the prompt's rows. Those that continue a sequence follow it
+   * directly. Not with padding. @default none
+   */
+  prefixes?: readonly number[];
+}
+
 /**
  * Where the sequences of a batch lie among its rows. On the CPU they follow each other without padding; on webgpu each
  * takes the same number of rows, padded on the right, where the causal mask keeps padding from being seen.
@@ -7,18 +19,23 @@ import * as tf from "@tensorflow/tfjs";
 export class Layout {
   readonly starts: Int32Array;
   readonly lengths: Int32Array;
-  /** Position of each row in its sequence. [rows] */
+  /** The sequence that each continues, -1 for none. */
+  readonly prefixes: Int32Array;
+  /** First sequence of each family of a prefix and what continues it, and the number of sequences. */
+  readonly families: Int32Array;
+  /** Position of each row in its sequence, its prefix included. [rows] */
   readonly positions: Int32Array;
   /** Token of each row; padding is token 0. [rows] */
   readonly ids: Int32Array;
   readonly longest: number;
   /** Whether there are rows that belong to no sequence. */
   readonly padded: boolean;
-  #tensors: { starts: tf.Tensor1D; lengths: tf.Tensor1D; positions: tf.Tensor1D; ids: tf.Tensor1D } | null =
+  #tensors: Record<"starts" | "lengths" | "positions" | "ids" | "prefixes" | "families", tf.Tensor1D> | null =
     null;
 
   /** @throws {RangeError} when there is no sequence or one is empty */
-  constructor(sequences: readonly (readonly number[])[], padded: boolean = tf.getBackend() === "webgpu") {
+  constructor(sequences: readonly (readonly number[])[], options: LayoutOptions = {}) {
+    const { padded = tf.getBackend() === "webgpu", prefixes } = options;
     if (sequences.length === 0 || sequences.some((ids) => ids.length === 0)) {
       throw new RangeError(
         `laying out a batch needs sequences of at least one token, got lengths [${
@@ -26,7 +43,18 @@ export class Layout {
         }]`,
       );
     }
-    this.longest = Math.max(...sequences.map((ids) => ids.length));
+    this.prefixes = Int32Array.from(prefixes ?? sequences.map(() => -1));
+    const families = sequences.flatMap((_, i) => this.prefixes[i] < 0 ? [i] : []);
+    this.prefixes.forEach((prefix, i) => {
+      const first = families.findLast((family) => family <= i);
+      if (prefix < 0 || (prefix === first && !padded)) return;
+      throw new RangeError(
+        `laying out a batch needs each sequence directly behind the one it continues, without padding; sequence ${i} continues ${prefix}`,
+      );
+    });
+    this.families = Int32Array.from([...families, sequences.length]);
+    const before = (i: number) => this.prefixes[i] < 0 ? 0 : sequences[this.prefixes[i]].length;
+    this.longest = Math.max(...sequences.map((ids, i) => before(i) + ids.length));
     this.lengths = Int32Array.from(sequences, (ids) => ids.length);
     this.starts = new Int32Array(sequences.length);
     let rows = 0;
@@ -39,7 +67,9 @@ export class Layout {
     for (let i = 0; i < sequences.length; i++) {
       const end = i + 1 < sequences.length ? this.starts[i + 1] : rows;
       this.ids.set(sequences[i], this.starts[i]);
-      for (let row = this.starts[i]; row < end; row++) this.positions[row] = row - this.starts[i];
+      for (let row = this.starts[i]; row < end; row++) {
+        this.positions[row] = before(i) + row - this.starts[i];
+      }
     }
     this.padded = padded && this.lengths.some((length) => length < this.longest);
   }
@@ -55,6 +85,8 @@ export class Layout {
       lengths: tf.keep(tf.tensor1d(this.lengths, "int32")),
       positions: tf.keep(tf.tensor1d(this.positions, "int32")),
       ids: tf.keep(tf.tensor1d(this.ids, "int32")),
+      prefixes: tf.keep(tf.tensor1d(this.prefixes, "int32")),
+      families: tf.keep(tf.tensor1d(this.families, "int32")),
     };
   }
 

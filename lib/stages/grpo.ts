@@ -153,24 +153,24 @@ export async function grpo(model: CausalLM, problems: Problem[], options: GrpoOp
       beta = config.klInReward ? 0 : at(config.beta),
       maxTokens = config.maxTokens;
     const items = groups.flatMap(({ promptIds, completions }) =>
-      completions.map((completion) => ({ prompt: promptIds, completion }))
+      completions.map((rollout) => ({ prompt: promptIds, completion: rollout.tokens, rollout }))
     );
     const parts = config.gradientAccumulation, perPart = items.length / parts;
     const kept = (item: typeof items[number]) =>
-      config.maskTruncated && item.completion.truncated ? 0 : item.completion.tokens.length;
+      config.maskTruncated && item.rollout.truncated ? 0 : item.completion.length;
     const count = (some: typeof items) => some.reduce((sum, item) => sum + kept(item), 0), all = count(items);
+    // the quantile of entropies is that of all tokens at once
+    const entropyOfAll = config.topEntropyQuantile < 1;
     const sums = { loss: 0, policyLoss: 0, kl: 0, clipLow: 0, clipHigh: 0, entropy: 0, tokens: 0 };
     let gradients: Gradients | null = null;
     try {
       for (let part = 0; part < items.length; part += perPart) {
         const own = items.slice(part, part + perPart), ownTokens = count(own);
-        const length = ({ prompt, completion }: typeof items[number]) =>
-          prompt.length + completion.tokens.length;
-        for (const [from, some] of microBatches(own, { size: config.microBatch, length })) {
+        for (
+          const [from, some] of microBatches(own, config.microBatch ?? (entropyOfAll ? own.length : null))
+        ) {
           if (part + from > 0) await breathe(signal);
-          const tokens = new TokenBatch(
-              some.map(({ prompt, completion }) => ({ prompt, completion: completion.tokens })),
-            ),
+          const tokens = new TokenBatch(some),
             dropoutSeed = Math.floor(counterUniform(config.seed, index, part + from) * 2 ** 31);
           try {
             const referenceOf = beta > 0 ? await reference!.logprobs(tokens, temperature) : undefined;
@@ -182,10 +182,10 @@ export async function grpo(model: CausalLM, problems: Problem[], options: GrpoOp
             const { values, gradients: more } = await backward(decoder, tokens, (values) => {
               result = policyLoss({
                 logprobs: tokens.split(values.logprobs),
-                oldLogprobs: iterations > 1 ? some.map(({ completion }) => completion.logprobs) : undefined,
+                oldLogprobs: iterations > 1 ? some.map(({ rollout }) => rollout.logprobs) : undefined,
                 referenceLogprobs: referenceOf,
                 advantages: worth.slice(part + from, part + from + some.length),
-                truncated: some.map(({ completion }) => completion.truncated),
+                truncated: some.map(({ rollout }) => rollout.truncated),
                 entropy: tokens.split(values.entropy),
               }, {
                 loss: config.loss,

@@ -66,7 +66,6 @@ export async function sft(
   const rate = learningRate(config.learningRate), guard = updateGuard();
   const { steps, batchSize, gradientAccumulation: parts } = config;
   const size = parts > 1 ? Math.ceil(batchSize / parts) : null;
-  const length = ({ prompt, completion }: typeof sequences[number]) => prompt.length + completion.length;
 
   try {
     return await trainingLoop(
@@ -83,7 +82,7 @@ export async function sft(
           const total = drawn.reduce((sum, { completion }) => sum + completion.length, 0);
           let gradients: Gradients | null = null, loss = 0, entropy = 0, hits = 0;
           try {
-            for (const [from, some] of microBatches(drawn, { size, length })) {
+            for (const [from, some] of microBatches(drawn, size)) {
               if (from > 0) await breathe(signal);
               const batch = new TokenBatch(some);
               const dropoutSeed = Math.floor(counterUniform(config.seed, index, from) * 2 ** 31);

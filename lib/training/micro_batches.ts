@@ -1,4 +1,5 @@
 import * as tf from "@tensorflow/tfjs";
+import type { TokenSequence } from "./token_batch.ts";
 
 /**
  * Tokens that go through the model at once, forward and backward. On the CPU a pass of 1024 is as fast as a larger one, and its
@@ -7,30 +8,43 @@ import * as tf from "@tensorflow/tfjs";
 const tokensAtOnce = () => tf.getBackend() === "webgpu" ? 1 << 15 : 1 << 10;
 
 /**
- * Cuts a batch into runs of neighbours that go through the model one after the other: `size` items each, or as many as
- * {@linkcode tokensAtOnce} holds when `size` is null. The longest is never cut: it goes alone.
+ * Cuts a batch into runs of neighbours that go through the model one after the other: `size` each, or as many as
+ * {@linkcode tokensAtOnce} holds when `size` is null. Neighbours with the same prompt array share its rows (see
+ * {@linkcode TokenBatch}), so they stay together where they fit. A sequence is never cut: the longest goes alone.
  *
  * @example
  * ```ts
- * for (const [from, some] of microBatches(items, { size: null, length: ({ ids }) => ids.length })) {
- *   train(some, from);
- * }
+ * for (const [from, some] of microBatches(sequences, null)) train(new TokenBatch(some), from);
  * ```
  */
-export function* microBatches<T>(
-  items: readonly T[],
-  { size, length }: { size: number | null; length: (item: T) => number },
+export function* microBatches<T extends TokenSequence>(
+  sequences: readonly T[],
+  size: number | null,
 ): Generator<[from: number, some: T[]]> {
-  const limit = tokensAtOnce();
-  for (let from = 0; from < items.length;) {
-    let to = from, tokens = 0;
-    while (
-      to < items.length &&
-      (size === null ? to === from || tokens + length(items[to]) <= limit : to - from < size)
-    ) {
-      tokens += length(items[to++]);
+  const limit = size ?? tokensAtOnce();
+  /** What sequences [from, to) take of the limit. */
+  const cost = (from: number, to: number) => {
+    if (size !== null) return to - from;
+    let tokens = 0;
+    for (let i = from; i < to; i++) {
+      tokens += sequences[i].completion.length;
+      if (i === from || sequences[i].prompt !== sequences[i - 1].prompt) tokens += sequences[i].prompt.length;
     }
-    yield [from, items.slice(from, to)];
+    return tokens;
+  };
+  const familyEnd = (from: number) => {
+    let to = from + 1;
+    while (to < sequences.length && sequences[to].prompt === sequences[from].prompt) to++;
+    return to;
+  };
+  for (let from = 0; from < sequences.length;) {
+    let to = from;
+    while (to < sequences.length && cost(from, familyEnd(to)) <= limit) to = familyEnd(to);
+    // not even the first family fits whole, or the size was given: then by sequences
+    if (to === from || size !== null) {
+      while (to < sequences.length && (to === from || cost(from, to + 1) <= limit)) to++;
+    }
+    yield [from, sequences.slice(from, to)];
     from = to;
   }
 }

@@ -8,6 +8,45 @@ export interface TokenSequence {
 }
 
 /**
+ * What the model sees of the sequences: neighbours with the same prompt share its rows, where there is no padding. The last token
+ * predicts nothing, so the model need not see it.
+ */
+function arrange(sequences: readonly TokenSequence[]) {
+  const whole = tf.getBackend() === "webgpu", pieces: (readonly number[])[] = [], prefixes: number[] = [];
+  /** For each sequence: the piece its completion is in, the row there that predicts its first token, the prompt's piece. */
+  const places: { piece: number; first: number; prompt: number }[] = [];
+  const same = (a: readonly number[], b: readonly number[]) =>
+    a.length === b.length && a.every((id, i) => id === b[i]);
+  for (let i = 0; i < sequences.length;) {
+    const { prompt } = sequences[i];
+    let end = i + 1;
+    while (!whole && end < sequences.length && same(sequences[end].prompt, prompt)) end++;
+    const shared = end - i > 1, prefix = pieces.length;
+    if (shared) {
+      pieces.push(prompt);
+      prefixes.push(-1);
+    }
+    for (; i < end; i++) {
+      const seen = sequences[i].completion.slice(0, -1);
+      places.push({
+        piece: pieces.length,
+        first: shared ? -1 : prompt.length - 1,
+        prompt: shared ? prefix : pieces.length,
+      });
+      // a completion of one token is predicted by the prompt alone
+      if (shared && seen.length === 0) continue;
+      pieces.push(shared ? seen : [...prompt, ...seen]);
+      prefixes.push(shared ? prefix : -1);
+    }
+  }
+  const rowOf = ({ starts, lengths }: Layout, sequence: number, token: number) => {
+    const { piece, first, prompt } = places[sequence], row = first + token;
+    return row < 0 ? starts[prompt] + lengths[prompt] - 1 : starts[piece] + row;
+  };
+  return { pieces, prefixes: whole ? undefined : prefixes, rowOf };
+}
+
+/**
  * Sequences laid out for the model, with the rows whose predictions are completion tokens. Masks come from lengths,
  * never from a token's id.
  */
@@ -31,15 +70,11 @@ export class TokenBatch {
         );
       }
     }
-    // the last token predicts nothing, so the model needs not see it
-    this.layout = new Layout(
-      sequences.map(({ prompt, completion }) => [...prompt, ...completion.slice(0, -1)]),
-    );
+    const { pieces, prefixes, rowOf } = arrange(sequences);
+    this.layout = new Layout(pieces, { prefixes });
     this.lengths = sequences.map(({ completion }) => completion.length);
     this.tokens = this.lengths.reduce((a, b) => a + b, 0);
-    const rows = sequences.flatMap(({ prompt, completion }, i) =>
-      completion.map((_, t) => this.layout.starts[i] + prompt.length - 1 + t)
-    );
+    const rows = sequences.flatMap(({ completion }, i) => completion.map((_, t) => rowOf(this.layout, i, t)));
     this.rows = tf.keep(tf.tensor1d(rows, "int32"));
     this.targets = tf.keep(tf.tensor1d(sequences.flatMap(({ completion }) => completion), "int32"));
   }

@@ -14,14 +14,25 @@ interface Shape {
   window?: number;
   softcap?: number;
   large?: boolean;
+  prefixes?: number[];
 }
 
 function own(
-  { lengths, heads, kvHeads, headDim, padded = false, norms = false, window = 0, softcap = 0, large = false }:
-    Shape,
+  {
+    lengths,
+    heads,
+    kvHeads,
+    headDim,
+    padded = false,
+    norms = false,
+    window = 0,
+    softcap = 0,
+    large = false,
+    prefixes,
+  }: Shape,
 ): OpCase {
   const sequences = lengths.map((length) => Array.from({ length }, (_, i) => i)),
-    layout = new Layout(sequences, padded),
+    layout = new Layout(sequences, { padded, prefixes }),
     half = headDim / 2;
   const rows = Array.from({ length: layout.rows }, () => false), positions = layout.longest;
   lengths.forEach((length, i) => rows.fill(true, layout.starts[i], layout.starts[i] + length));
@@ -56,11 +67,11 @@ function own(
       padded ? " padded" : ""
     }, heads ${heads}/${kvHeads} × ${headDim}, window ${window}, soft-cap ${softcap}${
       norms ? ", norms" : ""
-    }`,
+    }${prefixes ? `, prefixes ${prefixes}` : ""}`,
     inputs,
     fixed: [Math.cos, Math.sin].map((f) => ({ shape: [positions, half], data: angles.map(f) })),
     rows: padded ? rows : undefined,
-    cpuOnly: large || (!padded && lengths.some((length) => length !== positions)),
+    cpuOnly: large || prefixes !== undefined || (!padded && lengths.some((length) => length !== positions)),
     differences: inputs[0].data.length < 200,
     op: call(attention),
     reference: call(attentionReference),
@@ -76,6 +87,26 @@ testOp("attention()", [
   own({ lengths: [9, 4], heads: 3, kvHeads: 3, headDim: 2, window: 1 }),
   own({ lengths: [6, 2], heads: 2, kvHeads: 2, headDim: 8, softcap: 2, padded: true }),
   own({ lengths: [7, 7], heads: 4, kvHeads: 1, headDim: 4, softcap: 3, window: 5, norms: true }),
+  // completions that share a prompt
+  own({ lengths: [3, 2, 1], heads: 2, kvHeads: 1, headDim: 4, norms: true, prefixes: [-1, 0, 0] }),
+  own({
+    lengths: [4, 3, 5, 2, 6, 1],
+    heads: 4,
+    kvHeads: 2,
+    headDim: 6,
+    prefixes: [-1, 0, 0, -1, -1, 4],
+    softcap: 3,
+  }),
+  own({ lengths: [9, 4, 7], heads: 2, kvHeads: 2, headDim: 8, window: 5, prefixes: [-1, 0, 0] }),
+  own({
+    lengths: [70, 75, 66],
+    heads: 2,
+    kvHeads: 1,
+    headDim: 16,
+    window: 80,
+    prefixes: [-1, 0, 0],
+    large: true,
+  }),
   // past a block of 64 query rows, with and without a window
   own({ lengths: [131, 3, 65], heads: 4, kvHeads: 2, headDim: 16, norms: true, large: true }),
   own({

@@ -268,7 +268,7 @@ testOnCpu(
       const decoder = lora ? adapted(tinyDecoder(tinyConfig)) : tinyDecoder(tinyConfig),
         batch = new TokenBatch(sequences);
       await tokenValues(decoder, batch); // what is made on first use and stays
-    const held: number[] = [], found: Float32Array[][] = [];
+      const held: number[] = [], found: Float32Array[][] = [];
       for (const checkpointing of [false, true]) {
         const before = tf.memory();
         const { gradients } = await backward(decoder, batch, (values) => {
@@ -285,5 +285,54 @@ testOnCpu(
       batch.dispose();
       decoder.dispose();
     }
+  },
+);
+
+testOnCpu(
+  "TokenBatch shares the rows of a prompt among neighbours, and values and gradients stay the same",
+  async () => {
+    await startEngine({ threads: 1 });
+    const decoder = adapted(tinyDecoder(tinyConfig)), [first, second] = [[3, 14, 15, 9, 2], [8, 8]];
+    const family: TokenSequence[] = [
+      { prompt: first, completion: [6, 5, 35] },
+      { prompt: [...first], completion: [7] },
+      { prompt: first, completion: [9, 3, 2, 38, 46, 26, 4, 33] },
+      { prompt: second, completion: [39, 2] },
+      { prompt: second, completion: [39, 2] },
+      { prompt: first, completion: [1, 2] },
+    ];
+    let place = 0;
+    const weights = gaussian(18, 3);
+    const loss = (from: number) => ({ logprobs }: TokenValues) => ({
+      loss: 0,
+      gradient: weights.slice(from, from + logprobs.length),
+    });
+    const together = new TokenBatch(family), whole = await backward(decoder, together, loss(0));
+    // 5 + 2 + 0 + 7 rows, 2 + 1 + 1, and the last prompt has no neighbour: 5 + 1
+    assert.equal(together.layout.rows, 24);
+    let sum: Awaited<ReturnType<typeof backward>>["gradients"] | null = null;
+    for (const sequence of family) {
+      const alone = new TokenBatch([sequence]),
+        { values, gradients } = await backward(decoder, alone, loss(place));
+      values.logprobs.forEach((value, t) =>
+        assert.ok(Math.abs(value - whole.values.logprobs[place + t]) < 2e-5, `${place + t}: ${value}`)
+      );
+      sum = addGradients(sum, gradients);
+      place += sequence.completion.length;
+      alone.dispose();
+    }
+    assert.equal(place, weights.length);
+    for (const [name, gradient] of Object.entries(whole.gradients)) {
+      const expected = sum![name].dataSync(), scale = Math.max(...expected.map(Math.abs));
+      gradient.dataSync().forEach((value, i) =>
+        assert.ok(
+          Math.abs(value - expected[i]) < 2e-5 * (1 + scale),
+          `${name}[${i}]: ${value}, expected ${expected[i]}`,
+        )
+      );
+    }
+    tf.dispose([Object.values(whole.gradients), Object.values(sum!)]);
+    together.dispose();
+    decoder.dispose();
   },
 );

@@ -113,134 +113,113 @@ function attentionShape({ i32: a, f32: f }: Thread) {
     dPacked: a[10] >>> 0,
     dRotated: a[11] >>> 0,
     dOut: a[12] >>> 0,
+    prefixes: (a[13] >>> 0) / 4,
+    families: (a[14] >>> 0) / 4,
+    familyCount: a[15],
     scale: f[FLOATS],
     softcap: f[FLOATS + 1],
   };
 }
 
+/** Keys that a block of queries sees: consecutive rows of the batch, and their place among the block's columns. */
+interface KeyRun {
+  row: number;
+  columns: number;
+  at: number;
+}
+
+/** A block of query rows of one sequence: its rows, the columns of its scores, the first query's column, its keys. */
+function* queryBlocks(thread: Thread, s: ReturnType<typeof attentionShape>, sequence: number) {
+  const { ints } = thread.heap(), start = ints[s.starts + sequence], length = ints[s.lengths + sequence];
+  const prefix = ints[s.prefixes + sequence], before = prefix < 0 ? 0 : ints[s.lengths + prefix];
+  const blockRows = queryRows(thread, before + length);
+  for (let row = 0; row < length; row += blockRows) {
+    const rows = Math.min(blockRows, length - row), first = before + row;
+    const low = s.window ? Math.max(0, first - s.window + 1) : 0, columns = first + rows - low;
+    const shared = Math.max(0, before - low), runs: KeyRun[] = [];
+    if (shared) runs.push({ row: ints[s.starts + prefix] + low, columns: shared, at: 0 });
+    runs.push({ row: start + Math.max(0, low - before), columns: columns - shared, at: shared });
+    yield { row: start + row, rows, columns, first: first - low, runs, blockRows };
+  }
+}
+
 const attentionForward: Task = (thread, index, count) => {
-  const { kernels, gemm, scratch } = thread,
-    s = attentionShape(thread),
-    { ints } = thread.heap();
-  const { heads, kvHeads, hd, window } = s, group = heads / kvHeads;
+  const { kernels, gemm, scratch } = thread, s = attentionShape(thread), { heads, kvHeads, hd } = s;
   const wide = (heads + 2 * kvHeads) * hd, rotatedWide = (heads + kvHeads) * hd, outWide = heads * hd;
-  const [from, to] = part(s.sequences * kvHeads, index, count);
+  const group = heads / kvHeads, [from, to] = part(s.sequences * kvHeads, index, count);
   for (let unit = from; unit < to; unit++) {
-    const sequence = Math.floor(unit / kvHeads), kv = unit % kvHeads;
-    const start = ints[s.starts + sequence], length = ints[s.lengths + sequence];
-    const keys = s.rotated + (start * rotatedWide + (heads + kv) * hd) * 4,
-      values = s.packed + (start * wide + (heads + kvHeads + kv) * hd) * 4;
-    const blockRows = queryRows(thread, length);
-    for (let head = kv * group; head < (kv + 1) * group; head++) {
-      for (let row = 0; row < length; row += blockRows) {
-        const rows = Math.min(blockRows, length - row),
-          lo = window ? Math.max(0, row - window + 1) : 0,
-          cols = row + rows - lo;
-        gemm(
-          false,
-          true,
-          rows,
-          cols,
-          hd,
-          s.rotated + ((start + row) * rotatedWide + head * hd) * 4,
-          rotatedWide,
-          keys + lo * rotatedWide * 4,
-          rotatedWide,
-          scratch,
-          cols,
-          false,
-        );
-        kernels.causalSoftmax(scratch, cols, rows, row - lo, cols, s.scale, s.softcap, window);
-        gemm(
-          false,
-          false,
-          rows,
-          hd,
-          cols,
-          scratch,
-          cols,
-          values + lo * wide * 4,
-          wide,
-          s.out + ((start + row) * outWide + head * hd) * 4,
-          outWide,
-          false,
-        );
+    const kv = unit % kvHeads;
+    for (const { row, rows, columns, first, runs } of queryBlocks(thread, s, Math.floor(unit / kvHeads))) {
+      for (let head = kv * group; head < (kv + 1) * group; head++) {
+        const query = s.rotated + (row * rotatedWide + head * hd) * 4;
+        for (const run of runs) {
+          const key = s.rotated + (run.row * rotatedWide + (heads + kv) * hd) * 4,
+            scores = scratch + run.at * 4;
+          gemm(
+            false,
+            true,
+            rows,
+            run.columns,
+            hd,
+            query,
+            rotatedWide,
+            key,
+            rotatedWide,
+            scores,
+            columns,
+            false,
+          );
+        }
+        kernels.causalSoftmax(scratch, columns, rows, first, columns, s.scale, s.softcap, s.window);
+        const out = s.out + (row * outWide + head * hd) * 4;
+        for (const run of runs) {
+          const value = s.packed + (run.row * wide + (heads + kvHeads + kv) * hd) * 4,
+            p = scratch + run.at * 4;
+          gemm(false, false, rows, hd, run.columns, p, columns, value, wide, out, outWide, run !== runs[0]);
+        }
       }
     }
   }
 };
 
 const attentionBackward: Task = (thread, index, count) => {
-  const { kernels, gemm, scratch } = thread,
-    s = attentionShape(thread),
-    { ints } = thread.heap();
-  const { heads, kvHeads, hd, window } = s, group = heads / kvHeads;
+  const { kernels, gemm, scratch } = thread, s = attentionShape(thread), { heads, kvHeads, hd } = s;
+  const { ints } = thread.heap(), group = heads / kvHeads;
   const wide = (heads + 2 * kvHeads) * hd, rotatedWide = (heads + kvHeads) * hd, outWide = heads * hd;
-  const [from, to] = part(s.sequences * kvHeads, index, count);
+  // a prefix gathers gradients from all that continue it, so a family stays on one thread
+  const [from, to] = part(s.familyCount * kvHeads, index, count);
   for (let unit = from; unit < to; unit++) {
-    const sequence = Math.floor(unit / kvHeads), kv = unit % kvHeads;
-    const start = ints[s.starts + sequence], length = ints[s.lengths + sequence];
-    const keyAt = (start * rotatedWide + (heads + kv) * hd) * 4,
-      valueAt = (start * wide + (heads + kvHeads + kv) * hd) * 4;
-    kernels.clearRows(s.dRotated + keyAt, length, rotatedWide, hd);
-    kernels.clearRows(s.dPacked + valueAt, length, wide, hd);
-    const blockRows = queryRows(thread, length);
-    for (let head = kv * group; head < (kv + 1) * group; head++) {
-      for (let row = 0; row < length; row += blockRows) {
-        const rows = Math.min(blockRows, length - row),
-          lo = window ? Math.max(0, row - window + 1) : 0,
-          cols = row + rows - lo;
-        const query = ((start + row) * rotatedWide + head * hd) * 4,
-          dOut = s.dOut + ((start + row) * outWide + head * hd) * 4;
-        const key = keyAt + lo * rotatedWide * 4, value = valueAt + lo * wide * 4;
-        const p = scratch, dp = p + blockRows * cols * 4, raw = dp + blockRows * cols * 4;
-        gemm(
-          false,
-          true,
-          rows,
-          cols,
-          hd,
-          s.rotated + query,
-          rotatedWide,
-          s.rotated + key,
-          rotatedWide,
-          p,
-          cols,
-          false,
-        );
-        if (s.softcap) kernels.copyRows(p, cols, raw, cols, rows, cols);
-        kernels.causalSoftmax(p, cols, rows, row - lo, cols, s.scale, s.softcap, window);
-        gemm(true, false, cols, hd, rows, p, cols, dOut, outWide, s.dPacked + value, wide, true);
-        gemm(false, true, rows, cols, hd, dOut, outWide, s.packed + value, wide, dp, cols, false);
-        kernels.causalSoftmaxBackward(p, dp, raw, cols, rows, cols, s.scale, s.softcap);
-        gemm(
-          false,
-          false,
-          rows,
-          hd,
-          cols,
-          dp,
-          cols,
-          s.rotated + key,
-          rotatedWide,
-          s.dRotated + query,
-          rotatedWide,
-          false,
-        );
-        gemm(
-          true,
-          false,
-          cols,
-          hd,
-          rows,
-          dp,
-          cols,
-          s.rotated + query,
-          rotatedWide,
-          s.dRotated + key,
-          rotatedWide,
-          true,
-        );
+    const family = Math.floor(unit / kvHeads), kv = unit % kvHeads, end = ints[s.families + family + 1];
+    const keyOf = (row: number) => (row * rotatedWide + (heads + kv) * hd) * 4,
+      valueOf = (row: number) => (row * wide + (heads + kvHeads + kv) * hd) * 4;
+    for (let sequence = ints[s.families + family]; sequence < end; sequence++) {
+      const start = ints[s.starts + sequence], length = ints[s.lengths + sequence];
+      kernels.clearRows(s.dRotated + keyOf(start), length, rotatedWide, hd);
+      kernels.clearRows(s.dPacked + valueOf(start), length, wide, hd);
+      for (const { row, rows, columns, first, runs, blockRows } of queryBlocks(thread, s, sequence)) {
+        const p = scratch, dp = p + blockRows * columns * 4, raw = dp + blockRows * columns * 4;
+        for (let head = kv * group; head < (kv + 1) * group; head++) {
+          const query = (row * rotatedWide + head * hd) * 4, dOut = s.dOut + (row * outWide + head * hd) * 4;
+          const q = s.rotated + query, dq = s.dRotated + query;
+          for (const { row, columns: n, at } of runs) {
+            const key = s.rotated + keyOf(row);
+            gemm(false, true, rows, n, hd, q, rotatedWide, key, rotatedWide, p + at * 4, columns, false);
+          }
+          if (s.softcap) kernels.copyRows(p, columns, raw, columns, rows, columns);
+          kernels.causalSoftmax(p, columns, rows, first, columns, s.scale, s.softcap, s.window);
+          for (const { row, columns: n, at } of runs) {
+            const value = s.packed + valueOf(row), dValue = s.dPacked + valueOf(row);
+            gemm(true, false, n, hd, rows, p + at * 4, columns, dOut, outWide, dValue, wide, true);
+            gemm(false, true, rows, n, hd, dOut, outWide, value, wide, dp + at * 4, columns, false);
+          }
+          kernels.causalSoftmaxBackward(p, dp, raw, columns, rows, columns, s.scale, s.softcap);
+          for (const run of runs) {
+            const key = s.rotated + keyOf(run.row), dKey = s.dRotated + keyOf(run.row), d = dp + run.at * 4;
+            const n = run.columns, more = run !== runs[0];
+            gemm(false, false, rows, hd, n, d, columns, key, rotatedWide, dq, rotatedWide, more);
+            gemm(true, false, n, hd, rows, d, columns, q, rotatedWide, dKey, rotatedWide, true);
+          }
+        }
       }
     }
   }

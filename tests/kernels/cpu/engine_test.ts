@@ -94,7 +94,7 @@ testOnCpu("attention() stays within a thread's scratch, however long the sequenc
     { thread } = engine.pool,
     own = thread.scratchBytes,
     length = 131;
-  const layout = new Layout([Array.from({ length }, () => 0)], false),
+  const layout = new Layout([Array.from({ length }, () => 0)], { padded: false }),
     shape = [length, 4 * 8] as [number, number];
   const tables = [1, 0].map((value) => tf.fill<tf.Rank.R2>([length, 4], value));
   const [cos, sin] = tables, x = tf.tensor2d(gaussian(length * 32, 1), shape);
