@@ -68,8 +68,6 @@ export class Chat {
     if (this.#busy) {
       throw new RangeError("saying something needs the reply before to be done; await it first");
     }
-    this.#busy = true;
-    const started = performance.now(), button = stopButton(), stop = new AbortController();
     const {
       system: _,
       remember = true,
@@ -78,8 +76,12 @@ export class Chat {
       signal,
       ...sampling
     } = this.#options;
-    const messages: ChatMessage[] = [...remember ? this.history : [], { role: "user", content: text }];
-    const { ids, forgotten } = this.#prompt(messages);
+    const { ids, forgotten } = this.#prompt([...remember ? this.history : [], {
+      role: "user",
+      content: text,
+    }]);
+    const started = performance.now(), button = stopButton(), stop = new AbortController();
+    this.#busy = true;
     const turn: ChatTurn = { question: text, text: "", tokens: 0, seconds: 0, forgotten };
     let fresh = "", first = true, drawn = -Infinity, queue: Promise<void> = Promise.resolve();
     const draw = (last: boolean) => {
@@ -121,6 +123,10 @@ export class Chat {
         tokensPerSecond: tokens.length / seconds,
       };
       return displayable(reply, { text: () => chatFacts(turn), html: () => "" });
+    } catch (error) {
+      turn.ended = "aborted";
+      draw(true);
+      throw error;
     } finally {
       button.release();
       this.#busy = false;
@@ -151,12 +157,15 @@ export class Chat {
   /** The token ids of the conversation, its oldest turns left out until it fits. */
   #prompt(messages: ChatMessage[]): { ids: number[]; forgotten: number } {
     const { tokenizer, config } = this.model, { system } = this.#options;
+    const longest = config.maxPositions - this.#maxTokens;
     for (let from = 0;; from += 2) {
       const text = chatPrompt(tokenizer, messages.slice(from), { system });
       const ids = tokenizer.encode(text, { bos: false });
-      if (ids.length + this.#maxTokens <= config.maxPositions || from + 2 >= messages.length) {
-        return { ids, forgotten: from / 2 };
-      }
+      if (ids.length <= longest) return { ids, forgotten: from / 2 };
+      if (from + 2 < messages.length) continue;
+      throw new RangeError(
+        `saying something needs at most ${longest} tokens, so that ${this.#maxTokens} of the model's ${config.maxPositions} positions are left to reply, got ${ids.length}; say less, or lower maxTokens`,
+      );
     }
   }
 
