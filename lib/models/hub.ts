@@ -144,7 +144,7 @@ async function fetchFile(
   const etag = (head.headers.get("x-linked-etag") ?? head.headers.get("etag") ?? "").replace(/^W\//, "")
     .replaceAll('"', "");
   const total = Number(head.headers.get("x-linked-size") ?? head.headers.get("content-length") ?? NaN);
-  if (!/^[0-9a-zA-Z_-]{8,128}$/.test(etag) || !Number.isSafeInteger(total)) {
+  if (!/^[0-9a-zA-Z_-]{8,128}$/.test(etag) || !(Number.isSafeInteger(total) && total >= 0)) {
     throw new HubError(
       `fetching ${client.id}: the answer for ${name} has no usable ETag and size (${
         etag || "none"

@@ -1,99 +1,9 @@
 import assert from "node:assert/strict";
-import { createHash } from "node:crypto";
 import { join } from "node:path";
-import { downloadModel, type DownloadModelOptions, HubError } from "../../lib/models/hub.ts";
+import { downloadModel, HubError } from "../../lib/models/hub.ts";
 import { hubEnvironment } from "../../lib/models/hub_cache.ts";
 
-const sha = "0123456789abcdef0123456789abcdef01234567", id = "acme/tiny";
-const bytesOf = (text: string) => new TextEncoder().encode(text);
-const contents: Record<string, Uint8Array<ArrayBuffer>> = {
-  "config.json": bytesOf('{"model_type":"llama"}'),
-  "tokenizer.json": bytesOf('{"model":{}}'),
-  "model.safetensors": Uint8Array.from({ length: 5000 }, (_, i) => i % 251),
-};
-const large = (name: string) => name.endsWith(".safetensors");
-const etagOf = (name: string) =>
-  large(name)
-    ? createHash("sha256").update(contents[name]).digest("hex")
-    : createHash("sha1").update(`blob ${contents[name].length}\0`).update(contents[name]).digest("hex");
-
-interface Hub {
-  options: DownloadModelOptions & { cache: string };
-  requests: { method: string; path: string; range: string | null; token: string | null; host: string }[];
-}
-
-type Answer = (request: Request, name: string) => Response | undefined | Promise<Response | undefined>;
-
-/** A hub on this machine, with a storage server of another origin for large files; `answer` may step in. */
-async function withHub(
-  answer: Answer,
-  use: (hub: Hub) => Promise<void>,
-  names = Object.keys(contents),
-): Promise<void> {
-  const cache = await Deno.makeTempDir(), requests: Hub["requests"] = [];
-  const note = (request: Request) => {
-    const { pathname, host } = new URL(request.url), { headers } = request;
-    requests.push({
-      method: request.method,
-      path: pathname,
-      range: headers.get("range"),
-      token: headers.get("authorization"),
-      host,
-    });
-    return pathname;
-  };
-  const body = (request: Request, name: string) => {
-    const from = Number(/^bytes=(\d+)-$/.exec(request.headers.get("range") ?? "")?.[1] ?? 0),
-      bytes = contents[name];
-    return from === 0 ? new Response(bytes) : new Response(bytes.subarray(from), {
-      status: 206,
-      headers: { "content-range": `bytes ${from}-${bytes.length - 1}/${bytes.length}` },
-    });
-  };
-  const quiet = { hostname: "127.0.0.1", port: 0, onListen: () => {} };
-  const storage = Deno.serve(quiet, async (request) => {
-    const name = note(request).slice(1);
-    return await answer(request, name) ?? body(request, name);
-  });
-  const server = Deno.serve(quiet, async (request) => {
-    const path = note(request), name = path.split("/").at(-1)!;
-    if (path.startsWith("/api/")) {
-      return await answer(request, "api") ??
-        Response.json({ sha, siblings: names.map((rfilename) => ({ rfilename })) });
-    }
-    const location = `http://127.0.0.1:${storage.addr.port}/${name}`;
-    if (request.method === "HEAD") {
-      const stepped = await answer(request, name);
-      if (stepped) return stepped;
-      const linked = { "x-linked-etag": `"${etagOf(name)}"`, "x-linked-size": `${contents[name].length}` };
-      return large(name)
-        ? new Response(null, { status: 302, headers: { ...linked, location } })
-        : new Response(null, {
-          headers: { etag: `"${etagOf(name)}"`, "content-length": `${contents[name].length}` },
-        });
-    }
-    if (large(name)) return new Response(null, { status: 302, headers: { location } });
-    return await answer(request, name) ?? body(request, name);
-  });
-  try {
-    const endpoint = `http://127.0.0.1:${server.addr.port}`;
-    await use({
-      options: {
-        cache,
-        endpoint,
-        token: "secret",
-        offline: false,
-        wait: async () => {},
-        kaggle: join(cache, "none"),
-      },
-      requests,
-    });
-  } finally {
-    await server.shutdown();
-    await storage.shutdown();
-    await Deno.remove(cache, { recursive: true });
-  }
-}
+import { type Answer, contents, etagOf, id, sha, withHub } from "./local_hub.ts";
 
 const rejects = (promise: Promise<unknown>, ...messages: RegExp[]) =>
   assert.rejects(promise, (error) => {
@@ -146,6 +56,87 @@ Deno.test("downloadModel() goes on after a cut where the file ended", async () =
     const stored = requests.filter(({ path }) => path === "/model.safetensors");
     assert.deepEqual(stored.map(({ range }) => range), [null, "bytes=2000-"]);
   });
+});
+
+Deno.test("downloadModel() goes on after a connection that breaks in the middle of a file", async () => {
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 }), { port } = listener.addr as Deno.NetAddr;
+  const broken = (async () => {
+    using connection = await listener.accept();
+    await connection.read(new Uint8Array(4096));
+    const head = new TextEncoder().encode("HTTP/1.1 200 OK\r\ncontent-length: 5000\r\n\r\n");
+    await connection.write(new Uint8Array([...head, ...contents["model.safetensors"].subarray(0, 1700)]));
+    // read by the client before the line goes dead
+    await new Promise((done) => setTimeout(done, 50));
+  })();
+  let asked = 0;
+  await withHub((request, name) => {
+    if (name !== "model.safetensors" || request.method === "HEAD" || asked++ > 0) return undefined;
+    return Response.redirect(`http://127.0.0.1:${port}/model.safetensors`, 302);
+  }, async ({ options, requests }) => {
+    const snapshot = await downloadModel(id, options);
+    assert.deepEqual(
+      new Uint8Array(await Deno.readFile(join(snapshot, "model.safetensors"))),
+      contents["model.safetensors"],
+    );
+    const ranges = requests.filter(({ path }) => path === "/model.safetensors").map(({ range }) => range);
+    assert.deepEqual(ranges, [null, "bytes=1700-"]);
+  });
+  await broken;
+  listener.close();
+});
+
+Deno.test("downloadModel() begins again where a server knows no ranges, or a partial file is longer than the whole", async () => {
+  const name = "model.safetensors", ranges: (string | null)[] = [];
+  const deaf: Answer = (request, asked) => {
+    if (asked !== name || request.method === "HEAD") return undefined;
+    ranges.push(request.headers.get("range"));
+    return new Response(contents[name]); // 200 and the whole, whatever was asked
+  };
+  for (const [length, asked] of [[1234, "bytes=1234-"], [7000, null]] as const) {
+    ranges.length = 0;
+    await withHub(deaf, async ({ options }) => {
+      const blobs = join(options.cache, "models--acme--tiny", "blobs");
+      await Deno.mkdir(blobs, { recursive: true });
+      await Deno.writeFile(join(blobs, `${etagOf(name)}.incomplete`), new Uint8Array(length));
+      const snapshot = await downloadModel(id, options);
+      assert.deepEqual(new Uint8Array(await Deno.readFile(join(snapshot, name))), contents[name]);
+      assert.deepEqual(ranges, [asked]);
+    });
+  }
+});
+
+Deno.test("downloadModel() finds a damaged partial file by its checksum, and fetches it anew the next time", async () => {
+  const name = "model.safetensors";
+  await withHub(() => undefined, async ({ options }) => {
+    const blobs = join(options.cache, "models--acme--tiny", "blobs");
+    await Deno.mkdir(blobs, { recursive: true });
+    await Deno.writeFile(join(blobs, `${etagOf(name)}.incomplete`), new Uint8Array(1000));
+    await rejects(
+      downloadModel(id, options),
+      /has the checksum .* the partial file was removed, fetch again/,
+    );
+    const snapshot = await downloadModel(id, options);
+    assert.deepEqual(new Uint8Array(await Deno.readFile(join(snapshot, name))), contents[name]);
+  });
+});
+
+Deno.test("downloadModel() needs an ETag and a size that can be", async () => {
+  const etag = `"${etagOf("model.safetensors")}"`;
+  const cases: [Record<string, string>, RegExp][] = [
+    [{ "x-linked-size": "5000" }, /no usable ETag and size \(none, 5000\)/],
+    [{ "x-linked-etag": '"../../../evil"', "x-linked-size": "5000" }, /no usable ETag and size/],
+    [{ "x-linked-etag": etag, "x-linked-size": "many" }, /no usable ETag and size \(\w+, NaN\)/],
+    [{ "x-linked-etag": etag, "x-linked-size": "-1" }, /no usable ETag and size \(\w+, -1\)/],
+    [{ "x-linked-etag": etag, "x-linked-size": "4999" }, /is longer than the 4999 bytes announced/],
+    [{ "x-linked-etag": etag, "x-linked-size": "5001" }, /was cut 2 times \(it ended at byte 5000 of 5001\)/],
+  ];
+  for (const [headers, message] of cases) {
+    const head: Answer = (request, name) =>
+      request.method === "HEAD" && name === "model.safetensors" ? new Response(null, { headers }) : undefined;
+    await withHub(head, async ({ options }) => {
+      await rejects(downloadModel(id, { ...options, retries: 1 }), message);
+    });
+  }
 });
 
 Deno.test("downloadModel() refuses what is altered, too long or always cut, and keeps nothing false", async () => {
@@ -204,13 +195,80 @@ Deno.test("downloadModel() says what to do for 401, 403, 404 and gives 429 and 5
   });
 });
 
-Deno.test("downloadModel() bounds redirects", async () => {
+Deno.test("downloadModel() says the same when a file is denied, missing or asked for too often", async () => {
+  const always =
+    (status: number, method: string, headers?: Record<string, string>): Answer => (request, name) =>
+      name === "model.safetensors" && request.method === method
+        ? new Response(null, { status, headers })
+        : undefined;
+  // a gated repository lists its files to everyone
+  await withHub(always(401, "HEAD"), async ({ options }) => {
+    await rejects(
+      downloadModel(id, { ...options, token: null }),
+      /asks for a token \(401\)/,
+      /accept its licence at http:\/\/127\.0\.0\.1:\d+\/acme\/tiny,/,
+    );
+  });
+  await withHub(always(403, "GET"), async ({ options }) => {
+    await rejects(
+      downloadModel(id, options),
+      /refused the token \(403\)/,
+      /with the account of this HF_TOKEN/,
+    );
+  });
+  await withHub(always(404, "HEAD"), async ({ options }) => {
+    await rejects(downloadModel(id, options), /model\.safetensors does not exist \(404\)/);
+  });
+  await withHub(always(418, "GET"), async ({ options, requests }) => {
+    await rejects(downloadModel(id, options), /model\.safetensors answered 418/);
+    assert.equal(requests.filter(({ path }) => path === "/model.safetensors").length, 1); // not tried again
+  });
+  const waits: number[] = [];
+  const wait = (seconds: number) => {
+    waits.push(seconds);
+    return Promise.resolve();
+  };
+  await withHub(always(429, "GET", { "retry-after": "86400" }), async ({ options }) => {
+    await rejects(
+      downloadModel(id, { ...options, retries: 2, wait }),
+      /failed 3 times; .*429 \(too many requests\)/,
+    );
+    assert.deepEqual(waits, [60, 60]); // never longer than a minute
+  });
+  waits.length = 0;
+  await withHub(always(503, "GET"), async ({ options }) => {
+    await rejects(downloadModel(id, { ...options, retries: 3, wait }), /failed 4 times; the answer was 503/);
+    assert.deepEqual(waits, [1, 2, 4]);
+  });
+});
+
+Deno.test("downloadModel() follows redirects within the hub with its token, bounds them, and follows none but http", async () => {
+  await withHub(
+    (request, name) => {
+      if (name !== "api" || new URL(request.url).pathname.includes("renamed")) return undefined;
+      return new Response(null, { status: 307, headers: { location: "/api/models/acme/renamed" } });
+    },
+    async ({ options, requests }) => {
+      await downloadModel(id, options);
+      assert.deepEqual(requests.slice(0, 2).map(({ path, token }) => [path, token]), [
+        ["/api/models/acme/tiny/revision/main", "Bearer secret"],
+        ["/api/models/acme/renamed", "Bearer secret"],
+      ]);
+    },
+  );
   await withHub(
     (request, name) => name === "api" ? Response.redirect(request.url) : undefined,
     async ({ options, requests }) => {
       await rejects(downloadModel(id, options), /redirects more than 5 times/);
       assert.equal(requests.length, 6);
     },
+  );
+  await withHub(
+    (_, name) =>
+      name === "api"
+        ? new Response(null, { status: 302, headers: { location: "file:///etc/passwd" } })
+        : undefined,
+    async ({ options }) => await rejects(downloadModel(id, options), /which is not http/),
   );
 });
 
@@ -233,12 +291,12 @@ Deno.test("downloadModel() refuses names that leave the cache and ignores files 
       Object.keys(contents).sort(),
     );
     assert.ok(requests.every(({ path }) => !/evil|abs|bin|onnx/.test(path)));
-  }, names);
+  }, { names });
   await withHub(
     () => undefined,
     async ({ options }) =>
       await rejects(downloadModel(id, options), /has no config.json with model.safetensors/),
-    ["model.gguf"],
+    { names: ["model.gguf"] },
   );
 });
 
