@@ -111,3 +111,62 @@ testOnWebgpu("decode() takes 9 launches a token and layer for Gemma 3", async ()
   assert.equal(await cost(2) - await cost(1), 2 * 9 + 2);
   decoder.dispose();
 });
+
+/** Workgroups that a decoding dispatches, and how often it reads back. */
+async function work(
+  prompts: number[][],
+  options: { n: number; maxTokens: number; stop?: (tokens: number[]) => boolean },
+): Promise<{ groups: number; reads: number }> {
+  const decoder = tinyDecoder(tinyConfig), backend = tf.backend(), { read } = backend;
+  const passes = GPUComputePassEncoder.prototype, { dispatchWorkgroups } = passes;
+  let groups = 0, reads = 0;
+  passes.dispatchWorkgroups = function (this: GPUComputePassEncoder, x: number, y = 1, z = 1) {
+    groups += x * y * z;
+    return dispatchWorkgroups.call(this, x, y, z);
+  };
+  backend.read = (id: object) => {
+    reads++;
+    return read.call(backend, id);
+  };
+  try {
+    await decode(tensorsOf(decoder), prompts, {
+      temperature: 1,
+      topK: 0,
+      topP: 1,
+      minP: 0,
+      eosIds: [],
+      seeds: new Int32Array(prompts.length * options.n),
+      tokensBetweenLooks: 4,
+      ...options,
+    });
+  } finally {
+    passes.dispatchWorkgroups = dispatchWorkgroups;
+    Reflect.deleteProperty(backend, "read");
+    decoder.dispose();
+  }
+  return { groups, reads };
+}
+
+const prompt = Array.from({ length: 30 }, (_, i) => 3 + i);
+
+testOnWebgpu("decode() runs a prompt once for all its completions", async () => {
+  const shared = await work([prompt], { n: 4, maxTokens: 1 }),
+    apart = await work([prompt, prompt, prompt, prompt], { n: 1, maxTokens: 1 });
+  // what is left is the copies of the cache and the draw
+  assert.ok(
+    shared.groups < 0.4 * apart.groups,
+    `${shared.groups} workgroups, ${apart.groups} for four prompts`,
+  );
+});
+
+testOnWebgpu("decode() reads back once every few tokens, and drops the rows that ended", async () => {
+  const all = await work([[3, 4, 5]], { n: 8, maxTokens: 24 });
+  assert.equal(all.reads, 6);
+  let asked = 0;
+  const few = await work([[3, 4, 5]], { n: 8, maxTokens: 24, stop: () => ++asked <= 7 });
+  assert.equal(few.reads, 6);
+  // one row of eight goes on after the first of six looks
+  assert.ok(few.groups < 0.5 * all.groups, `${few.groups} workgroups, ${all.groups} for all rows`);
+  const ended = await work([[3, 4, 5]], { n: 8, maxTokens: 24, stop: () => true });
+  assert.equal(ended.reads, 1);
+});
