@@ -14,7 +14,7 @@ export interface RewardPreset {
  *
  * - `r1`, gemma3-4b-thinking: four functions summed, correctness of the answer, proper numeric format, visible reasoning steps,
  *   structured format. Its weights are not published; these, 2 for the answer and .5 for each form, are those of the GSM8K
- *   demonstration that such notebooks follow (W. Brown 2025, "GRPO demo").
+ *   demonstration that such notebooks follow (W. Brown 2025, "GRPO demo"). Steps count when they work on the problem (`guard`).
  * - `r2`, DAGGER: the computational graph alone.
  * - `r3`, tunix-gemma-reasoning: w_c·correctness + w_t·trace + w_f·confidence − verbosity, never below 0; w_c .40→.60, w_t .45→.25.
  * - `r4`, Gemma-2-2B show-your-work: the rubric (by `rubricHeuristics` until a judge is named), −.5 for missing tags, up to −.1 for
@@ -26,7 +26,7 @@ export const rewardPresets: Record<"r1" | "r2" | "r3" | "r4" | "r5", RewardPrese
     components: {
       correctness: { weight: 2 },
       numericFormat: { weight: 0.5 },
-      trace: { weight: 0.5 },
+      trace: { weight: 0.5, guard: true },
       formatCompliance: { weight: 0.5 },
     },
     floor: null,

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { loadConfig } from "../../lib/config/load_config.ts";
 import { generateProblems } from "../../lib/data/generator.ts";
 import type { Problem } from "../../lib/data/problem.ts";
 import { answersMatch } from "../../lib/rewards/answers_match.ts";
@@ -47,16 +48,41 @@ Deno.test("loopholes() says truly which completions hold the right answer", () =
   }
 });
 
+const demo = await loadConfig(new URL("../../data/configs/demo.yaml", import.meta.url));
+const rewards: Record<string, CompositeOptions> = {
+  r1: { preset: "r1" },
+  r3: { preset: "r3" },
+  r4: { preset: "r4" },
+  r5: { preset: "r5" },
+  demo: demo.reward,
+};
+
 Deno.test("no degenerate completion earns more than an honest one under a preset, in a problem's own phase", async () => {
-  const rewards: Record<string, CompositeOptions> = {
-    r3: { preset: "r3" },
-    "r3 with the guard": { preset: "r3", components: { trace: { weight: 0.45, guard: true } } },
-  };
   for (const one of generated) {
     for (const step of [0, 100, 200]) {
       const { open, honest } = await huntLoopholes(rewards, one, { step, steps: 200 });
       assert.deepEqual(open, [], one.question);
-      assert.ok(honest.right.earns.r3 > honest.wrong.earns.r3);
+      for (const preset of Object.keys(rewards)) {
+        assert.ok(honest.right.earns[preset] > honest.wrong.earns[preset], preset);
+      }
+    }
+  }
+});
+
+Deno.test("no degenerate graph earns more than an honest one under R2's preset", async () => {
+  for (const one of generated) {
+    const { open, honest } = await huntLoopholes({ r2: { preset: "r2" } }, one, { form: "graph" });
+    assert.deepEqual(open, [], one.question);
+    assert.deepEqual([honest.right.earns.r2, honest.wrong.earns.r2], [1, 0.5]);
+  }
+});
+
+Deno.test("the presets that R3's formula does not bind are closed in every phase", async () => {
+  const { r1, r4, r5 } = rewards;
+  for (const one of generated) {
+    for (const phase of ["easy", "medium", "hard"]) {
+      const { open } = await huntLoopholes({ r1, r4, r5 }, one, { phase });
+      assert.deepEqual(open, [], `${one.question} ${phase}`);
     }
   }
 });
