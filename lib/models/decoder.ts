@@ -366,9 +366,12 @@ export class Decoder {
   async merged(name: string): Promise<Float32Array> {
     const values = await this.values(name), pair = this.lora.get(name.replace(/\.weight$/, ""));
     if (!pair) return values;
-    const sum = tf.tidy(() =>
-      tf.add(tf.tensor(values, this.shape(name)), tf.mul(tf.matMul(pair.b, pair.a), pair.scale))
-    );
+    // tfjs-wasm keeps a product's right side packed and does not see it change in place: so a tensor of its own
+    const a = await pair.a.data() as Float32Array;
+    const sum = tf.tidy(() => {
+      const product = tf.matMul(pair.b, tf.tensor2d(a, pair.a.shape));
+      return tf.add(tf.tensor(values, this.shape(name)), tf.mul(product, pair.scale));
+    });
     const data = await sum.data() as Float32Array;
     sum.dispose();
     return data;

@@ -84,20 +84,31 @@ for (const stage of ["sft", "grpo"] as const) {
   });
 }
 
-for (const { stage, lora } of [{ stage: "sft" }, { stage: "grpo" }, { stage: "grpo", lora: true }] as const) {
-  const first = stage === "grpo" ? 3 : 4, title = `${stage}()${lora ? " with an adapter" : ""}`;
+const continued: Pick<ProcessOptions, "stage" | "lora" | "referenceEvery">[] = [
+  { stage: "sft" },
+  { stage: "grpo" },
+  { stage: "grpo", lora: true },
+  { stage: "grpo", referenceEvery: 2 },
+  { stage: "grpo", lora: true, referenceEvery: 2 },
+];
+for (const options of continued) {
+  const { stage, lora, referenceEvery } = options, first = stage === "grpo" ? 3 : 4;
+  const title = `${stage}()${lora ? " with an adapter" : ""}${
+    referenceEvery ? " and a moving reference" : ""
+  }`;
   Deno.test(`${title} makes ${first} + ${6 - first} steps in two processes as 6 in one, bit for bit`, () =>
     inFolder(async (folder) => {
-      const whole = await train({ stage, lora, steps: 6, root: join(folder, "whole") }),
+      const whole = await train({ ...options, steps: 6, root: join(folder, "whole") }),
         root = join(folder, "parts");
       // The schedules know the whole length, so the first process is told of all 6 steps and is stopped.
-      await train({ stage, lora, steps: 6, root, stopAfter: first });
+      await train({ ...options, steps: 6, root, stopAfter: first });
       assert.equal((await loadCheckpoint(root)).step, first);
-      const second = await train({ stage, lora, steps: 6, root });
+      const second = await train({ ...options, steps: 6, root });
       assert.deepEqual(second.result, whole.result);
       assert.ok(
         new Set(whole.result!.losses).size > 3,
         "the losses do not move, so equality would say nothing",
       );
+      console.log(`${title}: ${whole.result!.tensors.slice(0, 16)} in one process and in two`);
     }));
 }

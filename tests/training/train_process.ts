@@ -4,15 +4,10 @@
  */
 import { createHash } from "node:crypto";
 import { useBackend } from "../../lib/backend/use_backend.ts";
-import { trainTokenizer } from "../../lib/data/bpe_trainer.ts";
-import { difficulties, type Problem } from "../../lib/data/problem.ts";
-import { createModel } from "../../lib/models/create_model.ts";
-import { tinyGemmaConfig } from "../../lib/models/tiny_gemma.ts";
-import type { Reward } from "../../lib/rewards/reward.ts";
 import { grpo } from "../../lib/stages/grpo.ts";
 import { sft } from "../../lib/stages/sft.ts";
-import { Tokenizer } from "../../lib/text/tokenizer.ts";
 import { latestCheckpoint, loadCheckpoint } from "../../lib/training/checkpoint.ts";
+import { digits, problems, tinyModel } from "./tiny_model.ts";
 
 /** What the process is told, as JSON in its only argument. */
 export interface ProcessOptions {
@@ -22,6 +17,8 @@ export interface ProcessOptions {
   root: string;
   /** Trains an adapter on frozen weights, whose reference policy is the adapter off. */
   lora?: boolean;
+  /** Steps between refreshes of GRPO's reference. */
+  referenceEvery?: number;
   /** Ends the run by its signal after this step, as a person's stop does. */
   stopAfter?: number;
 }
@@ -36,41 +33,10 @@ export interface ProcessResult {
   completions: string[];
 }
 
-const problems = Array.from({ length: 24 }, (_, i): Problem => {
-  const a = 2 + i * 7 % 11, b = 3 + i * 5 % 13;
-  return {
-    id: `sum/${i}`,
-    question: `What is ${a} plus ${b}?`,
-    answer: `${a + b}`,
-    reasoning: `${a} + ${b} = ${a + b}.`,
-    difficulty: difficulties[i % 3],
-    domain: "maths",
-  };
-});
-
-/** Something that random weights already earn in different amounts: digits among the characters. */
-const digits: Reward = {
-  names: ["digits"],
-  score: (samples) =>
-    Promise.resolve(samples.map(({ completion }) => {
-      const score = completion.replace(/\D/g, "").length / Math.max(1, completion.length);
-      return { total: score, components: { digits: { score, weight: 1 } } };
-    })),
-  weights: () => ({ digits: 1 }),
-  toJSON: () => ({ preset: "digits" }),
-};
-
 if (import.meta.main) {
-  const { stage, steps, root, lora, stopAfter }: ProcessOptions = JSON.parse(Deno.args[0]);
+  const { stage, steps, root, lora, referenceEvery, stopAfter }: ProcessOptions = JSON.parse(Deno.args[0]);
   await useBackend({ backend: "cpu" });
-  const texts = problems.flatMap(({ question, reasoning }) => [question, reasoning!]);
-  const { tokenizer: file, tokenizerConfig } = trainTokenizer(texts, { vocabularySize: 400 });
-  const tokenizer = new Tokenizer(file, tokenizerConfig);
-  const shape = { layers: 2, hiddenSize: 32, intermediateSize: 64, heads: 2, kvHeads: 1, headDim: 16 };
-  const config = { ...tinyGemmaConfig(tokenizer.vocabularySize), ...shape };
-  config.layerWindows = [16, null];
-  config.layerRope = config.layerRope.slice(0, 2);
-  const model = createModel(config, { tokenizer, seed: 5, standardDeviation: 0.2 });
+  const model = tinyModel();
   if (lora) model.addLora({ rank: 4 });
 
   const resumeFrom = await latestCheckpoint(root) ?? undefined;
@@ -106,6 +72,7 @@ if (import.meta.main) {
       generations: 4,
       iterations: 2,
       beta: 0.05,
+      referenceEvery,
       maxTokens: 12,
       temperature: { kind: "linear", from: 1.2, to: 0.8 },
     });

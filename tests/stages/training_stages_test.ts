@@ -1,0 +1,286 @@
+/** SFT and GRPO as a whole, on a model of random weights: what they log, how they stop, what a stop costs. */
+import assert from "node:assert/strict";
+import type * as tf from "@tensorflow/tfjs";
+import { useBackend } from "../../lib/backend/use_backend.ts";
+import type { Problem } from "../../lib/data/problem.ts";
+import type { CausalLM } from "../../lib/models/causal_lm.ts";
+import type { Reward } from "../../lib/rewards/reward.ts";
+import { grpo, type GrpoOptions } from "../../lib/stages/grpo.ts";
+import { restoreModel } from "../../lib/stages/restore_model.ts";
+import { resume } from "../../lib/stages/resume.ts";
+import { sft } from "../../lib/stages/sft.ts";
+import { bestCheckpoint, loadCheckpoint } from "../../lib/training/checkpoint.ts";
+import { setObserver } from "../../lib/training/observer.ts";
+import { digits, problems, tinyModel } from "../training/tiny_model.ts";
+
+function test(name: string, run: (folder: string) => Promise<void>) {
+  Deno.test({
+    name,
+    sanitizeOps: false,
+    sanitizeResources: false,
+    async fn() {
+      await useBackend({ backend: "cpu", threads: 1 });
+      const folder = await Deno.makeTempDir();
+      try {
+        await run(folder);
+      } finally {
+        setObserver(null);
+        await Deno.remove(folder, { recursive: true });
+      }
+    },
+  });
+}
+
+async function weights(model: CausalLM): Promise<number[]> {
+  const all: number[] = [];
+  for (const name of model.decoder.names) all.push(...await model.decoder.weight<tf.Tensor>(name).data());
+  return all;
+}
+
+const small = { promptsPerStep: 2, generations: 4, maxTokens: 8, learningRate: 3e-3 } satisfies Partial<
+  GrpoOptions
+>;
+
+/** An observer whose stop button a test presses, and that counts the views opened. */
+function pressable() {
+  const controller = new AbortController(), opened: string[] = [];
+  let pressed = false;
+  setObserver({
+    view: ({ title }) => {
+      opened.push(title);
+      return { update() {}, note() {}, end: () => Promise.resolve() };
+    },
+    stop: () => ({
+      get pressed() {
+        return pressed;
+      },
+      signal: controller.signal,
+      release() {},
+    }),
+  });
+  return {
+    opened,
+    press: () => pressed = true,
+    pressTwice() {
+      pressed = true;
+      controller.abort(new Error("Stopped at once"));
+    },
+  };
+}
+
+/** `digits`, and something that happens when step `at` is scored. */
+const digitsAnd = (at: number, happens: () => void): Reward => ({
+  ...digits,
+  score: (samples) => {
+    if (samples[0].step === at) happens();
+    return digits.score(samples);
+  },
+});
+
+test("grpo() pressed twice while it trains drops the step, and resumes with the same bits", async (folder) => {
+  const options = { ...small, steps: 4, microBatch: 2, beta: 0.02, seed: 4 };
+  const whole = tinyModel(), undisturbed = await grpo(whole, problems, { ...options, reward: digits });
+
+  const { pressTwice } = pressable(), stopped = tinyModel();
+  // between the scores and the first micro-batch; the update's second micro-batch sees it
+  const reward = digitsAnd(2, () => setTimeout(pressTwice));
+  const first = await grpo(stopped, problems, { ...options, reward, checkpoints: folder });
+  assert.deepEqual([first.ended, first.reason, first.steps.length], [
+    "interrupted",
+    "stopped at once after step 2 of 4",
+    2,
+  ]);
+  setObserver(null);
+  const again = tinyModel(), second = await resume(folder, { model: again, problems, reward: digits });
+  assert.deepEqual(second.steps.map(({ loss }) => loss), undisturbed.steps.map(({ loss }) => loss));
+  assert.deepEqual(await weights(again), await weights(whole));
+  for (const model of [whole, stopped, again]) model.dispose();
+});
+
+test("sft() pressed twice within an accumulated batch drops the step, and resumes with the same bits", async (folder) => {
+  const options = { steps: 4, batchSize: 6, gradientAccumulation: 3, learningRate: 3e-3 };
+  const whole = tinyModel(), undisturbed = await sft(whole, problems, options);
+  const { pressTwice } = pressable(), stopped = tinyModel();
+  const first = await sft(stopped, problems, {
+    ...options,
+    checkpoints: folder,
+    // the timer that ends this step's turn comes first, then this one, in the next step
+    onStep: ({ step }) => step === 2 && void setTimeout(() => setTimeout(pressTwice)),
+  });
+  assert.deepEqual([first.ended, first.steps.length], ["interrupted", 2]);
+  assert.match(first.reason!, /stopped at once after step 2 of 4/);
+  setObserver(null);
+  const again = tinyModel(), second = await resume(folder, { model: again, problems });
+  assert.deepEqual(second.steps.map(({ loss }) => loss), undisturbed.steps.map(({ loss }) => loss));
+  assert.deepEqual(await weights(again), await weights(whole));
+  for (const model of [whole, stopped, again]) model.dispose();
+});
+
+test("grpo() drops groups without variance, samples others in their stead, and counts both", async () => {
+  // problems of even number are worth the same whatever is said
+  const dull = ({ id }: Problem) => Number(id.split("/")[1]) % 2 === 0, seen: Problem[][] = [];
+  const reward: Reward = {
+    ...digits,
+    async score(samples) {
+      seen.push(samples.filter((_, i) => i % small.generations === 0).map(({ problem }) => problem));
+      const scores = await digits.score(samples);
+      return samples.map(({ problem }, i) =>
+        dull(problem) ? { ...scores[i], total: 0.5 } : { ...scores[i], total: i }
+      );
+    },
+  };
+  for (const dropZeroVariance of [false, true]) {
+    seen.length = 0;
+    const model = tinyModel();
+    const { steps: [step] } = await grpo(model, problems, {
+      ...small,
+      promptsPerStep: 6,
+      steps: 1,
+      beta: 0,
+      reward,
+      dropZeroVariance,
+    });
+    const sampled = seen.flat(), without = sampled.filter(dull).length;
+    assert.ok(without > 0);
+    assert.equal(step.zeroVarianceFraction, without / sampled.length);
+    if (dropZeroVariance) {
+      assert.ok(seen.length > 1, "nothing was sampled anew");
+      assert.equal(sampled.length, 6 + step.droppedGroups!);
+    } else assert.deepEqual([seen.length, sampled.length, step.droppedGroups], [1, 6, undefined]);
+    model.dispose();
+  }
+});
+
+test("grpo() measures no KL against a reference that is refreshed to the policy, and some against one that stays", async () => {
+  const kls = async (options: Partial<GrpoOptions>) => {
+    const model = tinyModel();
+    const { steps } = await grpo(model, problems, {
+      ...small,
+      steps: 4,
+      beta: 0.1,
+      ...options,
+      reward: digits,
+    });
+    model.dispose();
+    return steps.map(({ kl }) => kl!);
+  };
+  const stays = await kls({}), follows = await kls({ referenceEvery: 1, referenceMixup: 1 });
+  assert.ok(stays.slice(1).every((kl) => kl > 1e-5), `${stays}`);
+  assert.ok(follows.every((kl) => Math.abs(kl) < 1e-9), `${follows}`);
+  const lags = await kls({ referenceEvery: 2, referenceMixup: 0.5 });
+  assert.deepEqual(lags.slice(0, 2), stays.slice(0, 2));
+  assert.ok(lags[2] < stays[2] && lags[2] > 1e-7, `${lags} ${stays}`);
+  const inReward = await kls({ algorithm: "rloo" });
+  assert.ok(inReward.slice(1).every((kl) => kl > 1e-6), `${inReward}`);
+});
+
+test("grpo() judges held-out problems in its own panel, keeps the best checkpoint and goes back to it", async (folder) => {
+  const { opened } = pressable(), model = tinyModel();
+  const run = await grpo(model, problems, {
+    ...small,
+    steps: 4,
+    beta: 0,
+    reward: digits,
+    checkpoints: folder,
+    keepCheckpoints: 1,
+    evaluateEvery: 2,
+    bestBy: "meanTokens",
+    evaluation: { problems: problems.slice(0, 5), maxTokens: 6 },
+  });
+  assert.equal(opened.length, 1);
+  const measured = run.steps.flatMap(({ step, evaluation }) => evaluation ? [{ step, ...evaluation }] : []);
+  assert.deepEqual(measured.map(({ step }) => step), [2, 4]);
+  assert.deepEqual(Object.keys(measured[0]), [
+    "step",
+    "accuracy",
+    "formatRate",
+    "trace",
+    "meanTokens",
+    "truncatedFraction",
+  ]);
+  const best = run.best!;
+  assert.equal(best.metric, "meanTokens");
+  assert.equal(best.value, Math.max(...measured.map((m) => (m as Record<string, number>).meanTokens)));
+  assert.equal(best.checkpoint, await bestCheckpoint(folder, { metric: "meanTokens" }));
+  const { step, tensors } = await loadCheckpoint(best.checkpoint), name = model.decoder.names[1];
+  assert.equal(step, best.step);
+  await restoreModel(model, best.checkpoint);
+  assert.deepEqual(await model.decoder.weight<tf.Tensor>(name).data(), tensors[`parameter/${name}`].data);
+  model.dispose();
+});
+
+test("a first press lets an evaluation finish, a second ends it; neither loses the step", async (folder) => {
+  for (const presses of [1, 2]) {
+    const { press, pressTwice } = pressable(), model = tinyModel();
+    const run = await sft(model, problems, {
+      steps: 4,
+      batchSize: 2,
+      checkpoints: `${folder}/${presses}`,
+      evaluateEvery: 2,
+      evaluation: async () => {
+        presses === 1 ? press() : pressTwice();
+        if (presses === 2) throw new Error("Stopped at once");
+        return await Promise.resolve({ accuracy: 0.5 });
+      },
+    });
+    assert.deepEqual([run.ended, run.steps.length], ["interrupted", 2]);
+    assert.deepEqual(run.steps[1].evaluation, presses === 1 ? { accuracy: 0.5 } : undefined);
+    assert.equal((await loadCheckpoint(`${folder}/${presses}`)).step, 2);
+    model.dispose();
+  }
+});
+
+test("an evaluation that does not measure what bestBy names says so", async () => {
+  const model = tinyModel();
+  const sftWith = (evaluation: () => Promise<Record<string, number>>) =>
+    sft(model, problems, { steps: 3, batchSize: 2, evaluateEvery: 1, evaluation });
+  await assert.rejects(
+    sftWith(() => Promise.resolve({ exact: 1 })),
+    /bestBy names the metric "accuracy", and the evaluation gave \{"exact":1\}/,
+  );
+  model.dispose();
+});
+
+test("a merged weight is of the adapter as it is now, not as it was when it was merged before", async () => {
+  const model = tinyModel(), name = "model.layers.0.mlp.down_proj.weight";
+  model.addLora({ rank: 4 });
+  await model.decoder.merged(name);
+  await sft(model, problems, { steps: 5, batchSize: 4, learningRate: 1e-2 });
+  const { a, b, scale } = model.decoder.lora.get("model.layers.0.mlp.down_proj")!;
+  const [base, A, B, merged] = await Promise.all([
+    model.decoder.values(name),
+    a.data(),
+    b.data(),
+    model.decoder.merged(name),
+  ]);
+  const [rank, width] = a.shape;
+  merged.forEach((value, i) => {
+    const row = Math.floor(i / width), column = i % width;
+    let sum = base[i];
+    for (let r = 0; r < rank; r++) sum += scale * B[row * rank + r] * A[r * width + column];
+    assert.ok(Math.abs(value - sum) < 1e-6, `${i}: ${value}, by hand ${sum}`);
+  });
+  model.dispose();
+});
+
+test("sft() with a weight that is not finite skips updates, and stops with the weights it had", async (folder) => {
+  const model = tinyModel(), norm = model.decoder.weight<tf.Tensor>("model.norm.weight");
+  const poisoned = (await norm.data()).slice();
+  poisoned[0] = NaN;
+  await restoreNothingBut(model, "model.norm.weight", poisoned as Float32Array);
+  const before = await weights(model);
+  const run = await sft(model, problems, { steps: 20, batchSize: 2, checkpoints: folder });
+  assert.deepEqual([run.ended, run.steps.length, run.steps.at(-1)!.skippedUpdates], ["failed", 5, 5]);
+  assert.match(run.reason!, /not finite several times in a row/);
+  assert.ok(run.diagnoses.some(({ rule }) => rule === "non-finite"));
+  assert.deepEqual(await weights(model), before);
+  assert.equal((await loadCheckpoint(folder)).step, 5);
+  model.dispose();
+});
+
+/** Writes one weight. */
+async function restoreNothingBut(model: CausalLM, name: string, data: Float32Array) {
+  const tf = await import("@tensorflow/tfjs");
+  const weight = model.decoder.weight<tf.Tensor>(name) as unknown as tf.Variable;
+  tf.tidy(() => weight.assign(tf.tensor(data, weight.shape)));
+}
