@@ -18,16 +18,14 @@ export interface LayerRope {
   scaling: RopeScaling;
 }
 
-/** The architectures that one decoder covers, under the names of `model_type` in `config.json`. */
-export type ArchitectureName = "gemma3_text" | "gemma2" | "qwen3" | "qwen2" | "llama";
-
 /**
  * A decoder-only transformer described by data: everything that the forward pass needs to know, whatever the family.
  *
- * `parseModelConfig` makes it from a `config.json`; adding a family means one more file in `architectures/`.
+ * `parseModelConfig` makes it from a `config.json`; adding a family means one more file (see `registerArchitecture`).
  */
 export interface DecoderConfig {
-  architecture: ArchitectureName;
+  /** Its name in `model_type` of `config.json`: `gemma3_text`, `gemma2`, `qwen3`, `qwen2`, `llama`, or a registered one. */
+  architecture: string;
   vocabSize: number;
   hiddenSize: number;
   intermediateSize: number;

@@ -48,7 +48,7 @@ interface Client {
 }
 
 const wanted =
-  /^(config|generation_config|tokenizer|tokenizer_config|special_tokens_map|model\.safetensors\.index)\.json$|^chat_template\.jinja$|^tokenizer\.model$|^model(-\d+-of-\d+)?\.safetensors$/;
+  /^(config|generation_config|tokenizer|tokenizer_config|special_tokens_map|model\.safetensors\.index)\.json$|^chat_template\.jinja$|^tokenizer\.model$|^README\.md$|^model(-\d+-of-\d+)?\.safetensors$/;
 
 /**
  * Fetches a model's files from the hub into the cache that Python's `huggingface_hub` uses, and returns its snapshot folder.

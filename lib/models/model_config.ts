@@ -126,7 +126,14 @@ export function parseModelConfig(
  * and vLLM and llama.cpp's converter too.
  */
 export function toModelJson(config: DecoderConfig): ModelJson {
-  const architecture = architectures.find(({ name }) => name === config.architecture)!;
+  const architecture = architectures.find(({ name }) => name === config.architecture);
+  if (architecture === undefined) {
+    throw new RangeError(
+      `writing a config.json: the architecture ${JSON.stringify(config.architecture)} is not known; known: ${
+        architectures.map(({ name }) => name).join(", ")
+      }`,
+    );
+  }
   return {
     architectures: [architecture.transformersClass],
     model_type: architecture.name,

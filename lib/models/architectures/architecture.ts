@@ -1,5 +1,5 @@
 import type { ConfigFields, ModelJson } from "../config_fields.ts";
-import type { ArchitectureName, DecoderConfig } from "../decoder_config.ts";
+import type { DecoderConfig } from "../decoder_config.ts";
 
 /** What an architecture leaves to the code that all share: sizes of the vocabulary, token ids, whether the head is tied. */
 export type SharedFields = "architecture" | "vocabSize" | "bosId" | "eosIds" | "padId" | "tiedEmbeddings";
@@ -7,7 +7,7 @@ export type SharedFields = "architecture" | "vocabSize" | "bosId" | "eosIds" | "
 /** One family of models: how its `config.json` maps to a `DecoderConfig` and back. */
 export interface Architecture {
   /** `model_type` in `config.json`. */
-  name: ArchitectureName;
+  name: string;
   /** The class that `transformers` opens it with, for `architectures` in `config.json`. */
   transformersClass: string;
   /** What `transformers` assumes where a `config.json` is silent. */
