@@ -51,8 +51,8 @@ export interface SampledTokens {
   ended: boolean;
 }
 
-/** How long the event loop may wait, in ms. */
-const breathMilliseconds = 100;
+/** How long the event loop may wait, in ms, and how long where somebody may be reading along. */
+const breathMilliseconds = 100, readingMilliseconds = 30;
 const cacheBytes = 512 << 20;
 /** Rows of a prefill pass, and logits that exist at once, in floats. */
 const prefillRows = 512, logitFloats = 8 << 20;
@@ -262,8 +262,7 @@ async function decodeBatch(
         if (options.onTokens(tokens, logprobs, firstPrompt * n + row)) ints[plan.done / 4 + row] = 1;
         seen[row] = ints[plan.done / 4 + row];
       }
-      // who reads along wants each piece when it is there
-      if (options.onTokens || performance.now() - breath > breathMilliseconds) {
+      if (performance.now() - breath > (options.onTokens ? readingMilliseconds : breathMilliseconds)) {
         // A timer, because setImmediate lets up to ten turns pass before a signal is seen: ■ would come seconds late.
         await new Promise((done) => setTimeout(done));
         breath = performance.now();

@@ -11,9 +11,9 @@ interface Reply {
   sent: { type: string; data?: Record<string, string>; text?: string; transient?: { display_id?: string } }[];
 }
 
-/** Runs cells in a real Deno kernel; `interruptAfter` presses ■ that many seconds into a cell. */
+/** Runs cells in a real Deno kernel; `interruptAfter` presses ■ that many seconds into a cell, `answers` are typed when it asks. */
 async function runCells(
-  cells: { code: string; interruptAfter?: number[] }[],
+  cells: { code: string; interruptAfter?: number[]; answers?: string[] }[],
   env: Record<string, string> = {},
 ) {
   const script = new URL("../fixtures/run_kernel.py", import.meta.url).pathname;
@@ -109,6 +109,48 @@ Deno.test({
 });
 
 Deno.test({
+  name:
+    "■ pressed twice ends a GRPO step at once, with the state before it saved; kernel, variables and model live",
+  ignore: !python,
+  async fn() {
+    const dir = await Deno.makeTempDir(),
+      model = new URL("../../data/models/tiny-gemma", import.meta.url).pathname;
+    const { replies } = await runCells([
+      {
+        code:
+          `import { compositeReward, evaluate, generateProblems, grpo, loadCheckpoint, loadModel, useBackend } from ${
+            JSON.stringify(new URL("../../mod.ts", import.meta.url).href)
+          };
+        await useBackend({ backend: "cpu" });
+        let kept = 41;
+        const model = await loadModel(${JSON.stringify(model)});
+        const problems = generateProblems({ count: 40, seed: 1 });`,
+      },
+      {
+        // one update takes a long time: 256 backward passes
+        code:
+          `const run = await grpo(model, problems, { steps: 9, promptsPerStep: 32, generations: 8, microBatch: 1,
+            reward: compositeReward({ preset: "r3" }), checkpoints: ${
+            JSON.stringify(`${dir}/checkpoints`)
+          } });
+          [run.ended, run.reason, run.steps.length].join("|")`,
+        interruptAfter: [1.5, 2.5],
+      },
+      {
+        code: `[++kept, (await loadCheckpoint(run.checkpoint)).step,
+            (await evaluate(model, problems.slice(0, 4), { maxTokens: 8 })).items.length].join("|")`,
+      },
+    ]);
+    const result = (reply: Reply) =>
+      reply.sent.find(({ type }) => type === "execute_result")?.data?.["text/plain"];
+    assert.deepEqual(replies.map(({ status, alive }) => [status, alive]), Array(3).fill(["ok", true]));
+    assert.match(result(replies[1])!, /interrupted\|stopped at once after step 0 of 9\|0/);
+    assert.match(result(replies[2])!, /42\|0\|4/);
+    await Deno.remove(dir, { recursive: true });
+  },
+});
+
+Deno.test({
   name: "a panel updates one display in place, and writes progress to the kernel's stderr when asked",
   ignore: !python,
   async fn() {
@@ -142,5 +184,47 @@ Deno.test({
       "text/html",
       "text/plain",
     ]);
+  },
+});
+
+Deno.test({
+  name: "chat() streams replies into one display each, asks by Jupyter's input field, and ■ ends a reply",
+  ignore: !python,
+  async fn() {
+    const mod = JSON.stringify(new URL("../../mod.ts", import.meta.url).href);
+    const { replies } = await runCells([
+      {
+        code: `import { chat, loadModel, useBackend } from ${mod};
+        await useBackend({ backend: "cpu" });
+        const model = await loadModel(${
+          JSON.stringify(new URL("../../data/models/tiny-gemma", import.meta.url).pathname)
+        });
+        const talk = chat(model, { maxTokens: 60 });`,
+      },
+      { code: `(await talk.say("What is 12 + 30?")).text.length > 0` },
+      { code: `await talk.interactive()`, answers: ["2 + 3?", "4 + 5?", ""] },
+      { code: `await talk.interactive()` },
+      {
+        code: `const long = chat(model, { maxTokens: 450, eosIds: [], seed: 1 });
+          const cut = await long.say("2 + 3?"); const again = await long.say("2 + 3?"); [cut, again].map(({ completion }) => completion.ended).join()`,
+        interruptAfter: [0.1],
+      },
+      { code: `[talk.history.length, long.history.length].join()` },
+    ]);
+    assert.deepEqual(replies.map(({ status, alive }) => [status, alive]), Array(6).fill(["ok", true]));
+    const displays = (reply: Reply) =>
+      reply.sent.filter(({ type, data }) => type.endsWith("display_data") && data!["text/html"]);
+    const first = displays(replies[1]);
+    assert.equal(new Set(first.map(({ transient }) => transient!.display_id)).size, 1);
+    assert.match(
+      first.at(-1)!.data!["text/plain"],
+      /> What is 12 \+ 30\?\n.+\n {2}\(\d+ tokens · .* tokens\/s\)/s,
+    );
+    assert.equal(new Set(displays(replies[2]).map(({ transient }) => transient!.display_id)).size, 2);
+    assert.equal(displays(replies[3]).length, 0, "no input field: nothing is asked");
+    const result = (reply: Reply) =>
+      reply.sent.find(({ type }) => type === "execute_result")!.data!["text/plain"];
+    assert.match(result(replies[4]), /aborted,limit/);
+    assert.match(result(replies[5]), /6,4/);
   },
 });
