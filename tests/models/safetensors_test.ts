@@ -8,6 +8,7 @@ import {
   SafetensorsFile,
   writeSafetensors,
 } from "../../lib/models/safetensors.ts";
+import { largestArray } from "./largest_array.ts";
 
 const directory = await Deno.makeTempDir();
 globalThis.addEventListener("unload", () => Deno.removeSync(directory, { recursive: true }));
@@ -125,40 +126,6 @@ Deno.test("a tensor of another name is refused by name", async () => {
   await assert.rejects(open.read("v"), /there is no tensor v/);
   open.close();
 });
-
-/** The largest typed array, in bytes, that is made while `work` runs. */
-async function largestArray(work: () => Promise<unknown>): Promise<number> {
-  const { Uint8Array: bytes, Uint16Array: words, Float32Array: floats, ArrayBuffer: buffers } = globalThis;
-  let largest = 0;
-  const note = (size: number) => largest = Math.max(largest, size);
-  const spy = <T extends new (...args: never[]) => { byteLength: number }>(type: T) =>
-    new Proxy(type, {
-      construct(target, args, own) {
-        // a number allocates; a view of a buffer does not
-        if (typeof args[0] === "number") {
-          note(args[0] * ((target as { BYTES_PER_ELEMENT?: number }).BYTES_PER_ELEMENT ?? 1));
-        }
-        return Reflect.construct(target, args, own);
-      },
-    });
-  Object.assign(globalThis, {
-    Uint8Array: spy(bytes),
-    Uint16Array: spy(words),
-    Float32Array: spy(floats),
-    ArrayBuffer: spy(buffers),
-  });
-  try {
-    await work();
-  } finally {
-    Object.assign(globalThis, {
-      Uint8Array: bytes,
-      Uint16Array: words,
-      Float32Array: floats,
-      ArrayBuffer: buffers,
-    });
-  }
-  return largest;
-}
 
 Deno.test("SafetensorsFile.pieces() gives a tensor in pieces, widened, and never holds more than one", async () => {
   const path = join(directory, "pieces.safetensors"), count = 1_000_003;
