@@ -61,6 +61,13 @@ const known: {
     share: true,
     colour: seriesColours[2],
   },
+  {
+    key: "evaluation",
+    label: "Held-out accuracy",
+    read: (m) => m.evaluation?.accuracy,
+    share: true,
+    colour: seriesColours[4],
+  },
   { key: "formatRate", label: "Format", read: (m) => m.formatRate, share: true, colour: seriesColours[3] },
   { key: "loss", label: "Loss", read: (m) => m.loss, colour: ink.muted },
   {

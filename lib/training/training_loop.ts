@@ -172,7 +172,7 @@ export async function trainingLoop(
       savedAt = session();
     } catch (error) {
       if (!(error instanceof CheckpointError)) throw error;
-      view.note(`No checkpoint was saved at step ${step}: ${error.message} Training goes on.`);
+      view.note(`No checkpoint was saved at step ${step}: ${error.message}. Training goes on.`);
     }
   };
   const measure = async () => {

@@ -136,3 +136,21 @@ Deno.test("a panel in a program whose output is not a terminal writes a line eve
   ]);
   assert.match(lines.at(-1)!, /finished after/);
 });
+
+Deno.test("livePanel() draws the held-out accuracy of the steps that were evaluated as a curve of its own", async () => {
+  const { shown, options } = recorder();
+  const panel = livePanel({ title: "GRPO", total: 4, interval: 0, ...options });
+  for (let step = 1; step <= 4; step++) {
+    panel.update({
+      step,
+      reward: step,
+      ...(step % 2 ? {} : { evaluation: { accuracy: step / 10, formatRate: 1 } }),
+    });
+  }
+  await panel.end();
+  const { quantities } = shown.at(-1)!.state;
+  assert.deepEqual(quantities.map(({ label, history }) => [label, history]), [
+    ["Reward", [1, 2, 3, 4]],
+    ["Held-out accuracy", [0.2, 0.4]],
+  ]);
+});

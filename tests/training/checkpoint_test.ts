@@ -9,6 +9,7 @@ import {
   saveCheckpoint,
   type SaveCheckpointOptions,
 } from "../../lib/training/checkpoint.ts";
+import { canMount, onSmallDisk } from "./small_disk.ts";
 
 /** Bits that a detour over doubles, text or a zero would lose: −0, a subnormal, a NaN with a payload, odd last places. */
 const bits = Uint32Array.of(0x80000000, 1, 0x7fc12345, 0x3dcccccd, 0x7f800000, 0x3f800001);
@@ -193,38 +194,14 @@ Deno.test({
     }),
 });
 
-async function mountable(): Promise<boolean> {
-  if (Deno.build.os !== "linux" || Deno.uid() !== 0) return false;
-  const at = await Deno.makeTempDir();
-  const { success } = await new Deno.Command("mount", {
-    args: ["-t", "tmpfs", "-o", "size=64k", "tmpfs", at],
-    stderr: "null",
-  }).output();
-  if (success) await new Deno.Command("umount", { args: [at] }).output();
-  await Deno.remove(at);
-  return success;
-}
-const canMount = await mountable();
-if (!canMount) console.log("skipped: the full-disk test mounts a small tmpfs, which needs root on Linux");
-
 Deno.test({
   name: "saveCheckpoint() on a full disk fails with a CheckpointError and leaves the earlier one intact",
   ignore: !canMount,
   fn: () =>
-    inFolder(async (root) => {
-      const mounted = join(root, "disk");
-      Deno.mkdirSync(mounted);
-      await new Deno.Command("mount", { args: ["-t", "tmpfs", "-o", "size=256k", "tmpfs", mounted] })
-        .output();
-      try {
-        await save(mounted, [10]);
-        const ballast = join(root, "disk", "ballast");
-        Deno.writeFileSync(ballast, new Uint8Array(64 << 10));
-        const tooMuch = () => saveCheckpoint(mounted, at(20, 60_000)).catch((error) => `${error}`);
-        await survives(mounted, tooMuch, () => Deno.removeSync(ballast));
-      } finally {
-        await new Deno.Command("umount", { args: [mounted] }).output();
-      }
+    onSmallDisk({ kilobytes: 256, ballast: 64 }, async (disk, ballast) => {
+      await save(disk, [10]);
+      const tooMuch = () => saveCheckpoint(disk, at(20, 60_000)).catch((error) => `${error}`);
+      await survives(disk, tooMuch, () => Deno.removeSync(ballast));
     }),
 });
 

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { metricsLog, readMetrics } from "../../lib/training/metrics.ts";
 import type { StepMetrics } from "../../lib/training/run.ts";
+import { canMount, onSmallDisk } from "./small_disk.ts";
 
 const at = (step: number, loss = step / 7): StepMetrics => ({
   step,
@@ -69,3 +70,28 @@ Deno.test("readMetrics() says which line is broken, and reads a missing file as 
     Deno.writeTextFileSync(path, '{"step":1}\nnonsense\n{"step":3}\n');
     assert.throws(() => readMetrics(path), /line 2 of .*metrics\.jsonl is not JSON \(nonsense\)/);
   }));
+
+Deno.test("metricsLog() makes the folder that it writes to", () =>
+  inFolder((path) => {
+    const inside = `${path}/new/metrics.jsonl`;
+    metricsLog(inside).close();
+    assert.deepEqual(readMetrics(inside), []);
+  }));
+
+Deno.test({
+  name: "metricsLog() on a full disk keeps its lines and writes them with the next",
+  ignore: !canMount,
+  fn: () =>
+    onSmallDisk({ kilobytes: 64, ballast: 48 }, (disk, ballast) => {
+      const path = `${disk}/metrics.jsonl`,
+        long = (step: number) => ({ ...at(step), phase: "x".repeat(9000) });
+      using log = metricsLog(path);
+      log.append(long(1));
+      assert.throws(() => log.append(long(2)), /No space left/);
+      assert.deepEqual(readMetrics(path).map(({ step }) => step), [1]);
+      Deno.removeSync(ballast);
+      log.append(long(3));
+      assert.deepEqual(readMetrics(path), [1, 2, 3].map(long));
+      return Promise.resolve();
+    }),
+});

@@ -3,11 +3,22 @@ import { join } from "node:path";
 import { bestCheckpoint, CheckpointError, loadCheckpoint } from "../../lib/training/checkpoint.ts";
 import { readMetrics } from "../../lib/training/metrics.ts";
 import { setObserver } from "../../lib/training/observer.ts";
+import { TrainingError } from "../../lib/training/training_error.ts";
 import { type LoopStage, trainingLoop } from "../../lib/training/training_loop.ts";
+import { canMount, onSmallDisk } from "./small_disk.ts";
 
 /** A stage whose weight is the sum of the steps made: step 1 adds 1, step 2 adds 2. */
-function counting({ stage = "sft", failAt = Infinity }: { stage?: "sft" | "grpo"; failAt?: number } = {}) {
-  const weight = new Float32Array(1);
+function counting(
+  { stage = "sft", failAt = Infinity, throwAt = Infinity, size = 1 }: {
+    stage?: "sft" | "grpo";
+    failAt?: number;
+    /** The step that throws. */
+    throwAt?: number;
+    /** Numbers in the weight; the first counts. */
+    size?: number;
+  } = {},
+) {
+  const weight = new Float32Array(size);
   const loop: LoopStage = {
     stage,
     name: stage,
@@ -15,6 +26,7 @@ function counting({ stage = "sft", failAt = Infinity }: { stage?: "sft" | "grpo"
     config: { kind: "counting" },
     diagnosis: { stage },
     step(index) {
+      if (index + 1 === throwAt) throw new RangeError("out of memory");
       weight[0] += index + 1;
       return Promise.resolve({
         metrics: {
@@ -30,7 +42,7 @@ function counting({ stage = "sft", failAt = Infinity }: { stage?: "sft" | "grpo"
     },
     save: () =>
       Promise.resolve({
-        tensors: { weight: { shape: [1], data: weight.slice() } },
+        tensors: { weight: { shape: [size], data: weight.slice() } },
         state: { sum: weight[0] },
       }),
     restore: ({ tensors }) => weight.set(tensors.weight.data as Float32Array),
@@ -212,3 +224,109 @@ Deno.test({
       });
     }),
 });
+
+Deno.test("trainingLoop() saves the steps before one that throws, and says from where to go on", () =>
+  inFolder(async (folder) => {
+    const failing = trainingLoop(counting({ throwAt: 4 }).loop, { steps: 6, checkpoints: folder });
+    const error = await failing.catch((error) => error);
+    assert.ok(error instanceof TrainingError);
+    assert.match(
+      error.message,
+      /^sft failed after 3 of 6 steps: out of memory\. The last checkpoint is .*-step-3: go on with resume\(".*-step-3", \{ model, problems \}\)\.$/,
+    );
+    assert.ok(error.cause instanceof RangeError);
+    assert.deepEqual([error.run.ended, error.run.steps.length], ["failed", 3]);
+    const { loop, weight } = counting();
+    const resumed = await trainingLoop(loop, { steps: 6 }, { resumeFrom: error.run.checkpoint });
+    assert.deepEqual([resumed.ended, weight[0]], ["finished", 21]);
+  }));
+
+Deno.test("trainingLoop() lets an error in the first step be what it is: nothing is lost", () =>
+  inFolder(async (folder) => {
+    await assert.rejects(
+      trainingLoop(counting({ throwAt: 1 }).loop, { steps: 6, checkpoints: folder }),
+      (error: Error) => error instanceof RangeError && error.message === "out of memory",
+    );
+    assert.deepEqual([...Deno.readDirSync(folder)], []);
+  }));
+
+Deno.test("trainingLoop() keeps the best across a resume, and evaluates a tenth of the run when not told", () =>
+  inFolder(async (folder) => {
+    const stop = new AbortController(), accuracy = [0.1, 0.7, 0.2, 0.7, 0.3];
+    const evaluation = () => Promise.resolve({ accuracy: accuracy.shift()! });
+    await trainingLoop(counting().loop, { steps: 20, checkpoints: folder, keepCheckpoints: 1 }, {
+      evaluation,
+      signal: stop.signal,
+      onStep: ({ step }) => step === 4 && stop.abort(),
+    });
+    // the checkpoint that is resumed from is the best itself, which it could not know when it was written
+    const run = await trainingLoop(counting().loop, { steps: 20, checkpoints: folder, keepCheckpoints: 1 }, {
+      evaluation: () => Promise.resolve({ accuracy: accuracy.shift() ?? 0 }),
+      resumeFrom: folder,
+    });
+    assert.deepEqual(run.steps.flatMap(({ step, evaluation }) => evaluation ? [step] : []), [
+      2,
+      4,
+      6,
+      8,
+      10,
+      12,
+      14,
+      16,
+      18,
+      20,
+    ]);
+    assert.deepEqual([run.best!.step, run.best!.metric, run.best!.value], [4, "accuracy", 0.7]);
+    assert.equal(run.best!.checkpoint, await bestCheckpoint(folder, { metric: "accuracy" }));
+  }));
+
+Deno.test({
+  name:
+    "trainingLoop() on a disk that fills up trains on, keeps the checkpoint before, and saves again when there is room",
+  ignore: !canMount,
+  fn: () =>
+    onSmallDisk({ kilobytes: 256, ballast: 0 }, async (disk, ballast) => {
+      const checkpoints = join(disk, "checkpoints"), metricsFile = join(disk, "metrics.jsonl");
+      const { loop, weight } = counting({ size: 10_000 }), whole: number[] = [];
+      const notes = await observed(Infinity, async () => {
+        const run = await trainingLoop(loop, { steps: 6, checkpointEvery: 2, checkpoints }, {
+          metricsFile,
+          onStep: ({ step }) => {
+            // all that is left, to the last byte
+            if (step === 3) fill(ballast);
+            if (step === 5) Deno.removeSync(ballast);
+          },
+        });
+        whole.push(run.steps.length, weight[0]);
+        assert.equal(run.ended, "finished");
+      });
+      assert.deepEqual(whole, [6, 21]);
+      assert.deepEqual(
+        notes.filter((note) => /^No checkpoint was saved at step 4: .*Training goes on/.test(note)).length,
+        1,
+      );
+      assert.equal(notes.filter((note) => /^No checkpoint/.test(note)).length, 1);
+      const { step, tensors } = await loadCheckpoint(checkpoints);
+      assert.deepEqual([step, (tensors.weight.data as Float32Array)[0]], [6, 21]);
+      assert.deepEqual(
+        [...Deno.readDirSync(checkpoints)].map(({ name }) => name.replace(/^\d+-/, "")).sort(),
+        [
+          "step-2",
+          "step-6",
+        ],
+      );
+      assert.deepEqual(readMetrics(metricsFile).map(({ step }) => step), [1, 2, 3, 4, 5, 6]);
+    }),
+});
+
+/** Writes a file until the disk has no room. */
+function fill(path: string) {
+  using file = Deno.openSync(path, { create: true, write: true });
+  for (let size = 1 << 16; size >= 1;) {
+    try {
+      file.writeSync(new Uint8Array(size));
+    } catch {
+      size >>= 1;
+    }
+  }
+}
