@@ -266,6 +266,9 @@ async function decodeBatch(
         // A timer, because setImmediate lets up to ten turns pass before a signal is seen: ■ would come seconds late.
         await new Promise((done) => setTimeout(done));
         breath = performance.now();
+      } else if (options.onTokens) {
+        // a loop over the stream gets its turn, and may leave
+        await Promise.resolve();
       }
       const { ints } = heap(), state = ints.subarray(plan.done / 4, plan.done / 4 + rows);
       options.onProgress?.(
