@@ -25,7 +25,7 @@ export class WebgpuUnavailableError extends PlainError {
   override name = "WebgpuUnavailableError";
 }
 
-const wantedFeatures: GPUFeatureName[] = ["shader-f16", "subgroups", "timestamp-query"] as GPUFeatureName[];
+const wantedFeatures: GPUFeatureName[] = ["timestamp-query"] as GPUFeatureName[];
 const wantedLimits = [
   "maxBufferSize",
   "maxStorageBufferBindingSize",
@@ -103,9 +103,12 @@ export async function openWebgpuDevice(
       `opening a GPU found only the software adapter ${name}, slower than the CPU backend: use that, or pass allowSoftware`,
     );
   }
-  const features = wantedFeatures.filter((feature) => adapter.features.has(feature));
+  const wanted = wantedFeatures.filter((feature) => adapter.features.has(feature));
   const limits = Object.fromEntries(wantedLimits.map((limit) => [limit, adapter.limits[limit]]));
-  const device = await adapter.requestDevice({ requiredFeatures: features, requiredLimits: limits });
+  const request = (requiredFeatures: GPUFeatureName[]) =>
+    adapter.requestDevice({ requiredFeatures, requiredLimits: limits });
+  // Deno's adapters do not list subgroups, and grant them where the driver has them
+  const device = await request([...wanted, "subgroups" as GPUFeatureName]).catch(() => request(wanted));
   failure = null;
   trouble = new AbortController();
   device.addEventListener("uncapturederror", (event) => {
@@ -127,7 +130,7 @@ export async function openWebgpuDevice(
   tf.env().set("WEBGPU_DEFERRED_SUBMIT_BATCH_SIZE", dispatchesPerSubmission);
   await tf.setBackend("webgpu");
   await tf.ready();
-  const description = { name, software, features: [...features], limits };
+  const description = { name, software, features: [...device.features], limits };
   opened = { device, description };
   return description;
 }

@@ -39,7 +39,10 @@ export interface Launch {
   floats?: Record<string, number>;
   /** Functions and workgroup variables; a function is asked once a pipeline, which matters where the text is long. */
   declarations?: string | (() => string);
-  /** The body; it sees `group`, `lane` and `index` = group · workgroupSize + lane, all i32. */
+  /**
+   * The body; it sees `group`, `lane` and `index` = group · workgroupSize + lane, all i32, and with subgroups `subgroup`, its
+   * number in the workgroup, of `subgroups`, and `subgroup_lane`, all u32.
+   */
   body: string | (() => string);
 }
 
@@ -205,8 +208,26 @@ export function rowsOf(matrix: Binding, { first, count }: Rows, width: number): 
   return { ...whole, offset: (whole.offset ?? 0) + first * width, length: count * width };
 }
 
+/** Whether kernels may use subgroup operations: a sum over a workgroup then waits twice, not eight times. */
+export function hasSubgroups(): boolean {
+  return activeDevice().features.has("subgroups" as GPUFeatureName);
+}
+
 /** Sum over a workgroup: `total(value, lane)`, called by every invocation; `size` a power of two. */
-export const workgroupTotal = (size: number): string => `
+export const workgroupTotal = (size: number): string =>
+  hasSubgroups()
+    ? `
+var<workgroup> sums: array<f32, ${size}>;
+fn total(value: f32, lane: i32) -> f32 {
+  let part = subgroupAdd(value);
+  workgroupBarrier();
+  if (subgroup_lane == 0u) { sums[subgroup] = part; }
+  workgroupBarrier();
+  var sum = 0.0;
+  for (var i = 0u; i < subgroups; i++) { sum += sums[i]; }
+  return sum;
+}`
+    : `
 var<workgroup> sums: array<f32, ${size}>;
 fn total(value: f32, lane: i32) -> f32 {
   workgroupBarrier();
@@ -328,7 +349,9 @@ function compiled(
     pipelines: Map<string, Pipeline>;
   },
 ): Pipeline {
-  const name = `${key}/${workgroupSize}/${types.map(({ type }) => type)}`, held = pipelines.get(name);
+  const sub = device.features.has("subgroups" as GPUFeatureName);
+  const name = `${key}/${workgroupSize}/${types.map(({ type }) => type)}${sub ? "/subgroups" : ""}`,
+    held = pipelines.get(name);
   if (held) return held;
   const text = (part: string | (() => string)) => typeof part === "string" ? part : part();
   const code = `
@@ -339,10 +362,17 @@ ${
     ).join("\n")
   }
 @group(0) @binding(${types.length}) var<uniform> u: Uniforms;
+${sub ? "var<private> subgroup: u32; var<private> subgroups: u32; var<private> subgroup_lane: u32;" : ""}
 ${text(declarations)}
 @compute @workgroup_size(${workgroupSize})
 fn main(@builtin(workgroup_id) workgroup: vec3<u32>, @builtin(num_workgroups) workgroups: vec3<u32>,
-        @builtin(local_invocation_index) invocation: u32) {
+        @builtin(local_invocation_index) invocation: u32${
+    sub
+      ? `, @builtin(subgroup_id) subgroup_index: u32,
+        @builtin(num_subgroups) subgroup_count: u32, @builtin(subgroup_invocation_id) subgroup_place: u32`
+      : ""
+  }) {
+  ${sub ? "subgroup = subgroup_index; subgroups = subgroup_count; subgroup_lane = subgroup_place;" : ""}
   let group = i32(workgroup.x + workgroup.y * workgroups.x);
   if (group >= u.groups) { return; }
   let lane = i32(invocation);

@@ -4,7 +4,7 @@
  * (32 counting passes over a row that stays in cache), and only where a filter is on.
  */
 import type * as tf from "@tensorflow/tfjs-core";
-import { type Binding, launch, output } from "./program.ts";
+import { type Binding, hasSubgroups, launch, output, workgroupTotal } from "./program.ts";
 
 /** How tokens are drawn. */
 export interface SampleTokensNumbers {
@@ -51,18 +51,31 @@ export function sampleTokens(
     declarations: `
 var<workgroup> values: array<f32, ${groupSize}>;
 var<workgroup> places: array<i32, ${groupSize}>;
-fn total(value: f32, lane: i32) -> f32 {
-  workgroupBarrier();
-  values[lane] = value;
-  workgroupBarrier();
-  for (var step = ${groupSize / 2}; step > 0; step /= 2) {
-    if (lane < step) { values[lane] += values[lane + step]; }
-    workgroupBarrier();
-  }
-  return values[0];
-}
-/** The largest value's place, the first of equals; its value is left in values[0]. */
+${workgroupTotal(groupSize)}
+var<private> highest: f32;
+/** The largest value's place, the first of equals; its value is left in highest. */
 fn largest(value: f32, place: i32, lane: i32) -> i32 {
+  ${
+      hasSubgroups()
+        ? `
+  let top = subgroupMax(value);
+  let first = subgroupMin(select(2147483647, place, value == top));
+  workgroupBarrier();
+  if (subgroup_lane == 0u) {
+    values[subgroup] = top;
+    places[subgroup] = first;
+  }
+  workgroupBarrier();
+  highest = values[0];
+  var best = places[0];
+  for (var i = 1u; i < subgroups; i++) {
+    if (values[i] > highest || (values[i] == highest && places[i] < best)) {
+      highest = values[i];
+      best = places[i];
+    }
+  }
+  return best;`
+        : `
   workgroupBarrier();
   values[lane] = value;
   places[lane] = place;
@@ -77,7 +90,9 @@ fn largest(value: f32, place: i32, lane: i32) -> i32 {
     }
     workgroupBarrier();
   }
-  return places[0];
+  highest = values[0];
+  return places[0];`
+    }
 }
 fn scaled(at: i32) -> f32 {
   return ${
@@ -113,7 +128,7 @@ fn value_of(key: u32) -> f32 {
     if (z > top) { top = z; place = i; }
   }
   place = largest(top, place, lane);
-  top = values[0];
+  top = highest;
   var own = 0.0;
   for (var i = lane; i < u.vocabulary; i += ${groupSize}) { own += exp(scaled(base + i) - top); }
   let mass = total(own, lane);

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import * as tf from "@tensorflow/tfjs";
 import { adamwStep, squaredNorms } from "../../../lib/kernels/webgpu/adamw.ts";
-import { assertClose, normal, testOnWebgpu, valuesOn } from "./on_webgpu.ts";
+import { assertClose, normal, testOnWebgpu, testWithAndWithoutSubgroups, valuesOn } from "./on_webgpu.ts";
 
 const numbers = { lr: 0.1, beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0.01, gradScale: 0.5 };
 
@@ -50,7 +50,7 @@ testOnWebgpu("adamwStep() is seen by a variable that was read before", async () 
   tf.dispose([variable, ...moments, grad]);
 });
 
-testOnWebgpu("squaredNorms() adds up squares", async () => {
+testWithAndWithoutSubgroups("squaredNorms() adds up squares", async () => {
   const a = normal([3, 67], 1), b = normal([20_001], 2);
   const sum = (data: ArrayLike<number>) => Array.from(data).reduce((sum, x) => sum + x * x, 0);
   const [one, both] = await valuesOn("webgpu", [a, b], (a, b) => [squaredNorms([a]), squaredNorms([a, b])]);

@@ -5,7 +5,7 @@ import {
   gradientsOf,
   integers,
   normal,
-  testOnWebgpu,
+  testWithAndWithoutSubgroups,
   type Values,
   valuesOn,
 } from "./on_webgpu.ts";
@@ -24,7 +24,7 @@ for (
     normed: true,
   }, { headDim: 8, length: 3, normed: false }]
 ) {
-  testOnWebgpu(
+  testWithAndWithoutSubgroups(
     `headsForward() and headsBackward() agree with split, norm and rope for heads of ${headDim}, normed ${normed}`,
     async () => {
       const widths = [heads, kvHeads, kvHeads].map((count) => count * headDim);
@@ -83,7 +83,7 @@ for (
   );
 }
 
-testOnWebgpu(
+testWithAndWithoutSubgroups(
   "headsForward() writes keys and values into the cache, at positions counted from each row's start",
   async () => {
     const headDim = 4, capacity = 6, offset = 3, starts = [0, 2];

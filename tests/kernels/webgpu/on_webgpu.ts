@@ -74,6 +74,20 @@ export async function withBindingLimit<T>(bytes: number, run: () => Promise<T>):
   }
 }
 
+/** The test twice: with what the adapter has, and as on one without subgroups, where kernels take their other form. */
+export function testWithAndWithoutSubgroups(name: string, run: () => Promise<void>): void {
+  testOnWebgpu(name, run);
+  testOnWebgpu(`${name}, without subgroups`, async () => {
+    const { device } = tf.backend() as unknown as { device: GPUDevice };
+    Object.defineProperty(device, "features", { value: new Set(), configurable: true });
+    try {
+      await run();
+    } finally {
+      Reflect.deleteProperty(device, "features");
+    }
+  });
+}
+
 /** Numbers as plain data, with their shape: made once, and put on each backend. */
 export interface Values {
   shape: number[];

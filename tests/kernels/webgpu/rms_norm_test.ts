@@ -4,7 +4,7 @@ import {
   rmsNormBackward,
   rmsNormForward,
 } from "../../../lib/kernels/webgpu/rms_norm.ts";
-import { assertClose, gradientsOf, normal, testOnWebgpu, valuesOn } from "./on_webgpu.ts";
+import { assertClose, gradientsOf, normal, testWithAndWithoutSubgroups, valuesOn } from "./on_webgpu.ts";
 
 const epsilon = 1e-5;
 const reference = (addOne: boolean) => (x: tf.Tensor, w: tf.Tensor) =>
@@ -18,7 +18,7 @@ for (
 ) {
   const x = normal([rows, width], 1), w = normal([width], 2), dy = normal([rows, width], 3);
 
-  testOnWebgpu(
+  testWithAndWithoutSubgroups(
     `rmsNormForward() and rmsNormBackward() agree with tfjs-core on ${rows} rows of ${width}`,
     async () => {
       const expected = await valuesOn("cpu", [x, w, dy], (x, w, dy) => [
@@ -34,7 +34,7 @@ for (
   );
 }
 
-testOnWebgpu("rmsNormForward() adds the residual", async () => {
+testWithAndWithoutSubgroups("rmsNormForward() adds the residual", async () => {
   const x = normal([3, 65], 4), w = normal([65], 5), residual = normal([3, 65], 6);
   const expected = await valuesOn("cpu", [x, w, residual], (x, w, r) => [tf.add(r, reference(true)(x, w))]);
   const actual = await valuesOn("webgpu", [x, w, residual], (x, w, residual) => [
@@ -44,20 +44,23 @@ testOnWebgpu("rmsNormForward() adds the residual", async () => {
 });
 
 for (const width of [10, 65, 1026]) {
-  testOnWebgpu(`residualNormsForward() gives the sum and its norm on rows of ${width}`, async () => {
-    const y = normal([3, width], 4),
-      w = normal([width], 5),
-      residual = normal([3, width], 6),
-      next = normal([width], 7);
-    const inputs = [y, w, residual, next];
-    const expected = await valuesOn("cpu", inputs, (y, w, residual, next) => {
-      const x = tf.add(residual, reference(true)(y, w));
-      return [x, reference(true)(x, next)];
-    });
-    const actual = await valuesOn("webgpu", inputs, (y, w, residual, next) => {
-      const { x, normed } = residualNormsForward(y, { w, residual, next, epsilon, addOne: true });
-      return [x, normed];
-    });
-    assertClose(actual, expected);
-  });
+  testWithAndWithoutSubgroups(
+    `residualNormsForward() gives the sum and its norm on rows of ${width}`,
+    async () => {
+      const y = normal([3, width], 4),
+        w = normal([width], 5),
+        residual = normal([3, width], 6),
+        next = normal([width], 7);
+      const inputs = [y, w, residual, next];
+      const expected = await valuesOn("cpu", inputs, (y, w, residual, next) => {
+        const x = tf.add(residual, reference(true)(y, w));
+        return [x, reference(true)(x, next)];
+      });
+      const actual = await valuesOn("webgpu", inputs, (y, w, residual, next) => {
+        const { x, normed } = residualNormsForward(y, { w, residual, next, epsilon, addOne: true });
+        return [x, normed];
+      });
+      assertClose(actual, expected);
+    },
+  );
 }

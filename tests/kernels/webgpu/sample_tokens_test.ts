@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { counterGumbel } from "../../../lib/kernels/counter_random.ts";
 import { samplingFloor } from "../../../lib/kernels/sampling_floor.ts";
 import { sampleTokens } from "../../../lib/kernels/webgpu/sample_tokens.ts";
-import { integers, normal, testOnWebgpu, valuesOn } from "./on_webgpu.ts";
+import { integers, normal, testWithAndWithoutSubgroups, valuesOn } from "./on_webgpu.ts";
 
 const rows = 40, vocabulary = 301, logits = normal([rows, vocabulary], 1, 2);
 const seeds = integers(Array.from({ length: rows }, (_, i) => Math.imul(i + 1, 0x9e3779b1) | 0));
@@ -18,33 +18,36 @@ const settings = [
 ];
 
 for (const { title, temperature, topK = 0, topP = 1, minP = 0 } of settings) {
-  testOnWebgpu(`sampleTokens() gives the CPU's tokens and log-probabilities: ${title}`, async () => {
-    for (const counter of [0, 7]) {
-      const [ids, logprobs] = await valuesOn("webgpu", [logits, seeds], (logits, seeds) => {
-        const { ids, logprob } = sampleTokens(logits, { temperature, topK, topP, minP, seeds, counter });
-        return [ids, logprob];
-      });
-      for (let row = 0; row < rows; row++) {
-        const own = (logits.data as Float32Array).subarray(row * vocabulary, (row + 1) * vocabulary);
-        const beta = temperature === 0 ? 1 : 1 / temperature,
-          floor = samplingFloor(own, Math.fround(beta), { topK, topP, minP });
-        let best = -Infinity, token = -1;
-        for (const [id, x] of own.entries()) {
-          const z = Math.fround(x * Math.fround(beta));
-          const score = temperature === 0
-            ? z
-            : z < floor
-            ? -Infinity
-            : z + counterGumbel(seeds.data[row], counter, id);
-          if (score > best) [best, token] = [score, id];
+  testWithAndWithoutSubgroups(
+    `sampleTokens() gives the CPU's tokens and log-probabilities: ${title}`,
+    async () => {
+      for (const counter of [0, 7]) {
+        const [ids, logprobs] = await valuesOn("webgpu", [logits, seeds], (logits, seeds) => {
+          const { ids, logprob } = sampleTokens(logits, { temperature, topK, topP, minP, seeds, counter });
+          return [ids, logprob];
+        });
+        for (let row = 0; row < rows; row++) {
+          const own = (logits.data as Float32Array).subarray(row * vocabulary, (row + 1) * vocabulary);
+          const beta = temperature === 0 ? 1 : 1 / temperature,
+            floor = samplingFloor(own, Math.fround(beta), { topK, topP, minP });
+          let best = -Infinity, token = -1;
+          for (const [id, x] of own.entries()) {
+            const z = Math.fround(x * Math.fround(beta));
+            const score = temperature === 0
+              ? z
+              : z < floor
+              ? -Infinity
+              : z + counterGumbel(seeds.data[row], counter, id);
+            if (score > best) [best, token] = [score, id];
+          }
+          assert.equal(ids[row], token, `row ${row}`);
+          const logprob = own[token] * beta - Math.log(own.reduce((sum, x) => sum + Math.exp(x * beta), 0));
+          assert.ok(
+            Math.abs(logprobs[row] - logprob) < 1e-4,
+            `row ${row}: ${logprobs[row]}, expected ${logprob}`,
+          );
         }
-        assert.equal(ids[row], token, `row ${row}`);
-        const logprob = own[token] * beta - Math.log(own.reduce((sum, x) => sum + Math.exp(x * beta), 0));
-        assert.ok(
-          Math.abs(logprobs[row] - logprob) < 1e-4,
-          `row ${row}: ${logprobs[row]}, expected ${logprob}`,
-        );
       }
-    }
-  });
+    },
+  );
 }
