@@ -1,238 +1,136 @@
 /**
- * `deno task bench`: how fast the work is that ../shared/peers/trl_cpu.py does, under the same names, and each fused operation against its
- * tfjs-core reference in the same run. Medians; run it with nothing else running.
+ * `deno task bench`: matrix products, every fused operation against its tfjs-core reference, and the work of peers/trl_cpu.py: SFT
+ * step, sampling, GRPO step. Medians; run it with nothing else running. A readable table, then one JSON line under trl_cpu.py's
+ * names.
  *
- *     deno task bench [--sizes small,medium] [--no-blas] [--threads N]
+ *     deno task bench [--sizes small,medium] [--threads N] [--no-blas] [--stock]
+ *
+ * `--no-blas` leaves the native library out. `--stock` times stock tfjs-wasm too, in a process of its own (a minute more).
  */
-import * as tf from "@tensorflow/tfjs";
 import { parseArgs } from "node:util";
-import { type CausalLM, createModel, type Problem, type Reward, useBackend } from "../../mod.ts";
-import { grpo } from "../../lib/stages/grpo.ts";
-import { trainTokenizer } from "../../lib/data/bpe_trainer.ts";
-import { Random } from "../../lib/data/random.ts";
-import { generate } from "../../lib/models/generate.ts";
-import type { DecoderConfig } from "../../lib/models/decoder_config.ts";
-import { rmsNorm, rmsNormReference } from "../../lib/ops/rms_norm.ts";
-import { gatedActivation, gatedActivationReference } from "../../lib/ops/gated_activation.ts";
-import { project, projectReference } from "../../lib/ops/projection.ts";
-import { tokenLogprobs, tokenLogprobsReference } from "../../lib/ops/token_logprobs.ts";
-import { Tokenizer } from "../../lib/text/tokenizer.ts";
+import { startEngine } from "../../lib/kernels/cpu/engine.ts";
+import { useBackend } from "../../lib/backend/use_backend.ts";
 import { setObserver } from "../../lib/training/observer.ts";
-import { backward } from "../../lib/training/backward.ts";
-import { AdamW } from "../../lib/training/optimizer.ts";
-import { TokenBatch } from "../../lib/training/token_batch.ts";
-
-const vocabulary = 512, promptLength = 32, newTokens = 64, prompts = 4, group = 8;
-const shapes = { small: [128, 4], medium: [256, 6] } as const;
-
-function configOf(width: number, layers: number): DecoderConfig {
-  return {
-    architecture: "gemma3_text",
-    vocabSize: vocabulary,
-    hiddenSize: width,
-    intermediateSize: 4 * width,
-    layers,
-    heads: 4,
-    kvHeads: 4,
-    headDim: width / 4,
-    rmsEps: 1e-6,
-    rmsAddOne: true,
-    qkNorm: true,
-    postNorms: true,
-    activation: "gelu_tanh",
-    embeddingScale: Math.sqrt(width),
-    queryScale: (width / 4) ** -0.5,
-    attentionSoftcap: null,
-    finalSoftcap: null,
-    tiedEmbeddings: true,
-    attentionBias: false,
-    outputBias: false,
-    mlpBias: false,
-    layerWindows: Array.from({ length: layers }, () => 256),
-    layerRope: Array.from({ length: layers }, () => ({ base: 10000, scaling: null })),
-    maxPositions: 256,
-    bosId: 2,
-    eosIds: [],
-    padId: 0,
-  };
-}
-
-async function median(times: number, work: () => unknown): Promise<number> {
-  const seconds: number[] = [];
-  for (let i = 0; i <= times; i++) {
-    const from = performance.now();
-    await work();
-    seconds.push((performance.now() - from) / 1000);
-  }
-  return seconds.slice(1).sort((a, b) => a - b)[times >> 1];
-}
+import { timeOperations } from "./fused_operations.ts";
+import { median } from "./median.ts";
+import { grpoSteps, randomModel, sampling, sftStep, type Size, sizes, work } from "./workload.ts";
 
 const { values } = parseArgs({
-  args: Deno.args,
   options: {
-    sizes: { type: "string", default: "small,medium" },
-    "no-blas": { type: "boolean", default: false },
+    sizes: { type: "string", default: Object.keys(sizes).join() },
     threads: { type: "string" },
-    start: { type: "string" },
+    "no-blas": { type: "boolean", default: false },
+    stock: { type: "boolean", default: false },
+    json: { type: "boolean", default: false },
+    grpo: { type: "string" },
   },
 });
+const wanted = (values.grpo ?? values.sizes).split(",");
+const unknown = wanted.find((size) => !(size in sizes));
+if (unknown !== undefined) {
+  throw new RangeError(
+    `choosing what to time: --sizes takes ${Object.keys(sizes).join(", ")}, got ${unknown}`,
+  );
+}
+const threads = values.threads === undefined ? undefined : Number(values.threads);
+if (threads !== undefined && !(Number.isInteger(threads) && threads > 0)) {
+  throw new RangeError(`choosing what to time: --threads takes a whole number from 1, got ${values.threads}`);
+}
 setObserver(null);
-console.log(
-  await useBackend({
-    backend: "cpu",
-    blas: !values["no-blas"],
-    threads: values.threads ? Number(values.threads) : undefined,
-  }),
-);
+const backend = await useBackend({ backend: "cpu", blas: !values["no-blas"], threads });
 
-const files = trainTokenizer(["w ".repeat(100)], { vocabularySize: vocabulary }),
-  tokenizer = new Tokenizer(files.tokenizer, files.tokenizerConfig);
-if (values.start) {
-  // a process of its own, timed from outside: from its start to the end of its first GRPO step
-  await grpoSteps(values.start as keyof typeof shapes, 1);
+if (values.grpo) {
+  // a process of its own, for its start and its peak memory: from its first moment to the end of its first step
+  let startSeconds: number | null = null;
+  const run = await grpoSteps(randomModel(values.grpo as Size), 8, () => {
+    startSeconds ??= (performance.timeOrigin + performance.now() -
+      Number(Deno.env.get("STARTED_MS") ?? performance.timeOrigin)) / 1000;
+  });
+  const steps = run.steps.slice(1).map(({ seconds }) => seconds.total).sort((a, b) => a - b);
+  console.log(JSON.stringify({
+    grpo_step_s: steps[steps.length >> 1],
+    start_s: startSeconds,
+    peak_rss_mb: peakMegabytes(),
+  }));
   Deno.exit(0);
 }
 
-console.log("\nFused operations, forward and backward, 3072 rows of the small shape, ms");
-{
-  const normal = (...shape: number[]) =>
-    tf.randomNormal(shape as [number, number], 0, 1, "float32", 7) as tf.Tensor2D;
-  const x = normal(3072, 128),
-    w = normal(128, 1).reshape([128]) as tf.Tensor1D,
-    gateUp = normal(3072, 1024),
-    weight = normal(512, 128),
-    table = normal(512, 128);
-  const targets = tf.randomUniform([3072], 0, 512, "int32", 3) as tf.Tensor1D;
-  const cases: [string, tf.Tensor[], (...x: tf.Tensor[]) => tf.Tensor, (...x: tf.Tensor[]) => tf.Tensor][] = [
-    [
-      "rmsNorm",
-      [x, w],
-      (x, w) => rmsNorm(x as tf.Tensor2D, w as tf.Tensor1D, { epsilon: 1e-6 }),
-      (x, w) => rmsNormReference(x as tf.Tensor2D, w as tf.Tensor1D, { epsilon: 1e-6 }),
-    ],
-    [
-      "gatedActivation",
-      [gateUp],
-      (x) => gatedActivation(x as tf.Tensor2D, "gelu_tanh"),
-      (x) => gatedActivationReference(x as tf.Tensor2D, "gelu_tanh"),
-    ],
-    [
-      "project 128→512",
-      [x, weight],
-      (x, w) => project(x as tf.Tensor2D, [{ weight: w as tf.Tensor2D, trainable: true }]),
-      (x, w) => projectReference(x as tf.Tensor2D, [{ weight: w as tf.Tensor2D, trainable: true }]),
-    ],
-    [
-      "tokenLogprobs",
-      [x, table],
-      (x, t) => tokenLogprobs(x as tf.Tensor2D, t as tf.Tensor2D, targets).logprobs,
-      (x, t) => tokenLogprobsReference(x as tf.Tensor2D, t as tf.Tensor2D, targets).logprobs,
-    ],
-  ];
-  for (const [name, inputs, fused, reference] of cases) {
-    const time = (f: typeof fused) =>
-      median(
-        5,
-        () => tf.tidy(() => void tf.grads((...x) => tf.sum(f(...x)))(inputs).map((g) => g.dataSync())),
-      );
-    const ours = await time(fused), theirs = await time(reference);
-    console.log(
-      `  ${name.padEnd(18)} ${(ours * 1000).toFixed(1).padStart(8)}   reference ${
-        (theirs * 1000).toFixed(1).padStart(8)
-      }   ×${(theirs / ours).toFixed(1)}`,
+const say = values.json ? () => {} : console.log;
+say(backend);
+if (!values.json) {
+  const engine = await startEngine({ blas: !values["no-blas"], threads });
+  say("\nMatrix products [m × k]·[k × n], GFLOP/s");
+  for (const [m, n, k] of [[1024, 1024, 1024], [3072, 512, 128], [512, 128, 3072], [32, 512, 128]]) {
+    const [a, b, c] = [m * k, k * n, m * n].map((size) => engine.output([size]));
+    for (const x of [a, b]) engine.kernels.fill(engine.at(x), x.size, 0.5);
+    const repeats = Math.ceil(2e9 / (2 * m * n * k));
+    const ms = await median(5, () => {
+      for (let i = 0; i < repeats; i++) {
+        engine.gemm(false, true, m, n, k, engine.at(a), k, engine.at(b), k, engine.at(c), n);
+      }
+    });
+    say(
+      `  ${`${m} × ${k} × ${n}`.padEnd(20)} ${(2 * m * n * k * repeats / ms / 1e6).toFixed(0).padStart(6)}`,
     );
+    for (const x of [a, b, c]) x.dispose();
+  }
+  say("\nFused operations and their references, forward and backward, 3072 rows of the small shape, ms");
+  for (const { name, fused, reference } of await timeOperations()) {
+    const cell = (ms: number) => ms.toFixed(2).padStart(9);
+    say(`  ${name.padEnd(20)} ${cell(fused)} ${cell(reference)}   ×${(reference / fused).toFixed(1)}`);
   }
 }
 
-const results: Record<string, Record<string, number>> = {
-  grpo_step_s: {},
-  sample_tokens_per_s: {},
-  sft_step_s: {},
-  start_s: {},
-  peak_rss_mb: {},
-};
-for (const size of values.sizes.split(",") as (keyof typeof shapes)[]) {
-  const random = new Random(0),
-    model = createModel(configOf(shapes[size][0], shapes[size][1]), { tokenizer, seed: 0 });
-  const ids = (count: number) => Array.from({ length: count }, () => random.between(4, vocabulary - 1));
-  const batch = new TokenBatch(
-    Array.from(
-      { length: prompts * group },
-      () => ({ prompt: ids(1), completion: ids(promptLength + newTokens - 1) }),
-    ),
-  );
-  const optimizer = new AdamW(model.decoder.parameters());
-  results.sft_step_s[size] = await median(7, async () => {
-    const { gradients } = await backward(
-      model.decoder,
-      batch,
-      ({ logprobs }) => ({
-        loss: -logprobs.reduce((a, b) => a + b, 0) / logprobs.length,
-        gradient: new Float32Array(logprobs.length).fill(-1 / logprobs.length),
-      }),
-    );
-    await optimizer.step(gradients, { learningRate: 1e-3 });
-  });
-  batch.dispose();
-  optimizer.dispose();
-  const sampling = Array.from({ length: prompts * group }, () => ids(promptLength));
-  results.sample_tokens_per_s[size] = prompts * group * newTokens /
-    await median(3, () => generate(model.decoder, sampling, { maxTokens: newTokens, eosIds: [] }));
-  const run = await grpoSteps(size, 8, model);
-  results.grpo_step_s[size] = run.steps.slice(1).map(({ seconds }) => seconds.total).sort((a, b) => a - b)[3];
-  const from = performance.now(), flags = values["no-blas"] ? ["--no-blas"] : [];
-  const child = new Deno.Command(Deno.execPath(), {
-    args: ["run", "--allow-all", import.meta.filename!, "--start", size, ...flags],
-    stdout: "null",
-  });
-  if (!(await child.output()).success) throw new Error("the process that times the start failed");
-  results.start_s[size] = (performance.now() - from) / 1000;
-  results.peak_rss_mb[size] = peakMegabytes();
+const names = ["grpo_step_s", "sample_tokens_per_s", "sft_step_s", "start_s", "peak_rss_mb"] as const;
+const results = Object.fromEntries(names.map((name) => [name, {}])) as Record<
+  typeof names[number],
+  Record<string, number>
+>;
+for (const size of wanted as Size[]) {
+  const model = randomModel(size);
+  results.sft_step_s[size] = await median(7, sftStep(model)) / 1000;
+  const drawn = work.prompts * work.group * work.newTokens;
+  results.sample_tokens_per_s[size] = drawn / await median(5, sampling(model)) * 1000;
   model.dispose();
-  console.log(
-    `\n${size}: SFT step ${results.sft_step_s[size].toFixed(3)} s, sampling ${
-      results.sample_tokens_per_s[size].toFixed(0)
-    } tokens/s, GRPO step ${results.grpo_step_s[size].toFixed(3)} s`,
+  const child = new Deno.Command(Deno.execPath(), {
+    args: ["run", "--allow-all", import.meta.filename!, ...Deno.args, "--grpo", size],
+    env: { STARTED_MS: String(Date.now()) },
+    stderr: "inherit",
+  });
+  const { success, stdout } = await child.output();
+  if (!success) throw new Error(`timing GRPO on the ${size} shape failed; its message is above`);
+  const timed = JSON.parse(new TextDecoder().decode(stdout).trim().split("\n").at(-1)!);
+  for (const name of ["grpo_step_s", "start_s", "peak_rss_mb"] as const) results[name][size] = timed[name];
+  const at = (name: typeof names[number], digits: number) => results[name][size].toFixed(digits);
+  say(
+    `\n${size}: SFT step ${at("sft_step_s", 3)} s, sampling ${
+      at("sample_tokens_per_s", 0)
+    } tokens/s, GRPO step ${at("grpo_step_s", 3)} s, first step done ${
+      at("start_s", 2)
+    } s after the start, at most ${at("peak_rss_mb", 0)} MB`,
+  );
+}
+if (values.stock) {
+  const { success, stdout } = await new Deno.Command(Deno.execPath(), {
+    args: ["run", "--allow-all", new URL("stock.ts", import.meta.url).pathname],
+    stderr: "inherit",
+  }).output();
+  if (!success) throw new Error("timing stock tfjs-wasm failed; its message is above");
+  const stock = JSON.parse(new TextDecoder().decode(stdout).trim().split("\n").at(-1)!);
+  const faster = [
+    stock.sft_step_s / results.sft_step_s.small,
+    results.sample_tokens_per_s.small / stock.sample_tokens_per_s,
+  ];
+  say(
+    `\nstock tfjs-wasm, small: SFT step ${stock.sft_step_s.toFixed(2)} s (ours ×${
+      faster[0].toFixed(1)
+    }), greedy sampling ${stock.sample_tokens_per_s.toFixed(0)} tokens/s (ours ×${faster[1].toFixed(1)})`,
   );
 }
 console.log(JSON.stringify(results, (_, x) => typeof x === "number" ? Number(x.toPrecision(4)) : x));
 Deno.exit(0);
 
-/** GRPO as trl_cpu.py runs it: 4 prompts of about 32 tokens, 8 completions of at most 64, beta 0.03, temperature 1. */
-async function grpoSteps(size: keyof typeof shapes, steps: number, given?: CausalLM) {
-  const model = given ?? createModel(configOf(shapes[size][0], shapes[size][1]), { tokenizer, seed: 0 }),
-    random = new Random(1);
-  const letter = () => String.fromCharCode(97 + random.int(26));
-  const problems: Problem[] = Array.from({ length: 200 }, (_, i) => ({
-    id: String(i),
-    question: Array.from({ length: 10 }, letter).join(" "),
-    answer: "",
-    difficulty: "easy",
-    domain: "maths",
-  }));
-  const reward: Reward = {
-    names: ["variety"],
-    weights: () => ({ variety: 1 }),
-    score: (samples) =>
-      Promise.resolve(samples.map(({ completion }) => {
-        const score = new Set(completion).size / newTokens;
-        return { total: score, components: { variety: { score, weight: 1 } } };
-      })),
-    toJSON: () => "variety",
-  };
-  return await grpo(model, problems, {
-    steps,
-    promptsPerStep: prompts,
-    generations: group,
-    maxTokens: newTokens,
-    beta: 0.03,
-    temperature: 1,
-    learningRate: 1e-6,
-    reward,
-  });
-}
-
-/** The process's largest resident memory so far, from the kernel; NaN where there is no /proc. */
+/** The process's largest resident memory so far in MB, from the kernel; NaN where there is no /proc. */
 function peakMegabytes(): number {
   try {
     return Number(/VmHWM:\s+(\d+)/.exec(Deno.readTextFileSync("/proc/self/status"))?.[1]) / 1024;
