@@ -10,6 +10,8 @@ export interface Table {
   columns: string[];
   /** A row of one cell is a heading over the rows that follow. */
   rows: Cell[][];
+  /** In HTML, names too long for a line are broken; without it every column keeps its width. @default false */
+  wrapNames?: boolean;
   /** Sentences below the table. */
   notes?: string[];
 }
@@ -44,11 +46,14 @@ export function textTable({ title, columns, rows, notes = [] }: Table): string {
 const markColours = { better: "#0b7a5c", worse: "#b8264f", unclear: ink.muted };
 
 /** The same table as HTML with inline styles, every cell escaped. */
-export function htmlTable({ title, columns, rows, notes = [] }: Table): string {
+export function htmlTable({ title, columns, rows, wrapNames = false, notes = [] }: Table): string {
   const cell = (value: Cell, i: number, tag: "td" | "th") => {
     const mark = typeof value === "string" ? "" : `color:${markColours[value.mark]};`;
+    const breaks = wrapNames && !i ? "normal;overflow-wrap:anywhere;min-width:180px" : "nowrap";
     const style =
-      `${mark}text-align:${i ? "right" : "left"};padding:4px 12px 4px ${i ? 12 : 0}px;white-space:nowrap;` +
+      `${mark}text-align:${i ? "right" : "left"};padding:4px 12px 4px ${
+        i ? 12 : 0
+      }px;white-space:${breaks};` +
       `border-bottom:1px solid ${ink.grid};font-weight:${tag === "th" ? 600 : 400};vertical-align:top`;
     return `<${tag} style="${style}">${escapeHtml(text(value))}</${tag}>`;
   };

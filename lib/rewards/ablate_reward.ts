@@ -5,6 +5,12 @@ import { type CompositeOptions, compositeReward } from "./composite.ts";
 import type { Reward } from "./reward.ts";
 import { type CaseDefaults, type RewardCase, sampleOf } from "./reward_case.ts";
 
+/** How {@linkcode ablateReward} scores and shows. */
+export interface AblationOptions extends CaseDefaults {
+  /** Show the raw component scores beside the totals; the data holds them in any case. @default true */
+  scores?: boolean;
+}
+
 /** What each configuration makes of one case. */
 export interface AblationCase {
   name: string;
@@ -42,7 +48,7 @@ export interface RewardAblation {
 export async function ablateReward(
   configs: Record<string, CompositeOptions | Reward>,
   cases: Record<string, RewardCase> | RewardCase[],
-  options: CaseDefaults = {},
+  { scores = true, ...place }: AblationOptions = {},
 ): Promise<RewardAblation> {
   const named = Array.isArray(cases)
     ? cases.map((one): [string, RewardCase] => [printable(String(one?.completion), { limit: 90 }), one])
@@ -50,7 +56,7 @@ export async function ablateReward(
   for (const [what, { length }] of [["configuration", Object.keys(configs)], ["case", named]] as const) {
     if (length === 0) throw new RangeError(`ablateReward() needs at least one ${what}, got none`);
   }
-  const samples = named.map(([, one]) => sampleOf(one, options));
+  const samples = named.map(([, one]) => sampleOf(one, place));
   const rows: AblationCase[] = named.map(([name, { completion }]) => ({
     name,
     completion,
@@ -67,8 +73,8 @@ export async function ablateReward(
     }
   }
   return displayable({ configs: Object.keys(configs), cases: rows }, {
-    text: (ablation) => textTable(tableOf(ablation)),
-    html: (ablation) => htmlTable(tableOf(ablation)),
+    text: (ablation) => textTable(tableOf(ablation, scores)),
+    html: (ablation) => htmlTable(tableOf(ablation, scores)),
   });
 }
 
@@ -94,8 +100,8 @@ function componentColumns(
   });
 }
 
-function tableOf(ablation: RewardAblation): Table {
-  const columns = componentColumns(ablation);
+function tableOf(ablation: RewardAblation, scores: boolean): Table {
+  const columns = scores ? componentColumns(ablation) : [];
   return {
     title: "Rewards of the same completions",
     columns: ["completion", ...columns.map(({ title }) => title), ...ablation.configs].map((column) =>
@@ -106,7 +112,8 @@ function tableOf(ablation: RewardAblation): Table {
       ...columns.map(({ config, name }) => shown(one.components[config][name])),
       ...ablation.configs.map((config) => shown(one.totals[config])),
     ]),
-    notes: [
+    wrapNames: true,
+    notes: columns.length === 0 ? [] : [
       `Raw scores of ${
         columns.map(({ title }) => title).join(", ")
       }; then the total reward by configuration.`,

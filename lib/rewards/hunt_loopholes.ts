@@ -12,6 +12,8 @@ import { type CaseDefaults, sampleOf } from "./reward_case.ts";
 export interface HuntOptions extends CaseDefaults {
   /** What honest completions look like: reasoning and an answer, or a computational graph (R2). @default "reasoning" */
   form?: "reasoning" | "graph";
+  /** Tries only loopholes whose names match. */
+  only?: RegExp;
   /** Log-probability given to every token of every completion, in nats: nobody gains by it. @default ln 0.9 */
   logprob?: number;
 }
@@ -61,12 +63,12 @@ export async function huntLoopholes(
   problem: Problem,
   options: HuntOptions = {},
 ): Promise<LoopholeHunt> {
-  const { logprob = Math.log(0.9), phase = problem.difficulty, form = "reasoning", ...place } = options;
+  const { logprob = Math.log(0.9), phase = problem.difficulty, form = "reasoning", only, ...place } = options;
   const { honest, loopholes: list } = form === "graph" ? graphLoopholes(problem) : loopholes(problem);
   const rows: HuntRow[] = [
     { name: "honest, right", completion: honest.right, knows: true, earns: {} },
     { name: "honest, wrong", completion: honest.wrong, knows: false, earns: {} },
-    ...list.map((loophole) => ({ ...loophole, earns: {} })),
+    ...list.filter(({ name }) => !only || name.search(only) >= 0).map((loophole) => ({ ...loophole, earns: {} })),
   ];
   const samples = rows.map(({ completion }): RewardSample => {
     const tokens = tokensOf(completion);

@@ -126,8 +126,9 @@ function textOf(inspection: RewardInspection): string {
   return [table, "", ...words].join("\n");
 }
 
-/** Earned and lost in the two colours that every kind of colour vision tells apart; the sign says it too. */
+/** Earned and lost in the two colours that every kind of colour vision tells apart; the sign says it too. Neither is grey. */
 const [earned, lost] = seriesColours;
+const colourOf = (contribution: number) => contribution > 0 ? earned : contribution < 0 ? lost : ink.muted;
 
 function htmlOf(inspection: RewardInspection): string {
   const { components, completion, question, reference } = inspection;
@@ -135,7 +136,7 @@ function htmlOf(inspection: RewardInspection): string {
   const bar = (contribution: number) =>
     `<div style="height:6px;margin:5px 0 3px;background:${ink.grid};max-width:170px"><div style="height:6px;width:${
       (100 * Math.abs(contribution) / widest).toFixed(1)
-    }%;background:${contribution < 0 ? lost : earned}"></div></div>`;
+    }%;background:${colourOf(contribution)}"></div></div>`;
   const muted = (text: string) => `<span style="color:${ink.muted}">${escapeHtml(text)}</span>`;
   const row = (component: InspectedComponent) => {
     const { name, weight, contribution } = component, silent = silence(component);
@@ -146,7 +147,7 @@ function htmlOf(inspection: RewardInspection): string {
     const words = silent
       ? muted(silent)
       : `<div style="white-space:pre-wrap;overflow-wrap:anywhere;unicode-bidi:isolate;max-height:13em;overflow-y:auto">${
-        highlightSpans(completion, component.spans, { colour: contribution < 0 ? lost : earned })
+        highlightSpans(completion, component.spans, { colour: colourOf(contribution) })
       }</div><div style="font-size:12px;color:${ink.muted};margin-top:3px">${why.join(" · ")}</div>`;
     const cell = `padding:9px 16px 9px 0;border-top:1px solid ${ink.grid};vertical-align:top;text-align:left`;
     return `<tr><td style="${cell};width:190px"><b>${escapeHtml(name)}</b>${

@@ -34,3 +34,15 @@ Deno.test("htmlTable() escapes every cell, colours what is marked and spans head
   assert.match(html, /<td style="color:#0b7a5c;[^"]*">\+4\.0<\/td>/);
   assert.match(html, /<td colspan="3"[^>]*>by domain<\/td>/);
 });
+
+Deno.test("htmlTable() breaks long names on request, and never numbers", () => {
+  const table = { columns: ["name", "value"], rows: [["a long name", "1"]] };
+  const breaks = (html: string) => [...html.matchAll(/white-space:(\w+)/g)].map(([, value]) => value);
+  assert.deepEqual(breaks(htmlTable(table)), ["nowrap", "nowrap", "nowrap", "nowrap"]);
+  assert.deepEqual(breaks(htmlTable({ ...table, wrapNames: true })), [
+    "normal",
+    "nowrap",
+    "normal",
+    "nowrap",
+  ]);
+});

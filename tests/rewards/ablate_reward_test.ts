@@ -79,6 +79,14 @@ Deno.test("ablateReward() escapes what it shows, saves as plain data, and refuse
   assert.doesNotMatch(bundle["text/html"], /<script|<b>/);
   assert.ok(!bundle["text/plain"].includes("\u001b"));
   assert.deepEqual(JSON.parse(JSON.stringify(ablation)).cases[0].totals, { "<b>r</b>": 0 });
+  const bare = await ablateReward({ r: weighed(1, 0, 0) }, { "a case": { completion: "8", problem } }, {
+    scores: false,
+  });
+  assert.deepEqual(((await mediaBundle(bare))["text/plain"] as string).split("\n")[1].split(/ +/), [
+    "completion",
+    "r",
+  ]);
+  assert.equal(bare.cases[0].components.r.correctness, 0);
   await assert.rejects(ablateReward({}, [{ completion: "", problem }]), /at least one configuration/);
   await assert.rejects(ablateReward(golden, []), /at least one case/);
 });

@@ -124,6 +124,8 @@ Deno.test("huntLoopholes() finds the loophole of a reward that pays for length, 
   };
   const hunt = await huntLoopholes({ "<b>long</b>": long }, problem);
   assert.ok(hunt.open.some(({ name, excess }) => name === "padded to great length" && excess > 0.5));
+  const some = await huntLoopholes({ r5: { preset: "r5" } }, problem, { only: /^padded/g });
+  assert.deepEqual(some.loopholes.map(({ name }) => name), ["padded reasoning", "padded to great length"]);
   const bundle = await mediaBundle(hunt);
   assert.match(bundle["text/plain"], /padded to great length +1\.000 ▲/);
   assert.match(bundle["text/html"], /&lt;b&gt;long&lt;\/b&gt;/);
