@@ -101,6 +101,8 @@ export const PHASE = {
   cache: 1,
   /** Attention to the cache: layer, rows. By rows. */
   attend: 2,
+  /** Both, where no row sees another of the pass: layer, rows. By rows. */
+  cacheAndAttend: 9,
   /** Output projection: layer, rows. By columns. */
   output: 3,
   /** Residual sum, norm, gate, up and activation: layer, rows. By columns. */
@@ -429,7 +431,11 @@ export const decodeTask: Task = (thread, index, count) => {
   if (phase === PHASE.project) project(thread, plan, buffers, index, a, second);
   else if (phase === PHASE.cache) cache(thread, plan, buffers, a, ...share(second));
   else if (phase === PHASE.attend) attend(thread, plan, buffers, index, a, ...share(second));
-  else if (phase === PHASE.output) output(thread, plan, buffers, index, a, second);
+  else if (phase === PHASE.cacheAndAttend) {
+    const [from, to] = share(second);
+    cache(thread, plan, buffers, a, from, to);
+    attend(thread, plan, buffers, index, a, from, to);
+  } else if (phase === PHASE.output) output(thread, plan, buffers, index, a, second);
   else if (phase === PHASE.activate) activate(thread, plan, buffers, index, a, second);
   else if (phase === PHASE.down) down(thread, plan, buffers, index, a, second);
   else if (phase === PHASE.logits) logits(thread, plan, buffers, index, a, second);

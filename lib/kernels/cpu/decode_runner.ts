@@ -21,10 +21,12 @@ export function decodeRunner(engine: CpuEngine, plan: DecodePlan, allocate: (flo
     const shares = Math.min(rows, chunks);
     for (let layer = 0; layer < plan.layers.length; layer++) {
       run(PHASE.project, chunks, layer, rows);
-      run(PHASE.cache, shares, layer, rows);
-      // the last layer of a prefill is needed for its keys and values only
-      if (prefill && layer === plan.layers.length - 1) return;
-      run(PHASE.attend, shares, layer, rows);
+      if (prefill) {
+        run(PHASE.cache, shares, layer, rows);
+        // the last layer of a prefill is needed for its keys and values only
+        if (layer === plan.layers.length - 1) return;
+        run(PHASE.attend, shares, layer, rows);
+      } else run(PHASE.cacheAndAttend, shares, layer, rows);
       run(PHASE.output, chunks, layer, rows);
       run(PHASE.activate, chunks, layer, rows);
       run(PHASE.down, chunks, layer, rows);

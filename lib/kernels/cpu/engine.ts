@@ -130,7 +130,7 @@ export class CpuEngine {
     if (this.threads === 1 || 2 * m * n * k < parallelFlops || m < 16) {
       return this.pool.thread.gemm(transposeA, transposeB, m, n, k, a, lda, b, ldb, c, ldc, accumulate);
     }
-    const chunks = Math.max(1, Math.min(Math.ceil(m / 16), this.threads * (m >= 512 ? 2 : 1)));
+    const chunks = Math.max(1, Math.min(Math.ceil(m / 16), this.threads * (m >= 512 ? 1 : 1)));
     this.run("gemm", [+transposeA, +transposeB, m, n, k, a, lda, b, ldb, c, ldc, +accumulate], [], chunks);
   }
 

@@ -1,4 +1,4 @@
-import { vlog } from "./vector_math.as";
+import { sexp } from "./vector_math.as";
 
 // Token sampling by the Gumbel-max rule from the counter-based generator of kernels/counter_random.ts.
 
@@ -32,46 +32,31 @@ export function argmax(x: usize, n: i32): i32 {
 }
 
 /**
- * Draws an index of n logits at inverse temperature `beta` among those whose scaled logit is at least `floor` (−3e38: all).
- * Noise only matters where it can win: four entries at a time get it in single precision, and only those that come near the best
- * so far (within 0.02, or where u is too close to 1 for single precision) get it exactly.
+ * Draws an index of n logits at inverse temperature `beta` among those whose scaled logit is at least `floor` (−3e38: all). With the
+ * best score so far and the largest logit known, only a u above some bound can still win, so nearly all entries cost a hash and
+ * a comparison of integers.
  */
 export function gumbelArgmax(x: usize, n: i32, beta: f32, floor: f32, seed: u32, counter: u32): i32 {
-  const base = pcg(counter ^ pcg(seed)), b = f32x4.splat(beta), least = f32x4.splat(floor), n4 = n & ~3;
-  const unit = f32x4.splat(1.0 / 16777216), half = f32x4.splat(0.5 / 16777216), tiny = f32x4.splat(1e-8), late = f32x4.splat(1 - 1.0 / 262144);
-  let best = -1;
-  let value: f32 = -3e38, near = f32x4.splat(-3e38), out = near;
-  for (let i = 0; i < n4; i += 4) {
-    const z = f32x4.mul(v128.load(x + (<usize>i << 2)), b);
-    // 17.4 bounds the noise: u is at most 1 − 2⁻²⁵
-    let mask = v128.and(f32x4.ge(z, least), f32x4.gt(z, out));
-    if (!v128.any_true(mask)) continue;
-    let k = i32x4.splat(pcg(<u32>i ^ base));
-    k = i32x4.replace_lane(k, 1, pcg(<u32>(i + 1) ^ base));
-    k = i32x4.replace_lane(k, 2, pcg(<u32>(i + 2) ^ base));
-    k = i32x4.replace_lane(k, 3, pcg(<u32>(i + 3) ^ base));
-    const u = f32x4.relaxed_madd(f32x4.convert_i32x4_s(i32x4.shr_u(k, 8)), unit, half);
-    const g = f32x4.sub(z, vlog(f32x4.pmax(f32x4.neg(vlog(u)), tiny)));
-    mask = v128.and(mask, v128.or(f32x4.gt(g, near), f32x4.gt(u, late)));
-    let lanes = i32x4.bitmask(mask);
-    for (let j = i; lanes; j++, lanes >>= 1) {
-      if (!(lanes & 1)) continue;
-      const exact = noisy(load<f32>(x + (<usize>j << 2)) * beta, <u32>j ^ base);
-      if (exact > value) { value = exact; best = j; }
-    }
-    near = f32x4.splat(value - 0.02);
-    out = f32x4.splat(value - 17.4);
-  }
-  for (let i = n4; i < n; i++) {
+  const base = pcg(counter ^ pcg(seed)), n4 = n & ~3;
+  let m = f32x4.splat(-3e38);
+  for (let i = 0; i < n4; i += 4) m = f32x4.pmax(m, v128.load(x + (<usize>i << 2)));
+  let most = max(max(f32x4.extract_lane(m, 0), f32x4.extract_lane(m, 1)), max(f32x4.extract_lane(m, 2), f32x4.extract_lane(m, 3)));
+  for (let i = n4; i < n; i++) most = max(most, load<f32>(x + (<usize>i << 2)));
+  most *= beta;
+  let best = -1, bound: i32 = -1;
+  let value: f32 = -3e38;
+  for (let i = 0; i < n; i++) {
+    const k = <i32>(pcg(<u32>i ^ base) >> 8);
+    if (k <= bound) continue;
     const z = load<f32>(x + (<usize>i << 2)) * beta;
-    if (z < floor || z + 17.4 <= value) continue;
-    const exact = noisy(z, <u32>i ^ base);
-    if (exact > value) { value = exact; best = i; }
+    if (z < floor) continue;
+    const u = (<f64>k + 0.5) / 16777216, g = z + <f32>(-ln(-ln(u)));
+    if (g > value) {
+      value = g;
+      best = i;
+      // z − log(−log u) > value needs u > exp(−exp(most − value)); sexp errs by less than 2⁻²² here
+      bound = <i32>(sexp(-sexp(most - value)) * 16777216) - 16;
+    }
   }
   return best;
-}
-
-function noisy(z: f32, key: u32): f32 {
-  const u = (<f64>(pcg(key) >> 8) + 0.5) / 16777216;
-  return z + <f32>(-ln(-ln(u)));
 }
