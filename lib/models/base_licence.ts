@@ -17,7 +17,7 @@ export async function baseLicence(directory: string): Promise<string | undefined
   try {
     const { license, license_name } = parse(front) ?? {};
     const named = license === "other" && typeof license_name === "string" ? license_name : license;
-    return typeof named === "string" && named.trim() ? named.trim() : undefined;
+    return typeof named === "string" && named.trim() ? named.trim().replaceAll(/\s+/g, " ") : undefined;
   } catch {
     return undefined;
   }

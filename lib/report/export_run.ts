@@ -11,6 +11,8 @@ import { accuracyFigure, calibrationFigure, failureFigure, passAtKFigure } from 
 import type { Figure } from "./figure.ts";
 import { learningCurves } from "./learning_curves.ts";
 import { htmlReport } from "./html_report.ts";
+import type { ModelCardParts } from "../models/model_card.ts";
+import { runCard } from "./run_card.ts";
 import { renderPng } from "./static_render.ts";
 import { calibration } from "../stages/statistics.ts";
 import { OutputError, outputError, writeOutput } from "./write_output.ts";
@@ -19,8 +21,8 @@ import { OutputError, outputError, writeOutput } from "./write_output.ts";
 export interface ExportableModel {
   /** Truthy when the model has a LoRA adapter; then the adapter is written and not the weights. */
   readonly lora?: unknown;
-  /** Writes the adapter in PEFT's format. */
-  saveAdapter(dir: string): Promise<unknown>;
+  /** Writes the adapter in PEFT's format, `card` being what its README tells of the run. */
+  saveAdapter(dir: string, options?: { card?: Partial<ModelCardParts> }): Promise<unknown>;
   /** Writes the whole model as a Hugging Face folder. */
   save(dir: string): Promise<unknown>;
 }
@@ -160,8 +162,11 @@ async function writeAll(dir: string, contents: RunContents & { target: string })
   const plainConfig = JSON.parse(JSON.stringify(config));
   const yaml = configToYaml(config as RunConfig, { directory: contents.target });
   await writeOutput(join(dir, "config.yaml"), yaml);
-  if (model?.lora) await model.saveAdapter(join(dir, "adapter"));
-  else if (model) await model.save(join(dir, "model"));
+  if (model?.lora) {
+    await model.saveAdapter(join(dir, "adapter"), {
+      card: runCard({ config: plainConfig, runs, evaluations }),
+    });
+  } else if (model) await model.save(join(dir, "model"));
 
   const results: FinalResults = {
     schema: "showwork/final-results",

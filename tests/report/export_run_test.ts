@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { join, relative, resolve } from "node:path";
 import { parse } from "@std/yaml";
 import { exportRun, type RunContents } from "../../lib/report/export_run.ts";
+import { runCard } from "../../lib/report/run_card.ts";
 import { loadRun, ResultsError } from "../../lib/report/load_run.ts";
 import { OutputError } from "../../lib/report/write_output.ts";
 import { inventedEvaluation, inventedGrpo, inventedSft } from "./invented.ts";
@@ -114,7 +115,9 @@ Deno.test("exportRun() leaves the earlier result untouched when a part cannot be
 
 Deno.test("exportRun() writes the adapter when the model has one, else the model", async () => {
   const dir = await Deno.makeTempDir();
-  const write = (name: string) => async (folder: string) => {
+  const cards: unknown[] = [];
+  const write = (name: string) => async (folder: string, options?: { card?: unknown }) => {
+    cards.push(options?.card);
     await Deno.mkdir(folder, { recursive: true });
     await Deno.writeTextFile(join(folder, name), name);
   };
@@ -129,6 +132,7 @@ Deno.test("exportRun() writes the adapter when the model has one, else the model
     adapted.files.includes("adapter/adapter_model.safetensors") &&
       !adapted.files.some((file) => file.startsWith("model/")),
   );
+  assert.deepEqual(cards, [runCard(small)]);
   const full = await exportRun(join(dir, "b"), { ...small, model: model(undefined) });
   assert.ok(full.files.includes("model/model.safetensors"));
   assert.equal(full.results.comparison, null);

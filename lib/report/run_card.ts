@@ -1,0 +1,103 @@
+import type { ModelCardParts } from "../models/model_card.ts";
+import type { Evaluation } from "../stages/evaluation.ts";
+import type { TrainingRun } from "../training/run.ts";
+import { stageLabel } from "./compare.ts";
+
+/** What a card is made from: the parts of a run as `exportRun` has them. */
+export interface RunCardContents {
+  config: unknown;
+  runs: TrainingRun[];
+  evaluations: Record<string, Evaluation>;
+}
+
+type Plain = Record<string, unknown>;
+
+const plain = (value: unknown): Plain => typeof value === "object" && value !== null ? value as Plain : {};
+
+/** Settings that tell one run from another; those that a run does not have are left out. */
+const shown = [
+  "algorithm",
+  "loss",
+  "advantage",
+  "importance",
+  "learningRate",
+  "batchSize",
+  "promptsPerStep",
+  "generations",
+  "beta",
+  "temperature",
+  "maxTokens",
+  "maxLength",
+  "systemPrompt",
+];
+
+/** A number, or how it moves: `0.4 → 0.6 (linear)`. */
+function weight(value: unknown): string | number {
+  if (typeof value === "number") return value;
+  const { from, to, kind } = plain(value);
+  return from === undefined ? "its own" : `${from} → ${to} (${kind})`;
+}
+
+function rewards(runs: TrainingRun[]): Record<string, string | number> {
+  const last = runs.findLast(({ config }) => config.reward);
+  const components = Object.entries(plain(plain(last?.config.reward).components));
+  return Object.fromEntries(components.map(([name, options]) => [name, weight(plain(options).weight)]));
+}
+
+function sources(config: unknown): { source: string; count?: number }[] {
+  const { train } = plain(plain(config).data);
+  return (Array.isArray(train) ? train : []).map((item) => {
+    const { source, path, count, limit } = plain(item), size = count ?? limit;
+    return {
+      source: `${source}${typeof path === "string" ? ` (${path})` : ""}`,
+      ...(typeof size === "number" ? { count: size } : {}),
+    };
+  });
+}
+
+function seeds({ config, runs }: RunCardContents): Record<string, number> {
+  const { seed, data, model } = plain(config);
+  const all: [string, unknown][] = [
+    ["run", seed],
+    ["data", plain(data).seed],
+    ["adapter", plain(model).seed],
+    ...runs.map(({ name, config }): [string, unknown] => [name, config.seed]),
+  ];
+  return Object.fromEntries(all.filter(([, value]) => typeof value === "number")) as Record<string, number>;
+}
+
+/**
+ * What a model card tells of a run: its stages with their settings and how they ended, training data, rewards with their weights,
+ * evaluations with intervals, and seeds. The base model and its licence are `saveAdapter`'s to add.
+ *
+ * @example
+ * ```ts ignore
+ * await model.saveAdapter("adapter", { card: runCard({ config, runs: [sftRun, grpoRun], evaluations: { base, grpo } }) });
+ * ```
+ */
+export function runCard(contents: RunCardContents): Partial<ModelCardParts> {
+  const { config, runs, evaluations } = contents, { name } = plain(config);
+  return {
+    ...(typeof name === "string" ? { title: name } : {}),
+    stages: runs.map(({ name, steps, ended, config }) => ({
+      name: stageLabel(name),
+      steps: steps.length,
+      settings: Object.fromEntries([
+        ...ended === "finished" ? [] : [["ended", ended]],
+        ...shown.flatMap((key) =>
+          config[key] === undefined || config[key] === null ? [] : [[key, config[key]]]
+        ),
+      ]),
+    })),
+    data: sources(config),
+    rewards: rewards(runs),
+    metrics: Object.entries(evaluations).map(([name, { accuracy, formatRate }]) => ({
+      name: stageLabel(name),
+      accuracy: accuracy.value,
+      interval: [accuracy.low, accuracy.high] as const,
+      formatRate: formatRate.value,
+      count: accuracy.total,
+    })),
+    seeds: seeds(contents),
+  };
+}
