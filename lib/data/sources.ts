@@ -1,3 +1,4 @@
+import { graphFromAnnotations } from "../graph/graph_from_annotations.ts";
 import { difficultyOf } from "./difficulty.ts";
 import { difficulties, type Difficulty, type Problem } from "./problem.ts";
 import { DataError, readJsonl, readText, textField } from "./read_problems.ts";
@@ -7,7 +8,10 @@ const graded = (problem: Omit<Problem, "difficulty">): Problem => ({
   difficulty: difficultyOf(problem.reasoning ?? problem.question),
 });
 
-/** GSM8K: `{question, answer}` a line, the answer ending in `#### 18`; `<<48/2=24>>` marks are taken out of the reasoning. */
+/**
+ * GSM8K: `{question, answer}` a line, the answer ending in `#### 18`; `<<48/2=24>>` marks are taken out of the reasoning and
+ * become the problem's graph, where they lead to the answer.
+ */
 export async function readGsm8k(path: string): Promise<Problem[]> {
   return (await readJsonl(path)).map(({ value, where }, i) => {
     const solution = textField(value, "answer", where), at = solution.lastIndexOf("####");
@@ -15,12 +19,14 @@ export async function readGsm8k(path: string): Promise<Problem[]> {
       throw new DataError(`reading ${where}: a GSM8K answer ends in "#### number", this one does not`);
     }
     const reasoning = solution.slice(0, at).replace(/<<[^>]*>>/g, "").trim();
+    const answer = solution.slice(at + 4).trim(), { graph } = graphFromAnnotations(solution, answer);
     return graded({
       id: `gsm8k/${i}`,
       question: textField(value, "question", where),
-      answer: solution.slice(at + 4).trim(),
+      answer,
       reasoning,
       domain: "maths",
+      ...(graph ? { graph } : {}),
     });
   });
 }

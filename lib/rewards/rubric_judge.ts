@@ -100,22 +100,35 @@ class JudgeFailure extends Error {
   }
 }
 
-/** fetch with a bound on the reply's size: a judge that never stops talking must not fill the memory. */
-async function boundedFetch(input: string | URL | Request, init?: RequestInit): Promise<Response> {
-  const response = await fetch(input, init);
-  if (!response.body) return response;
-  let size = 0;
-  const bounded = response.body.pipeThrough(
-    new TransformStream<Uint8Array, Uint8Array>({
-      transform(chunk, controller) {
-        size += chunk.length;
-        if (size > longestReply) {
-          controller.error(new JudgeFailure(`reply longer than ${longestReply} bytes`, true));
-        } else controller.enqueue(chunk);
+/**
+ * One request's fetch with a bound on the reply's size, since a judge that never stops talking must not fill the memory, and a way to end it
+ * for good: the client's own signal now and then fails to (it holds its listener weakly), and then the connection stays open.
+ */
+function boundedFetch() {
+  const ended = new AbortController(), open = new Set<ReadableStreamDefaultReader<Uint8Array>>();
+  async function fetchBounded(input: string | URL | Request, init?: RequestInit): Promise<Response> {
+    const response = await fetch(input, { ...init, signal: ended.signal });
+    if (!response.body) return response;
+    const reader = response.body.getReader();
+    let size = 0;
+    open.add(reader);
+    const body = new ReadableStream<Uint8Array>({
+      async pull(controller) {
+        const { done, value } = await reader.read();
+        if (done) return controller.close();
+        size += value.length;
+        if (size > longestReply) throw new JudgeFailure(`reply longer than ${longestReply} bytes`, true);
+        controller.enqueue(value);
       },
-    }),
-  );
-  return new Response(bounded, response);
+      cancel: (reason) => reader.cancel(reason),
+    });
+    return new Response(body, response);
+  }
+  const hangUp = () => {
+    ended.abort();
+    for (const reader of open) reader.cancel().catch(() => {});
+  };
+  return { fetchBounded, hangUp };
 }
 
 /** At most `limit` at once, in the order of asking. */
@@ -194,6 +207,7 @@ export function rubricJudge(options: RubricJudgeOptions = {}): RubricJudge {
 
   async function ask(sample: RewardSample): Promise<RubricScores> {
     const { default: OpenAI } = await import("openai");
+    const { fetchBounded, hangUp } = boundedFetch();
     const client = new OpenAI({
       baseURL: baseURL!,
       apiKey: key(),
@@ -201,24 +215,28 @@ export function rubricJudge(options: RubricJudgeOptions = {}): RubricJudge {
       organization: null,
       project: null,
       maxRetries: 0,
+      timeout: 2 * timeoutMs, // ours ends it first
       logLevel: "off",
-      fetch: boundedFetch,
+      fetch: fetchBounded,
     });
-    const signal = AbortSignal.timeout(timeoutMs);
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const late = new Promise<never>((_, reject) => {
+      timer = setTimeout(() => reject(new JudgeFailure(`no reply within ${timeoutMs} ms`, true)), timeoutMs);
+    });
     counts.requests++;
     let text: string | null | undefined;
     try {
-      const completion = await client.chat.completions.create({
+      const request = client.chat.completions.create({
         model: model!,
         messages: messages(sample),
         temperature: 0,
         max_tokens: 200,
         ...format[responseFormat],
-      }, { signal });
+      });
+      const completion = await Promise.race([request, late]);
       text = completion?.choices?.[0]?.message?.content;
     } catch (error) {
       if (error instanceof JudgeFailure) throw error;
-      if (signal.aborted) throw new JudgeFailure(`no reply within ${timeoutMs} ms`, true);
       if (error instanceof OpenAI.APIError && typeof error.status === "number") {
         const { status, headers } = error, after = Number(headers?.get("retry-after"));
         const again = status === 408 || status === 409 || status === 429 || status >= 500;
@@ -235,6 +253,9 @@ export function rubricJudge(options: RubricJudgeOptions = {}): RubricJudge {
         `connection: ${withoutKey(error instanceof Error ? error.name : String(error))}`,
         true,
       );
+    } finally {
+      clearTimeout(timer);
+      hangUp();
     }
     let parsed: unknown;
     try {

@@ -47,14 +47,18 @@ export function rolloutMetrics(
 /** The first group of a step, as records: enough to read how the model changes. */
 export function rolloutRecords(groups: RolloutGroup[], step: number): CompletionRecord[] {
   const [{ problem, completions, rewards }] = groups;
-  return completions.map(({ text }, i) => ({
-    stage: "grpo",
-    step,
-    problemId: problem.id,
-    completion: text,
-    reward: rewards[i].total,
-    components: Object.fromEntries(
-      Object.entries(rewards[i].components).map(([name, { score }]) => [name, score]),
-    ),
-  }));
+  return completions.map(({ text }, i) => {
+    const scores = Object.entries(rewards[i].components), failed = scores.filter(([, { error }]) => error);
+    return {
+      stage: "grpo",
+      step,
+      problemId: problem.id,
+      completion: text,
+      reward: rewards[i].total,
+      components: Object.fromEntries(scores.map(([name, { score }]) => [name, score])),
+      ...(failed.length
+        ? { errors: Object.fromEntries(failed.map(([name, { error }]) => [name, error!])) }
+        : {}),
+    };
+  });
 }

@@ -202,7 +202,10 @@ const rules: Record<DiagnosisRule, Rule> = {
     const phase = steps.filter((metrics) => metrics.phase === steps.at(-1)!.phase);
     const correctness = change(phase, (metrics) => metrics.components?.correctness?.mean);
     if (!correctness || correctness.from - correctness.to < 0.05) return null;
-    const others = Object.keys(steps.at(-1)!.components!).filter((name) => name !== "correctness");
+    // A penalty that rises is not being earned.
+    const others = Object.entries(steps.at(-1)!.components!).flatMap(([name, { weight }]) =>
+      name !== "correctness" && weight > 0 ? [name] : []
+    );
     const rises = [
       ...others.map((name) => ({
         name: `the reward "${name}"`,
@@ -229,13 +232,13 @@ const rules: Record<DiagnosisRule, Rule> = {
   "repetition": (steps, { completions = [] }) => {
     const looping = completions.filter(repeats).length, share = looping / completions.length;
     const penalty = recent(steps, (metrics) => metrics.components?.repetition?.mean);
-    const penalised = penalty !== null && mean(penalty) <= -0.05;
+    const penalised = penalty !== null && mean(penalty) >= 0.3;
     if (!(completions.length >= 4 && share >= 0.3) && !penalised) return null;
     return {
       level: "warning",
       evidence: completions.length >= 4 && share >= 0.3
         ? `${looping} of the last ${completions.length} completions say the same words over and over`
-        : `the repetition penalty is ${short(mean(penalty!))} on average over the last ${window} steps`,
+        : `${short(100 * mean(penalty!))} % of what is said was said before, over the last ${window} steps`,
       suggestion: "Add the repetition penalty or raise its weight, lower learningRate, or raise beta",
     };
   },

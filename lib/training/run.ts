@@ -54,6 +54,8 @@ export interface CompletionRecord {
   completion: string;
   reward?: number;
   components?: Record<string, number | null>;
+  /** Why a component has no score, where it failed. */
+  errors?: Record<string, string>;
   correct?: boolean;
 }
 

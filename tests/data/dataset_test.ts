@@ -44,6 +44,27 @@ Deno.test("readProblems() names file, line and rule of a bad line", async () => 
   await Deno.remove(folder, { recursive: true });
 });
 
+Deno.test("readGsm8k() turns calculator annotations into the problem's graph, where they lead to the answer", async () => {
+  const folder = await Deno.makeTempDir(), path = join(folder, "gsm8k.jsonl");
+  const lines = [
+    { question: "Half of 48?", answer: "It is 48/2 = <<48/2=24>>24.\n#### 24" },
+    { question: "5 and 3?", answer: "In all 8.\n#### 8" },
+  ];
+  await Deno.writeTextFile(path, lines.map((line) => JSON.stringify(line)).join("\n"));
+  const [half, plain] = await readGsm8k(path);
+  assert.equal(half.reasoning, "It is 48/2 = 24.");
+  assert.deepEqual(half.graph, {
+    nodes: [
+      { id: "n1", op: "const", val: 48 },
+      { id: "n2", op: "const", val: 2 },
+      { id: "n3", op: "div", args: ["n1", "n2"] },
+      { id: "final_result", op: "identity", args: ["n3"] },
+    ],
+  });
+  assert.ok(!("graph" in plain));
+  await Deno.remove(folder, { recursive: true });
+});
+
 const shared = Deno.env.get("SHOWWORK_SHARED");
 Deno.test({
   name: "the readers read every line of the real datasets",

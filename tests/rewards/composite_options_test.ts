@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { anneal, compositeReward, ConfigError, loadConfig, traceStructure } from "../../mod.ts";
 import { componentSchemas, rewardSchema } from "../../lib/config/reward_schema.ts";
 import { components } from "../../lib/rewards/components.ts";
-import { type CompositeOptions } from "../../lib/rewards/composite.ts";
+import type { CompositeOptions } from "../../lib/rewards/composite.ts";
 import { rewardPresets } from "../../lib/rewards/reward_presets.ts";
 import type { RewardFunction } from "../../lib/rewards/reward.ts";
 import { sampleOf } from "./reward_sample.ts";

@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import { rewardSchema } from "../../lib/config/reward_schema.ts";
+import { type CompositeOptions, compositeReward } from "../../lib/rewards/composite.ts";
 import { rubricHeuristics } from "../../lib/rewards/rubric_heuristics.ts";
 import { rubricJudge, type RubricJudgeOptions } from "../../lib/rewards/rubric_judge.ts";
 import type { RewardSample } from "../../lib/rewards/reward.ts";
@@ -125,7 +127,7 @@ Deno.test("rubricJudge() survives every misbehaviour of a judge: once, then for 
     ["503", status(503), "HTTP 503", true],
     ["401", status(401), "HTTP 401", false],
     ["400", status(400), "HTTP 400", false],
-    ["hangs", () => slowly(500, good), "no reply within 250 ms", true],
+    ["hangs", () => slowly(3000, good), "no reply within 250 ms", true],
     [
       "a body that drips",
       () => {
@@ -184,10 +186,12 @@ Deno.test("rubricJudge() survives every misbehaviour of a judge: once, then for 
   ];
   const table: string[] = [];
   for (const [name, misbehave, reason, again] of cases) {
-    const once = await judge((n) => n === 0 ? misbehave() : good(), { timeoutMs: 250 });
+    // Only where the judge is to time out is the limit short, so that a busy machine changes nothing.
+    const late = reason.startsWith("no reply");
+    const once = await judge((n) => n === 0 ? misbehave() : good(), { timeoutMs: late ? 2000 : 30_000 });
     assert.equal(once.score, again ? 0.8 : null, `${name}, once: ${JSON.stringify(once.failures)}`);
     assert.equal(once.requests, again ? 2 : 1, name);
-    const forever = await judge(misbehave, { timeoutMs: 250 });
+    const forever = await judge(misbehave, { timeoutMs: late ? 250 : 30_000 });
     assert.equal(forever.score, null, `${name}, for ever`);
     assert.equal(forever.requests, again ? 3 : 1, `${name}: retries are bounded`);
     const [counted] = Object.keys(forever.failures);
@@ -301,6 +305,71 @@ Deno.test("rubricJudge() keeps within its concurrency limit", async () => {
     assert.equal(most, 3);
     assert.equal(seen.requests, 20);
   });
+});
+
+Deno.test("compositeReward() leaves a failed judge out, counts and shows why, and writes the key nowhere", async () => {
+  const bad = async (_: number, request: Request) =>
+    /<answer>[24]</.test(await request.text()) ? new Response("no", { status: 500 }) : good();
+  await withServer(bad, async (baseURL) => {
+    const { components } = rewardSchema.parse({
+      components: {
+        correctness: { weight: 1 },
+        rubric: { weight: 0.5, baseURL, model: "j", apiKeyEnv: variable, retries: 0, concurrency: 1 },
+      },
+    });
+    const reward = compositeReward({ components } as CompositeOptions);
+    const results = await reward.score([1, 2, 3, 4].map((n) => sampleOf(`<answer>${n}</answer>`)));
+    assert.deepEqual(results.map(({ total }) => total), [0.4, 0, 0.4, 0]);
+    const reason = "the judge j gave no score: HTTP 500";
+    assert.deepEqual(results[1].components.rubric, { score: null, weight: 0.5, error: reason });
+    assert.deepEqual(reward.failures, { rubric: { [reason]: 2 } });
+    assert.match(Deno.inspect(reward), /rubric\s+0\.5\s+2 × the judge j gave no score: HTTP 500/);
+    const saved = JSON.stringify([reward, results]);
+    assert.ok(saved.includes(variable) && !saved.includes(secret));
+    assert.ok(!Deno.inspect(reward, { depth: 9 }).includes(secret));
+  });
+});
+
+Deno.test("compositeReward() gives a judge the time that its retries and its queue may take", async () => {
+  // Two slow refusals, then an answer, for each of four, one at a time: far longer than the composite's own limit.
+  const asked: Record<string, number> = {};
+  await withServer(
+    async (_, request) => {
+      const content = await request.text(), attempt = asked[content] = (asked[content] ?? 0) + 1;
+      return slowly(30, () => attempt < 3 ? new Response(null, { status: 503 }) : good());
+    },
+    async (baseURL) => {
+      const reward = compositeReward({
+        timeoutMs: 20,
+        components: {
+          rubric: {
+            weight: 1,
+            baseURL,
+            model: "j",
+            apiKeyEnv: null,
+            backoffMs: 1,
+            concurrency: 1,
+            timeoutMs: 5000,
+          },
+          slow: { weight: 1, reward: () => new Promise<number>((done) => setTimeout(done, 60, 1)) },
+        },
+      });
+      const samples = [1, 2, 3, 4].map((n) => sampleOf(`<answer>${n}</answer>`));
+      const results = await reward.score(samples);
+      assert.deepEqual(results.map(({ components }) => components.rubric.score), [0.8, 0.8, 0.8, 0.8]);
+      assert.deepEqual(reward.failures, { slow: { "timed out after 20 ms": 4 } });
+    },
+  );
+  const judge = rubricJudge({
+    baseURL: "http://localhost:1/v1",
+    model: "j",
+    timeoutMs: 1000,
+    retries: 2,
+    concurrency: 4,
+  });
+  // 10 samples in 3 rounds and one of its own, of 3 attempts each; two waits of a minute at most; a second to spare.
+  assert.equal(judge.longestMs(10), 4 * 3 * 1000 + 2 * 60_000 + 1000);
+  assert.equal(rubricJudge().longestMs(10), 0);
 });
 
 Deno.test("rubricJudge() refuses options that cannot work", () => {

@@ -3,7 +3,12 @@ import { diagnose, type DiagnosisContext, type DiagnosisRule } from "../../lib/t
 import type { StepMetrics } from "../../lib/training/run.ts";
 
 type Component = { mean: number; std: number; weight: number; failures: number };
-const component = (mean: number, failures = 0): Component => ({ mean, std: 0.3, weight: 1, failures });
+const component = (mean: number, weight = 1, failures = 0): Component => ({
+  mean,
+  std: 0.3,
+  weight,
+  failures,
+});
 
 /** A GRPO run in which all is well, a slow rise of everything that should rise; `change` bends it. */
 function run(
@@ -194,6 +199,13 @@ const cases: Case[] = [
     steps: run(40, (_, p) => ({ components: parts(0.5 - 0.4 * p, 0.5 + 0.45 * p) })),
   },
   {
+    title: "takes a penalty that rises while correctness falls for no hacking",
+    steps: run(40, (_, p) => ({
+      components: { ...parts(0.5 - 0.4 * p, 0.5), missingTags: component(p, -0.5) },
+    })),
+    says: [],
+  },
+  {
     title: "sees the format rate rise while correctness falls",
     says: ["reward hacking"],
     words: ["he format rate rose"],
@@ -238,8 +250,13 @@ const cases: Case[] = [
   {
     title: "sees a standing repetition penalty",
     says: ["repetition"],
-    words: ["-0.08"],
-    steps: run(9, () => ({ components: { ...parts(0.3, 0.5), repetition: component(-0.08) } })),
+    words: ["45 % of what is said was said before"],
+    steps: run(9, () => ({ components: { ...parts(0.3, 0.5), repetition: component(0.45, -0.1) } })),
+  },
+  {
+    title: "is silent on the repetition of ordinary work",
+    steps: run(9, () => ({ components: { ...parts(0.3, 0.5), repetition: component(0.1, -0.1) } })),
+    says: [],
   },
   {
     title: "is silent on completions that share phrases with each other only",
@@ -292,14 +309,14 @@ const cases: Case[] = [
     title: "sees a judge that fails in every step",
     says: ["reward failing"],
     words: ['"rubric"', "3 time(s)"],
-    steps: run(6, () => ({ components: { ...parts(0.4, 0.5), rubric: component(0.5, 3) } })),
+    steps: run(6, () => ({ components: { ...parts(0.4, 0.5), rubric: component(0.5, 1, 3) } })),
   },
   {
     title: "is silent about a judge that failed once",
     says: [],
     steps: run(
       6,
-      (step) => ({ components: { ...parts(0.4, 0.5), rubric: component(0.5, step === 6 ? 9 : 0) } }),
+      (step) => ({ components: { ...parts(0.4, 0.5), rubric: component(0.5, 1, step === 6 ? 9 : 0) } }),
     ),
   },
 ];

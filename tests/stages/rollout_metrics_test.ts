@@ -1,0 +1,37 @@
+import assert from "node:assert/strict";
+import { rolloutMetrics, rolloutRecords } from "../../lib/stages/rollout_metrics.ts";
+import type { RolloutGroup } from "../../lib/stages/rollout.ts";
+import type { RewardResult } from "../../lib/rewards/reward.ts";
+
+const rewards: RewardResult[] = [
+  {
+    total: 1,
+    components: {
+      correctness: { score: 1, weight: 1 },
+      judge: { score: null, weight: 1, error: "HTTP 500" },
+    },
+  },
+  { total: 0.5, components: { correctness: { score: 0, weight: 1 }, judge: { score: 0.5, weight: 1 } } },
+];
+const group = {
+  problem: { id: "p", question: "5 + 3?", answer: "8", difficulty: "easy", domain: "maths" },
+  completions: [
+    { text: "<reasoning>a</reasoning><answer>8</answer>", tokens: [1, 2], truncated: false },
+    { text: "b", tokens: [1, 2, 3, 4], truncated: true },
+  ],
+  rewards,
+} as unknown as RolloutGroup;
+
+Deno.test("rolloutMetrics() counts a component's failures and averages what it scored", () => {
+  const { components, reward } = rolloutMetrics([group], { correctness: 1, judge: 1 });
+  assert.equal(reward, 0.75);
+  assert.deepEqual(components!.judge, { mean: 0.5, std: 0, weight: 1, failures: 1 });
+  assert.equal(components!.correctness.failures, 0);
+});
+
+Deno.test("rolloutRecords() keep why a component has no score", () => {
+  const [failed, whole] = rolloutRecords([group], 3);
+  assert.deepEqual(failed.components, { correctness: 1, judge: null });
+  assert.deepEqual(failed.errors, { judge: "HTTP 500" });
+  assert.ok(!("errors" in whole));
+});
