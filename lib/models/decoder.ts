@@ -233,7 +233,11 @@ export class Decoder {
       const layer = (x: tf.Tensor2D) => this.#layer(x, index, layout, { adapter, dropoutSeed });
       x = checkpointing ? checkpoint(layer, x, this.#layerVariables(index, adapter)) : layer(x);
     }
-    return rmsNorm(x, this.weight("model.norm.weight"), { epsilon: config.rmsEps, addOne: config.rmsAddOne });
+    return rmsNorm(x, this.weight("model.norm.weight"), {
+      epsilon: config.rmsEps,
+      addOne: config.rmsAddOne,
+      trainable: this.trainBase,
+    });
   }
 
   #layerVariables(index: number, adapter: boolean): tf.Variable[] {
@@ -248,7 +252,8 @@ export class Decoder {
     layout: Layout,
     { adapter, dropoutSeed }: { adapter: boolean; dropoutSeed: number | null },
   ): tf.Tensor2D {
-    const { config } = this, { rmsEps: epsilon, rmsAddOne: addOne, heads, kvHeads, headDim } = config;
+    const { config, trainBase: trainable } = this,
+      { rmsEps: epsilon, rmsAddOne: addOne, heads, kvHeads, headDim } = config;
     const vector = (name: string) => this.weight<tf.Tensor1D>(name);
     const drops = dropoutSeed !== null && adapter &&
       [...this.lora.values()].some(({ dropout = 0 }) => dropout > 0);
@@ -256,7 +261,7 @@ export class Decoder {
     const projected = (x: tf.Tensor2D, linears: Linear[]) =>
       drops ? projectWithDropout(x, linears, pcg(dropoutSeed ^ pcg(places++))) : project(x, linears);
     const at = `model.layers.${index}`, linear = (part: string) => this.linear(`${at}.${part}`, adapter);
-    const h = rmsNorm(x, vector(`${at}.input_layernorm.weight`), { epsilon, addOne });
+    const h = rmsNorm(x, vector(`${at}.input_layernorm.weight`), { epsilon, addOne, trainable });
     const packed = projected(h, [
       linear("self_attn.q_proj"),
       linear("self_attn.k_proj"),
@@ -269,6 +274,7 @@ export class Decoder {
       headDim,
       epsilon,
       addOne,
+      trainable,
       scale: config.queryScale,
       softcap: config.attentionSoftcap ?? 0,
       window: config.layerWindows[index] ?? 0,
@@ -279,10 +285,10 @@ export class Decoder {
     const mixed = projected(attended, [linear("self_attn.o_proj")]);
     const between = vector(`${at}.post_attention_layernorm.weight`);
     const middle = config.postNorms
-      ? rmsNorm(mixed, between, { epsilon, addOne, residual: x })
+      ? rmsNorm(mixed, between, { epsilon, addOne, trainable, residual: x })
       : tf.add(x, mixed) as tf.Tensor2D;
     const before = config.postNorms ? vector(`${at}.pre_feedforward_layernorm.weight`) : between;
-    const gateUp = projected(rmsNorm(middle, before, { epsilon, addOne }), [
+    const gateUp = projected(rmsNorm(middle, before, { epsilon, addOne, trainable }), [
       linear("mlp.gate_proj"),
       linear("mlp.up_proj"),
     ]);
@@ -291,6 +297,7 @@ export class Decoder {
       ? rmsNorm(down, vector(`${at}.post_feedforward_layernorm.weight`), {
         epsilon,
         addOne,
+        trainable,
         residual: middle,
       })
       : tf.add(middle, down);

@@ -20,6 +20,8 @@ export interface AttentionOptions {
   /** Per-head norms of queries and keys [headDim] (Gemma 3, Qwen3). */
   queryNorm?: tf.Tensor1D;
   keyNorm?: tf.Tensor1D;
+  /** Whether they get gradients. @default true */
+  trainable?: boolean;
   epsilon: number;
   addOne: boolean;
   /** Rotary tables [positions, headDim/2]. */
@@ -126,10 +128,10 @@ function onCpu(
   const pairs = layout.starts.length * kvHeads, work = layout.longest * rows * headDim;
   const chunks = work < 1 << 14 ? 1 : Math.min(pairs, engine.threads * 4),
     rowChunks = engine.chunks(rows, rotatedWide);
-  const norms = options.queryNorm && options.keyNorm ? [options.queryNorm, options.keyNorm] : [];
+  const { queryNorm, keyNorm, trainable = true } = options;
+  const norms = queryNorm && keyNorm && trainable ? [queryNorm, keyNorm] : [];
   const op = tf.customGrad((...inputs) => {
-    const save = inputs.pop() as unknown as tf.GradSaveFunc,
-      [packed, queryNorm, keyNorm] = inputs as tf.Tensor[];
+    const save = inputs.pop() as unknown as tf.GradSaveFunc, packed = inputs[0] as tf.Tensor;
     const rotated = engine.output([rows, rotatedWide]), out = engine.output<tf.Tensor2D>([rows, outWide]);
     engine.run(
       "qkForward",
@@ -222,6 +224,7 @@ function onGpu(packed: tf.Tensor2D, options: AttentionOptions): tf.Tensor2D {
     sin,
     queryNorm,
     keyNorm,
+    trainable = true,
   } = options;
   const plan = {
     batch: layout.starts.length,
@@ -234,6 +237,7 @@ function onGpu(packed: tf.Tensor2D, options: AttentionOptions): tf.Tensor2D {
     sin,
     queryNorm,
     keyNorm,
+    trainable,
   };
   const numbers = { scale, window, softcap }, rows = packed.shape[0];
   const op = tf.customGrad((...inputs) => {
@@ -255,5 +259,5 @@ function onGpu(packed: tf.Tensor2D, options: AttentionOptions): tf.Tensor2D {
       },
     };
   });
-  return (queryNorm && keyNorm ? op(packed, queryNorm, keyNorm) : op(packed)) as tf.Tensor2D;
+  return (queryNorm && keyNorm && trainable ? op(packed, queryNorm, keyNorm) : op(packed)) as tf.Tensor2D;
 }

@@ -7,6 +7,8 @@ export interface RmsNormOptions {
   epsilon: number;
   /** Multiply by 1 + w (Gemma) instead of w. @default false */
   addOne?: boolean;
+  /** Whether the weight gets a gradient; a frozen one costs nothing in the backward pass. @default true */
+  trainable?: boolean;
   /** Added after the norm: y = residual + norm(x)·w, one pass for Gemma's post-norms. [rows, width] */
   residual?: tf.Tensor2D;
 }
@@ -31,15 +33,20 @@ export function rmsNormReference(
  * the result.
  */
 export function rmsNorm(x: tf.Tensor2D, weight: tf.Tensor1D, options: RmsNormOptions): tf.Tensor2D {
-  const { epsilon, addOne = false, residual } = options, one = addOne ? 1 : 0;
+  const { epsilon, addOne = false, trainable = true, residual } = options, one = addOne ? 1 : 0;
   const engine = cpuEngine(), webgpu = tf.getBackend() === "webgpu";
   if (!engine && !webgpu) return rmsNormReference(x, weight, options);
   const [rows, width] = x.shape;
   const op = tf.customGrad((...inputs) => {
-    const save = inputs.pop() as unknown as tf.GradSaveFunc, [x, weight, residual] = inputs as tf.Tensor2D[];
+    const save = inputs.pop() as unknown as tf.GradSaveFunc, x = inputs[0] as tf.Tensor2D;
     save([x, weight]);
+    const all = (dx: tf.Tensor, dw: tf.Tensor | null, dy: tf.Tensor) => [
+      dx,
+      ...(dw ? [dw] : []),
+      ...(residual ? [dy.clone()] : []),
+    ];
     if (!engine) {
-      const { y } = rmsNormForward(x, weight as unknown as tf.Tensor1D, { epsilon, addOne, residual });
+      const { y } = rmsNormForward(x, weight, { epsilon, addOne, residual });
       return {
         value: y,
         gradFunc: (dy, saved) => {
@@ -47,9 +54,9 @@ export function rmsNorm(x: tf.Tensor2D, weight: tf.Tensor1D, options: RmsNormOpt
             dy as tf.Tensor2D,
             saved[0] as tf.Tensor2D,
             saved[1] as tf.Tensor1D,
-            { epsilon, addOne },
+            { epsilon, addOne, weightGradient: trainable },
           );
-          return residual ? [dx, dw, dy.clone()] : [dx, dw];
+          return all(dx, dw, dy);
         },
       };
     }
@@ -74,7 +81,7 @@ export function rmsNorm(x: tf.Tensor2D, weight: tf.Tensor1D, options: RmsNormOpt
       gradFunc: (dy, saved) => {
         const [x, weight] = saved,
           dx = engine.output([rows, width]),
-          dw = engine.output([width]),
+          dw = trainable ? engine.output([width]) : null,
           chunks = engine.chunks(rows, width);
         const partials = engine.scratch(chunks * width * 4);
         engine.run(
@@ -94,10 +101,10 @@ export function rmsNorm(x: tf.Tensor2D, weight: tf.Tensor1D, options: RmsNormOpt
           [epsilon, one],
           chunks,
         );
-        engine.reduce(partials, chunks, width, engine.at(dw));
-        return residual ? [dx, dw, dy.clone()] : [dx, dw];
+        if (dw) engine.reduce(partials, chunks, width, engine.at(dw));
+        return all(dx, dw, dy);
       },
     };
   });
-  return (residual ? op(x, weight, residual) : op(x, weight)) as tf.Tensor2D;
+  return op(x, ...(trainable ? [weight] : []), ...(residual ? [residual] : [])) as tf.Tensor2D;
 }

@@ -11,6 +11,8 @@ interface Shape {
   headDim: number;
   padded?: boolean;
   norms?: boolean;
+  /** Whether the norms get gradients. */
+  trainable?: boolean;
   window?: number;
   softcap?: number;
   large?: boolean;
@@ -25,6 +27,7 @@ function own(
     headDim,
     padded = false,
     norms = false,
+    trainable = true,
     window = 0,
     softcap = 0,
     large = false,
@@ -54,22 +57,24 @@ function own(
       addOne: true,
       queryNorm,
       keyNorm,
+      trainable,
       cos,
       sin,
     });
   };
-  const inputs = [
-    normal([layout.rows, (heads + 2 * kvHeads) * headDim], 12),
-    ...(norms ? [normal([headDim], 13, 0.3), normal([headDim], 14, 0.3)] : []),
-  ];
+  const weights = norms ? [normal([headDim], 13, 0.3), normal([headDim], 14, 0.3)] : [];
+  const inputs = [normal([layout.rows, (heads + 2 * kvHeads) * headDim], 12), ...(trainable ? weights : [])];
   return {
     name: `lengths ${lengths}${
       padded ? " padded" : ""
     }, heads ${heads}/${kvHeads} × ${headDim}, window ${window}, soft-cap ${softcap}${
-      norms ? ", norms" : ""
+      norms ? trainable ? ", norms" : ", frozen norms" : ""
     }${prefixes ? `, prefixes ${prefixes}` : ""}`,
     inputs,
-    fixed: [Math.cos, Math.sin].map((f) => ({ shape: [positions, half], data: angles.map(f) })),
+    fixed: [
+      ...(trainable ? [] : weights),
+      ...[Math.cos, Math.sin].map((f) => ({ shape: [positions, half], data: angles.map(f) })),
+    ],
     rows: padded ? rows : undefined,
     cpuOnly: large || prefixes !== undefined || (!padded && lengths.some((length) => length !== positions)),
     differences: inputs[0].data.length < 200,
@@ -81,6 +86,7 @@ function own(
 
 testOp("attention()", [
   own({ lengths: [4], heads: 2, kvHeads: 1, headDim: 4, norms: true }),
+  own({ lengths: [4, 4], heads: 2, kvHeads: 1, headDim: 4, norms: true, trainable: false }),
   own({ lengths: [5, 1, 3], heads: 4, kvHeads: 2, headDim: 6, norms: true }),
   own({ lengths: [5, 1, 3], heads: 4, kvHeads: 2, headDim: 6, norms: true, padded: true }),
   own({ lengths: [9, 4], heads: 3, kvHeads: 1, headDim: 10, window: 3, padded: true }),

@@ -15,6 +15,8 @@ export interface HeadsNumbers {
   /** Per-head norms of queries and keys [headDim]; both or none. */
   queryNorm?: tf.Tensor1D;
   keyNorm?: tf.Tensor1D;
+  /** Whether they get gradients. @default true */
+  trainable?: boolean;
   epsilon: number;
   addOne: boolean;
   /** Rotary tables [positions, headDim/2]. */
@@ -144,13 +146,15 @@ export function headsBackward(
   packed: tf.Tensor2D,
   numbers: HeadsNumbers,
 ): { dpacked: tf.Tensor2D; dqueryNorm?: tf.Tensor1D; dkeyNorm?: tf.Tensor1D } {
-  const { batch, heads, kvHeads, headDim, queryNorm, keyNorm, epsilon, addOne, cos, sin } = numbers;
+  const { batch, heads, kvHeads, headDim, queryNorm, keyNorm, trainable = true, epsilon, addOne, cos, sin } =
+    numbers;
   const rows = packed.shape[0], dpacked = output<tf.Tensor2D>(packed.shape);
   const side = (dy: tf.Tensor4D, count: number, first: number, norm?: tf.Tensor1D, values?: tf.Tensor4D) => {
-    const parts = Math.ceil(rows * count / 64), shares = norm && output([rows * count * headDim]);
+    const parts = Math.ceil(rows * count / 64),
+      shares = norm && trainable ? output([rows * count * headDim]) : undefined;
     const inside = count + (values ? count : 0);
     launch({
-      key: `heads_backward/${norm !== undefined}/${values !== undefined}`,
+      key: `heads_backward/${norm !== undefined}/${shares !== undefined}/${values !== undefined}`,
       groups: rows * inside,
       reads: {
         dy,
@@ -208,8 +212,7 @@ export function headsBackward(
           ? `
     let x = packed[at + i];
     let y = packed[at + u.half + i];
-    shares[source + i] = dx * x * scale;
-    shares[source + u.half + i] = dz * y * scale;
+    ${shares ? "shares[source + i] = dx * x * scale; shares[source + u.half + i] = dz * y * scale;" : ""}
     dpacked[at + i] = dx * (norm[i] + u.one) * scale - x * shift;
     dpacked[at + u.half + i] = dz * (norm[u.half + i] + u.one) * scale - y * shift;`
           : `

@@ -259,6 +259,12 @@ export function launch(kernel: Launch): void {
     }
     seen.set(tensor.dataId, writable);
   }
+  const { maxStorageBuffersPerShaderStage: most } = device.limits;
+  if (bound.length > most) {
+    throw new RangeError(
+      `launching ${key}: binds ${bound.length} buffers, and this adapter allows ${most}: use the CPU`,
+    );
+  }
   const limit = device.limits.maxComputeWorkgroupsPerDimension,
     wide = Math.min(groups, limit),
     high = Math.ceil(groups / wide);

@@ -107,14 +107,15 @@ export function residualNormsForward(
 
 /**
  * dx = q·(w·dy) − x·q³·mean(w·dy·x), dw = Σ_rows dy·x·q, with q = 1/√(mean(x²) + ε). dw is summed in a fixed order: 64
- * rows a workgroup, then the partial sums. Three launches, two when there are at most 64 rows.
+ * rows a workgroup, then the partial sums. Three launches, two when there are at most 64 rows; one without dw, which is then
+ * null.
  */
 export function rmsNormBackward<T extends tf.Tensor>(
   dy: tf.Tensor,
   x: T,
   w: tf.Tensor,
-  { epsilon, addOne = false }: RmsNormNumbers,
-): { dx: T; dw: tf.Tensor1D } {
+  { epsilon, addOne = false, weightGradient = true }: RmsNormNumbers & { weightGradient?: boolean },
+): { dx: T; dw: tf.Tensor1D | null } {
   const width = w.size, rows = x.size / width, dx = output<T>(x.shape), inverse = output([rows]);
   const numbers = { ints: { rows, width }, floats: { epsilon, one: addOne ? 1 : 0 } };
   const one = `let v = x[at]; sum += v * v; dot += dy[at] * (w[i] + u.one) * v;`;
@@ -153,6 +154,10 @@ export function rmsNormBackward<T extends tf.Tensor>(
   for (var i = lane; i < u.width; i += ${size}) { let at = group * u.width + i; ${two} }
   if (lane == 0) { inverse[group] = q; }`,
     });
+  }
+  if (!weightGradient) {
+    inverse.dispose();
+    return { dx, dw: null };
   }
   const parts = Math.ceil(rows / rowsPerPartial), blocks = Math.ceil(width / 64);
   const partials = output<tf.Tensor1D>(parts === 1 ? [width] : [parts * width]);

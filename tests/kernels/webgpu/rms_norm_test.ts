@@ -27,7 +27,7 @@ for (
       ]);
       const actual = await valuesOn("webgpu", [x, w, dy], (x, w, dy) => {
         const { dx, dw } = rmsNormBackward(dy, x, w, { epsilon, addOne });
-        return [rmsNormForward(x, w, { epsilon, addOne }).y, dx, dw];
+        return [rmsNormForward(x, w, { epsilon, addOne }).y, dx, dw!];
       });
       assertClose(actual, expected);
     },
