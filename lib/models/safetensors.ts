@@ -38,6 +38,8 @@ export interface TensorEntry {
 
 const sizes: Record<TensorDtype, number> = { F32: 4, F16: 2, BF16: 2, I32: 4, U8: 1 };
 const headerLimit = 100_000_000;
+/** Numbers of a tensor that are read or written at once. */
+const pieceElements = 1 << 21;
 
 /**
  * Checks a header against the format: known types, shapes that fill their bytes, no overlap, no gap, nothing past the end. Throws
@@ -235,7 +237,7 @@ export class SafetensorsFile {
    */
   async *pieces(
     name: string,
-    elements: number = 1 << 21,
+    elements: number = pieceElements,
   ): AsyncGenerator<{ at: number; values: Float32Array }> {
     const entry = this.tensors.get(name);
     if (!entry) throw new ModelFileError(`reading ${this.path}: there is no tensor ${name}`);
@@ -343,8 +345,12 @@ export async function writeSafetensors(
       const tensor = tensors[name], dtype = dtypeOf(tensor);
       const data = "fetch" in tensor ? await tensor.fetch() : tensor.data;
       check(name, tensor, data.length);
-      const stored = dtype === "F16" || dtype === "BF16" ? narrow(data as Float32Array, dtype) : data;
-      await write(new Uint8Array(stored.buffer, stored.byteOffset, stored.byteLength));
+      // a write copies what it is given, so a large tensor goes in pieces
+      for (let from = 0; from < data.length; from += pieceElements) {
+        const piece = data.subarray(from, from + pieceElements);
+        const stored = dtype === "F16" || dtype === "BF16" ? narrow(piece as Float32Array, dtype) : piece;
+        await write(new Uint8Array(stored.buffer, stored.byteOffset, stored.byteLength));
+      }
     }
     await file.sync();
   } catch (error) {
