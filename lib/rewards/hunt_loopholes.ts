@@ -68,7 +68,10 @@ export async function huntLoopholes(
   const rows: HuntRow[] = [
     { name: "honest, right", completion: honest.right, knows: true, earns: {} },
     { name: "honest, wrong", completion: honest.wrong, knows: false, earns: {} },
-    ...list.filter(({ name }) => !only || name.search(only) >= 0).map((loophole) => ({ ...loophole, earns: {} })),
+    ...list.filter(({ name }) => !only || name.search(only) >= 0).map((loophole) => ({
+      ...loophole,
+      earns: {},
+    })),
   ];
   const samples = rows.map(({ completion }): RewardSample => {
     const tokens = tokensOf(completion);

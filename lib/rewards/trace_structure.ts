@@ -6,12 +6,9 @@ import { connectives, workingPieces } from "./working_pieces.ts";
 /** Options of {@linkcode traceStructure}. */
 export interface TraceStructureOptions {
   /**
-   * Counts only pieces that do some work on the problem, so that padding earns nothing. A calculation works when half of its
-   * operands or more are numbers of the problem or of earlier pieces, none used more often than it is there, and it does
-   * not just add 0 or multiply by 1; a statement, when it holds two words or numbers of the problem or one that an earlier piece worked
-   * out. Each counts once, whatever its numbering and connectives, and none that copies the question. Connectives count only
-   * inside such pieces, a tag pair only with something in it. A price: knowledge in words that the question doesn't hold counts
-   * for nothing, so keep it for problems that are worked out.
+   * Counts only pieces that do some work on the problem (`workingPieces`), so that padding earns nothing; connectives only inside
+   * such pieces, a tag pair only with something in it. A price: knowledge in words that the question doesn't hold counts for
+   * nothing, so keep it for problems that are worked out.
    * @default false
    */
   guard?: boolean;
@@ -59,9 +56,13 @@ function trace({ completion, problem, phase }: RewardSample, guard: boolean) {
   const counts = (span: typeof answer) => span !== null && (!guard || inside(span).trim() !== "");
   const text = inside(reasoning), from = reasoning?.start ?? 0;
   const all = piecesOf(text, from), pieces = guard ? workingPieces(all, problem) : all;
-  const words = connectivesOf(text, from).filter(({ start, end }) =>
-    !guard || pieces.some((piece) => piece.start <= start && end <= piece.end)
-  );
+  const words = guard
+    ? [
+      ...Map.groupBy(pieces.flatMap((piece) => connectivesOf(piece.text, piece.start)), (word) => word.text)
+        .values(),
+    ]
+      .map(([first]) => first)
+    : connectivesOf(text, from);
   const [wantedPieces, wantedWords] = bounds[phase] ?? bounds.medium;
   const score = (counts(reasoning) ? 0.2 : 0) + (counts(answer) ? 0.2 : 0) +
     Math.min(0.35, 0.35 * pieces.length / wantedPieces) +

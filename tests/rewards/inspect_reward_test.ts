@@ -54,8 +54,8 @@ Deno.test("inspectReward() prints a table, then the words of each component", as
   assert.match(text, /^Reward 0\.9465 at step 0 of 1, phase medium\n/);
   assert.match(text, /\ncorrectness +1\.0000 +0\.4000 +0\.4000\n/);
   assert.match(text, /\nverbosity +– +-1\.0000 +0\.0000\n/);
-  assert.match(text, /\ntrace\n  both reasoning tags, \+0\.2: "<reasoning>", "<\/reasoning>"\n/);
-  assert.match(text, /\n  a connective, \+0\.125 up to 0\.25: "Step", "Therefore"\n/);
+  assert.match(text, /\ntrace\n {2}both reasoning tags, \+0\.2: "<reasoning>", "<\/reasoning>"\n/);
+  assert.match(text, /\n {2}a connective, \+0\.125 up to 0\.25: "Step", "Therefore"\n/);
   assert.match(text, /\nverbosity: cannot judge this completion, so it is left out of the sum$/);
 });
 

@@ -141,8 +141,9 @@ Deno.test("traceStructure({ guard }) counts each working piece once and nothing 
   const tags = 0.4, piece = 0.35 / 3, word = 0.125;
   const cases: [string, number][] = [
     ["First, 12 + 5 = 17. Then, 17 - 4 = 14. So the answer is 14.", tags + 3 * piece + 2 * word],
+    ["So let me think about that. First, 12 + 5 = 17. So 17 - 4 = 14 are left.", tags + 2 * piece + 2 * word],
     ["12 + 5 = 17 apples. 12 + 5 = 17 apples. So 12 + 5 = 17 apples.", tags + piece],
-    ["Step 1: 12 + 5 = 17. Step 2: 12 + 5 = 17.", tags + piece + word / 1], // "Step" is a connective
+    ["Step 1: 12 + 5 = 17. Step 2: 12 + 5 = 17.", tags + piece + word], // "Step" is a connective
     ["12 + 0 = 12 apples. 5 × 1 = 5 apples.", tags],
     ["101 + 7 = 108. 33 + 33 = 66 apples.", tags],
     ["5 + 5 = 10 apples she has", tags],
