@@ -243,7 +243,12 @@ try {
   }
   if (python && parts.has("peer")) {
     const peer = new URL("./peers/gemma_270m.py", import.meta.url).pathname;
-    await new Deno.Command(python, { args: [peer, folder], stdout: "inherit", stderr: "inherit" }).output();
+    const { success, code, signal } = await new Deno.Command(python, {
+      args: [peer, folder],
+      stdout: "inherit",
+      stderr: "inherit",
+    }).output();
+    if (!success) throw new Error(`the peer ended with ${signal ?? code}; its message is above`);
   }
 } finally {
   if (!directory) await Deno.remove(folder, { recursive: true });
