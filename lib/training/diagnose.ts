@@ -119,6 +119,7 @@ const rules: Record<DiagnosisRule, Rule> = {
     if (!flat || mean(flat) < 0.8) return null;
     const correct = recent(steps, (metrics) => metrics.components?.correctness?.mean);
     const solved = correct !== null && mean(correct) > 0.5;
+    const resample = steps.at(-1)!.droppedGroups === undefined ? "dropZeroVariance" : null;
     return {
       level: "warning",
       evidence:
@@ -127,9 +128,11 @@ const rules: Record<DiagnosisRule, Rule> = {
         } of the groups of the last ${window} steps all rewards are equal, and such a group teaches nothing` +
         (correct ? `; correctness is ${short(mean(correct))}` : ""),
       suggestion: solved
-        ? "The problems are solved already: take harder ones, or set dropZeroVariance to resample such groups"
-        : "The problems may be too hard or the format unknown: more SFT first, easier problems, more generations, a higher " +
-          "temperature, or dropZeroVariance",
+        ? `The problems are solved already: take harder ones${
+          resample ? `, or set ${resample} to resample such groups` : ""
+        }`
+        : "The problems may be too hard or the format unknown: more SFT first, easier problems, more generations, " +
+          (resample ? `a higher temperature, or ${resample}` : "or a higher temperature"),
     };
   },
 
@@ -164,13 +167,18 @@ const rules: Record<DiagnosisRule, Rule> = {
   "entropy collapse": (steps, { stage }) => {
     const entropy = change(steps, (metrics) => metrics.entropy);
     if (stage !== "grpo" || !entropy || entropy.to > 0.1 || entropy.to > 0.25 * entropy.from) return null;
+    // Low entropy is also what a solved task looks like, and harmless while a prompt's samples still differ in reward.
+    const correct = recent(steps, (metrics) => metrics.components?.correctness?.mean);
+    const flat = recent(steps, (metrics) => metrics.zeroVarianceFraction);
+    if ((correct && mean(correct) > 0.9) || (flat && mean(flat) < 0.5)) return null;
     return {
       level: "warning",
       evidence:
         `the entropy fell from ${short(entropy.from)} to ${
           short(entropy.to)
         } nats a token: the samples of a prompt ` +
-        "are becoming the same, and nothing new is tried",
+        "are becoming the same, and nothing new is tried" +
+        (flat ? ` (in ${percent(mean(flat))} of the groups all rewards are equal)` : ""),
       suggestion: "Raise epsilonHigh (0.28, as DAPO), temperature or beta, or lower learningRate",
     };
   },

@@ -5,7 +5,9 @@
 export interface StepMetrics {
   /** From 1: the number of optimizer updates made so far. */
   step: number;
+  /** What the update went down: SFT's cross-entropy a completion token in nats, or GRPO's policy loss and β·KL. */
   loss: number;
+  /** In force at this update. */
   learningRate: number;
   /** Global L2 norm before clipping. */
   gradientNorm: number;
@@ -37,8 +39,11 @@ export interface StepMetrics {
   droppedGroups?: number;
   /** Share of completions that are well formed, 0 to 1. */
   formatRate?: number;
+  /** The curriculum's phase that the prompts were drawn in. */
   phase?: string;
+  /** `tokens` by the seconds of sampling, rewards and training together. */
   tokensPerSecond: number;
+  /** The step's seconds in all, and of each part; rollouts that serve several updates are counted at the first. */
   seconds: { total: number; sampling?: number; rewards?: number; training?: number };
   /** Updates skipped so far because a loss or gradient was not finite. */
   skippedUpdates?: number;

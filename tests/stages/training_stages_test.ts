@@ -10,6 +10,7 @@ import { restoreModel } from "../../lib/stages/restore_model.ts";
 import { resume } from "../../lib/stages/resume.ts";
 import { sft } from "../../lib/stages/sft.ts";
 import { bestCheckpoint, loadCheckpoint } from "../../lib/training/checkpoint.ts";
+import { readMetrics } from "../../lib/training/metrics.ts";
 import { setObserver } from "../../lib/training/observer.ts";
 import { digits, problems, tinyModel } from "../training/tiny_model.ts";
 
@@ -114,6 +115,50 @@ test("sft() pressed twice within an accumulated batch drops the step, and resume
   assert.deepEqual(second.steps.map(({ loss }) => loss), undisturbed.steps.map(({ loss }) => loss));
   assert.deepEqual(await weights(again), await weights(whole));
   for (const model of [whole, stopped, again]) model.dispose();
+});
+
+test("grpo() streams every metric of its own, each under one name", async (folder) => {
+  const model = tinyModel(), metricsFile = `${folder}/metrics.jsonl`, streamed: number[] = [];
+  const run = await grpo(model, problems, {
+    ...small,
+    steps: 3,
+    beta: 0.05,
+    reward: digits,
+    metricsFile,
+    onStep: () => void streamed.push(readMetrics(metricsFile).length),
+  });
+  assert.deepEqual(streamed, [1, 2, 3]);
+  assert.deepEqual(readMetrics(metricsFile), JSON.parse(JSON.stringify(run.steps)));
+  for (const step of readMetrics(metricsFile)) {
+    assert.deepEqual(Object.keys(step).sort(), [
+      "clipHigh",
+      "clipLow",
+      "completionLength",
+      "components",
+      "entropy",
+      "formatRate",
+      "gradientNorm",
+      "kl",
+      "learningRate",
+      "loss",
+      "phase",
+      "policyLoss",
+      "reward",
+      "rewardStd",
+      "seconds",
+      "skippedUpdates",
+      "step",
+      "tokens",
+      "tokensPerSecond",
+      "truncatedFraction",
+      "zeroVarianceFraction",
+    ]);
+    assert.deepEqual(Object.keys(step.completionLength!), ["mean", "min", "max", "terminatedMean"]);
+    assert.deepEqual(Object.keys(step.components!.digits), ["mean", "std", "weight", "failures"]);
+    assert.deepEqual(Object.keys(step.seconds).sort(), ["rewards", "sampling", "total", "training"]);
+    assert.ok(Math.abs(step.loss - step.policyLoss! - 0.05 * step.kl!) < 1e-6, `${step.loss}`);
+  }
+  model.dispose();
 });
 
 test("grpo() drops groups without variance, samples others in their stead, and counts both", async () => {

@@ -109,6 +109,12 @@ const cases: Case[] = [
     steps: run(8, () => ({ zeroVarianceFraction: 0.9, components: parts(0.98, 0.9) })),
   },
   {
+    title: "does not propose to drop what is dropped already",
+    says: ["no signal"],
+    words: ["higher temperature."],
+    steps: run(8, () => ({ zeroVarianceFraction: 0.95, droppedGroups: 9, components: parts(0.01, 0.3) })),
+  },
+  {
     title: "waits for five steps before it says that there is no signal",
     steps: run(4, () => ({ zeroVarianceFraction: 1 })),
     says: [],
@@ -153,9 +159,26 @@ const cases: Case[] = [
 
   {
     title: "sees the entropy collapse",
-    steps: run(40, (_, p) => ({ entropy: 0.6 * Math.exp(-6 * p) })),
+    steps: run(40, (_, p) => ({ entropy: 0.6 * Math.exp(-6 * p), zeroVarianceFraction: 0.3 + 0.4 * p })),
     says: ["entropy collapse"],
-    words: ["epsilonHigh"],
+    words: ["epsilonHigh", "of the groups all rewards are equal"],
+  },
+  {
+    title: "is silent when the entropy falls and a prompt's samples still differ in reward",
+    steps: run(40, (_, p) => ({ entropy: 0.6 * Math.exp(-6 * p), zeroVarianceFraction: 0.3 })),
+    says: [],
+  },
+  {
+    title: "is silent when the entropy falls because the problems are solved",
+    steps: run(
+      40,
+      (_, p) => ({
+        entropy: 0.6 * Math.exp(-6 * p),
+        zeroVarianceFraction: 0.7,
+        components: parts(0.4 + 0.55 * p, 0.9),
+      }),
+    ),
+    says: [],
   },
   {
     title: "is silent when a confident model stays as it is",
