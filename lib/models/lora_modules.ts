@@ -44,6 +44,12 @@ function matcher(wanted: string | string[]): (module: string) => boolean {
   return (module) => wanted.some((name) => module === name || module.endsWith(`.${name}`));
 }
 
+/** Whether an adapter takes a module. */
+export function moduleFilter({ targets, exclude }: LoraTargets): (module: string) => boolean {
+  const wanted = matcher(targets), unwanted = exclude ? matcher(exclude) : () => false;
+  return (module) => wanted(module) && !unwanted(module);
+}
+
 /** All linear layers of a decoder, by name. */
 export function linearModules({ config }: Decoder): string[] {
   return Array.from(
@@ -60,8 +66,7 @@ export function linearModules({ config }: Decoder): string[] {
  * @throws {RangeError} when none is left, or a pattern is none
  */
 export function loraModules(decoder: Decoder, { targets, exclude }: LoraTargets): string[] {
-  const wanted = matcher(targets), unwanted = exclude ? matcher(exclude) : () => false;
-  const chosen = linearModules(decoder).filter((module) => wanted(module) && !unwanted(module));
+  const chosen = linearModules(decoder).filter(moduleFilter({ targets, exclude }));
   if (chosen.length === 0) {
     const shown = (value: string | string[]) =>
       typeof value === "string" ? `the pattern ${value}` : value.join(", ");

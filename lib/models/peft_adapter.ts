@@ -4,7 +4,7 @@ import { baseLicence } from "./base_licence.ts";
 import type { CausalLM } from "./causal_lm.ts";
 import type { Decoder, LoraValues } from "./decoder.ts";
 import { loraOf, type LoraSettings, loraSettings } from "./lora.ts";
-import { linearModules, loraModules } from "./lora_modules.ts";
+import { linearModules, moduleFilter } from "./lora_modules.ts";
 import { modelCard, type ModelCardParts } from "./model_card.ts";
 import { ModelFileError } from "./model_file_error.ts";
 import { readSafetensors, writeSafetensors } from "./safetensors.ts";
@@ -86,21 +86,21 @@ export async function saveAdapter(
   );
 }
 
-/** target_modules and exclude_modules: as they were given, or every name in full where those would say something else. */
-function peftTargets(decoder: Decoder, lora: LoraSettings, modules: string[]) {
-  const { targets, exclude } = lora, every = targets === "all" || targets === "all-linear";
-  // PEFT wants patterns to match something, and reads "all-linear" as every linear layer of the model, other towers too
-  const wanted = every ? [...new Set(modules.map((module) => module.split(".").at(-1)!))] : targets;
-  let chosen: string[] = [];
-  try {
-    chosen = loraModules(decoder, { targets: wanted, exclude });
-  } catch (error) {
-    if (!(error instanceof RangeError)) throw error;
+/**
+ * target_modules and exclude_modules: as they were given where those are ends of names, else every name in full. PEFT holds a
+ * pattern to all modules, not to the linear ones alone, and refuses one that matches a block or a norm.
+ */
+function peftTargets(decoder: Decoder, { targets, exclude }: LoraSettings, modules: string[]) {
+  const every = targets === "all" || targets === "all-linear";
+  // PEFT reads "all-linear" as every linear layer of the model, other towers too
+  const ends = every ? [...new Set(modules.map((module) => module.split(".").at(-1)!))] : targets;
+  if (typeof ends !== "string") {
+    const chosen = linearModules(decoder).filter(moduleFilter({ targets: ends, exclude }));
+    if (chosen.length === modules.length && chosen.every((module) => modules.includes(module))) {
+      return { target_modules: ends, exclude_modules: exclude };
+    }
   }
-  const same = chosen.length === modules.length && chosen.every((module) => modules.includes(module));
-  return same
-    ? { target_modules: wanted, exclude_modules: exclude }
-    : { target_modules: modules, exclude_modules: null };
+  return { target_modules: modules, exclude_modules: null };
 }
 
 /** Fields of `adapter_config.json` that change the result: each with the values that mean what we compute. */
