@@ -54,8 +54,8 @@ Deno.test("compositeReward() knows the presets of all five reference systems", a
     const [again] = await compositeReward(saved).score([sampleOf(text, { tokens, tokenLogprobs })]);
     assert.equal(again.total, total);
   }
-  // r1: correct 2, and number, trace (1.0) and format all earn .5
-  near(earned.r1, 2 + 0.5 + 0.5 + 0.5);
+  // r1: correct 2; number and format .5 each; "Step 2: Verify" does no work, so trace has two pieces of three
+  near(earned.r1, 2 + 0.5 + 0.5 * (0.4 + 0.35 * 2 / 3 + 0.25) + 0.5);
   near(earned.r2, 0); // no graph
   // r3 at step 0: .4 + .45 + .15·(−.1 + 10)/9.9, no verbosity
   near(earned.r3, 0.4 + 0.45 + 0.15);
