@@ -42,7 +42,7 @@ export interface MemoryEstimate {
  *
  * Weights, adapter, optimizer and cache are exact counts of numbers (float32 apart from `weightBytes`). Activations are an
  * approximation: per token and layer, the residual stream eight times, the attention's inputs and outputs twice and the MLP's inner width three times,
- * and the attention's probabilities, heads · length. For a LoRA step of Gemma 3 270M (rank 16, 4 × 77 tokens) it says 1.66 GB; the heap then
+ * and the attention's probabilities, heads · length. For a LoRA step of Gemma 3 270M (rank 16, 4 × 77 tokens) it says 1.65 GB; the heap then
  * had grown to 1.91 GB (`tests/bench/gemma_270m.ts`), so leave a fifth for what malloc wastes.
  *
  * @throws {RangeError} for a size that is no whole number from 1.
