@@ -23,7 +23,9 @@ export * from "./lib/models/create_model.ts";
 export * from "./lib/models/load_model.ts";
 export { estimateMemory } from "./lib/models/estimate_memory.ts";
 export { downloadModel, HubError } from "./lib/models/hub.ts";
+export type { LoraOptions } from "./lib/models/lora.ts";
 export { modelCard } from "./lib/models/model_card.ts";
+export type { SaveAdapterOptions } from "./lib/models/peft_adapter.ts";
 export { parseModelConfig } from "./lib/models/model_config.ts";
 export { ModelFileError } from "./lib/models/model_file_error.ts";
 
@@ -108,6 +110,7 @@ export {
   passAtKFigure,
 } from "./lib/report/evaluation_figures.ts";
 export { exportRun } from "./lib/report/export_run.ts";
+export { runCard } from "./lib/report/run_card.ts";
 export { Figure } from "./lib/report/figure.ts";
 export { learningCurves } from "./lib/report/learning_curves.ts";
 export { loadRun, ResultsError } from "./lib/report/load_run.ts";
