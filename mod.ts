@@ -40,6 +40,13 @@ export { generateProblems } from "./lib/data/generator.ts";
 export type { Dataset, Difficulty, Problem } from "./lib/data/problem.ts";
 export { DataError } from "./lib/data/read_problems.ts";
 
+export { checkGraph } from "./lib/graph/check_graph.ts";
+export { executeGraph } from "./lib/graph/execute_graph.ts";
+export type { Graph, GraphNode } from "./lib/graph/graph.ts";
+export { GraphError } from "./lib/graph/graph_error.ts";
+export { graphFromAnnotations } from "./lib/graph/graph_from_annotations.ts";
+export { problemGraph } from "./lib/graph/problem_graph.ts";
+
 export * from "./lib/schedules/anneal.ts";
 export * from "./lib/schedules/curriculum.ts";
 export * from "./lib/schedules/learning_rate.ts";
@@ -48,7 +55,7 @@ export * from "./lib/rewards/ablate_reward.ts";
 export { loadExpressions } from "./lib/rewards/answers_expression.ts";
 export { answersMatch } from "./lib/rewards/answers_match.ts";
 export * from "./lib/rewards/composite.ts";
-export { computationalGraph } from "./lib/rewards/computational_graph.ts";
+export { computationalGraph, judgeGraph } from "./lib/rewards/computational_graph.ts";
 export { confidence } from "./lib/rewards/confidence.ts";
 export { correctness } from "./lib/rewards/correctness.ts";
 export * from "./lib/rewards/explained.ts";
@@ -63,6 +70,7 @@ export { repetition } from "./lib/rewards/repetition.ts";
 export type * from "./lib/rewards/reward.ts";
 export type { CaseDefaults, RewardCase } from "./lib/rewards/reward_case.ts";
 export { rubricJudge } from "./lib/rewards/rubric_judge.ts";
+export * from "./lib/rewards/sandboxed.ts";
 export { traceStructure } from "./lib/rewards/trace_structure.ts";
 export { verbosity } from "./lib/rewards/verbosity.ts";
 
