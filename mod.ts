@@ -18,7 +18,12 @@ import "./lib/notebook/observe.ts";
 
 export * from "./lib/backend/use_backend.ts";
 
+export { HeapError } from "./lib/backend/shared_wasm.ts";
+
+export { registerArchitecture } from "./lib/models/architectures/all.ts";
+export type { Architecture } from "./lib/models/architectures/architecture.ts";
 export * from "./lib/models/causal_lm.ts";
+export { ModelMemoryError } from "./lib/models/check_memory.ts";
 export * from "./lib/models/create_model.ts";
 export * from "./lib/models/load_model.ts";
 export { estimateMemory } from "./lib/models/estimate_memory.ts";
@@ -26,6 +31,8 @@ export { downloadModel, HubError } from "./lib/models/hub.ts";
 export type { LoraOptions } from "./lib/models/lora.ts";
 export { modelCard } from "./lib/models/model_card.ts";
 export type { SaveAdapterOptions } from "./lib/models/peft_adapter.ts";
+export type { DecoderConfig } from "./lib/models/decoder_config.ts";
+export type { SaveModelOptions } from "./lib/models/save_model.ts";
 export { parseModelConfig } from "./lib/models/model_config.ts";
 export { ModelFileError } from "./lib/models/model_file_error.ts";
 
