@@ -39,6 +39,8 @@ const expected: Record<string, Expected> = {
   truncated: { must: { truncated: [5, 5] }, may: normal },
   // paid for brevity: from 35 tokens to 4
   length_collapse: { must: { "length collapse": [10, 14] }, may: [...normal, "no signal"] },
+  // paid for saying words again
+  repetition: { must: { repetition: [6, 14] }, may: [...normal, "truncated"] },
   // a learning rate twenty times too high
   kl_explosion: { must: { "kl explosion": [5, 8] }, may: [...normal, "no signal", "truncated"] },
   // paid for brevity once it could do the task: the reward rises while right answers vanish
