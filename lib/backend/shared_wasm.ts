@@ -68,7 +68,8 @@ async function load(): Promise<SharedWasm> {
     undefined,
     { hardwareConcurrency: 1 },
   );
-  const memory = new WebAssembly.Memory({ initial: 256, maximum: 65536, shared: true });
+  // untouched pages cost nothing, growing later does
+  const memory = new WebAssembly.Memory({ initial: 4096, maximum: 65536, shared: true });
   const module = await factory({
     wasmMemory: memory,
     wasmBinary: await Deno.readFile(`${folder}dist/${name}.wasm`),
