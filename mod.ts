@@ -95,6 +95,7 @@ export {
   loadCheckpoint,
   saveCheckpoint,
 } from "./lib/training/checkpoint.ts";
+export { TrainingError } from "./lib/training/training_error.ts";
 export { diagnose } from "./lib/training/diagnose.ts";
 export { diagnostician } from "./lib/training/diagnostician.ts";
 export { klInReward } from "./lib/training/kl_in_reward.ts";
@@ -105,7 +106,10 @@ export type { CompletionRecord, StepMetrics, TrainingRun } from "./lib/training/
 export { classifyFailure } from "./lib/stages/classify_failure.ts";
 export * from "./lib/stages/evaluate.ts";
 export type { Evaluation, EvaluationItem, Rate } from "./lib/stages/evaluation.ts";
+export type { EvaluationInside } from "./lib/stages/evaluation_inside.ts";
 export * from "./lib/stages/grpo.ts";
+export { meanInterval } from "./lib/stages/mean_interval.ts";
+export { restoreModel } from "./lib/stages/restore_model.ts";
 export * from "./lib/stages/resume.ts";
 export * from "./lib/stages/sft.ts";
 export {
@@ -118,6 +122,7 @@ export {
 } from "./lib/stages/statistics.ts";
 
 export { compare } from "./lib/report/compare.ts";
+export * from "./lib/report/compare_runs.ts";
 export {
   accuracyFigure,
   calibrationFigure,
@@ -130,6 +135,7 @@ export { Figure } from "./lib/report/figure.ts";
 export { learningCurves } from "./lib/report/learning_curves.ts";
 export { loadRun, ResultsError } from "./lib/report/load_run.ts";
 export * from "./lib/report/plot_schedules.ts";
+export * from "./lib/report/run_bands.ts";
 export { OutputError } from "./lib/report/write_output.ts";
 
 export { displayable } from "./lib/display/displayable.ts";
@@ -137,4 +143,4 @@ export { PlainError } from "./lib/display/plain_error.ts";
 export { Chat, chat, type ChatOptions, type ChatReply } from "./lib/notebook/chat.ts";
 export { livePanel } from "./lib/notebook/live_panel.ts";
 export { stopButton } from "./lib/notebook/stop_button.ts";
-export { WebgpuUnavailableError } from "./lib/backend/webgpu_device.ts";
+export { DeviceLostError, WebgpuUnavailableError } from "./lib/backend/webgpu_device.ts";
