@@ -50,6 +50,8 @@ const finalResults = z.object({
       accuracy: rate,
       formatRate: rate,
       failures: z.record(z.string(), z.number()),
+      passAt: z.record(z.string(), z.number()).default({}),
+      majorityAt: z.record(z.string(), z.number()).default({}),
     }),
   ),
   comparison: z.unknown(),

@@ -12,7 +12,7 @@ import { classifyFailure } from "./classify_failure.ts";
 import type { Evaluation, EvaluationItem, Rate } from "./evaluation.ts";
 import { evaluationTable } from "./evaluation_table.ts";
 import { problemPrompt } from "./problem_prompt.ts";
-import { wilson } from "./statistics.ts";
+import { majorityAtK, passAtK, wilson } from "./statistics.ts";
 
 /** Options of {@linkcode evaluate}; see `evaluateSchema` for each default. */
 export type EvaluateOptions = z.input<typeof evaluateSchema>;
@@ -130,6 +130,12 @@ export async function evaluate(
     items.reduce((sum, item) => sum + value(item), 0) / items.length;
   const failures: Record<string, number> = {};
   for (const { failure } of items) if (failure) failures[failure] = (failures[failure] ?? 0) + 1;
+  const samples = [...Map.groupBy(items, ({ problemId }) => problemId).values()];
+  const atEach = (value: (group: EvaluationItem[], k: number) => number) =>
+    Object.fromEntries(config.passAt.map((k) => [
+      k,
+      samples.reduce((sum, group) => sum + value(group, k), 0) / samples.length,
+    ]));
   return evaluationTable({
     name: config.name ?? "evaluation",
     accuracy: wilson(items.filter(({ correct }) => correct).length, items.length),
@@ -140,6 +146,8 @@ export async function evaluate(
     byDomain: rates(items, ({ domain }) => domain),
     byDifficulty: rates(items, ({ difficulty }) => difficulty),
     failures,
+    passAt: atEach((group, k) => passAtK(group.length, group.filter(({ correct }) => correct).length, k)),
+    majorityAt: atEach(majorityAtK),
     items,
     seconds: (performance.now() - started) / 1000,
     config,

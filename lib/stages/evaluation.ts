@@ -44,6 +44,10 @@ export interface Evaluation {
   byDomain: Record<string, Rate>;
   byDifficulty: Record<string, Rate>;
   failures: Record<string, number>;
+  /** Unbiased pass@k by k, over problems. */
+  passAt: Record<number, number>;
+  /** maj@k by the same k, over problems: the first k samples vote. */
+  majorityAt: Record<number, number>;
   items: EvaluationItem[];
   seconds: number;
   config: Record<string, unknown>;

@@ -11,7 +11,7 @@ const rateRow = (
 ) => [name, formatPercent(rate.value), bounds(rate), `${rate.count} of ${rate.total}`];
 
 function table({ name, items, seconds, ...numbers }: Evaluation): Table {
-  const { accuracy, formatRate, byDifficulty, byDomain, failures } = numbers;
+  const { accuracy, formatRate, byDifficulty, byDomain, failures, passAt, majorityAt } = numbers;
   const groups = (title: string, rates: Record<string, Rate>) => {
     const all = groupOrder(Object.keys(rates));
     return all.length > 1 ? [[title], ...all.map((group) => rateRow(`  ${group}`, rates[group]))] : [];
@@ -28,6 +28,10 @@ function table({ name, items, seconds, ...numbers }: Evaluation): Table {
       ["trace score", formatNumber(numbers.trace), "", ""],
       ["mean tokens", formatNumber(numbers.meanTokens), "", ""],
       ["truncated", formatPercent(numbers.truncatedFraction), "", ""],
+      ...Object.entries(passAt).filter(([k]) => k !== "1").flatMap(([k, share]) => [
+        [`pass@${k}`, formatPercent(share), "", ""],
+        [`maj@${k}`, formatPercent(majorityAt[Number(k)]), "", ""],
+      ]),
       ...groups("accuracy by difficulty", byDifficulty),
       ...groups("accuracy by domain", byDomain),
       ...(wrong.length ? [["why answers are wrong"]] : []),

@@ -156,6 +156,8 @@ export function inventedEvaluation(name: string, accuracy: number, format: numbe
     byDomain: by("domain"),
     byDifficulty: by("difficulty"),
     failures,
+    passAt: { 1: mean((item) => Number(item.correct)) },
+    majorityAt: { 1: mean((item) => Number(item.correct)) },
     items,
     seconds: 6.2,
     config: { temperature: 0, maxTokens: 128 },
