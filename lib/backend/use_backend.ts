@@ -61,6 +61,8 @@ export async function useBackend(
   const engine = await startEngine({ threads, blas });
   const product = engine.blas
     ? `BLAS from ${engine.blas.path}`
+    : blas === false || Deno.env.get("SHOWWORK_BLAS") === "none"
+    ? "our SIMD matrix product (a BLAS was not wanted)"
     : "our SIMD matrix product (no BLAS found: install libopenblas0, or run `deno task demo` once, and training is about twice as fast)";
   return describe({
     backend: "wasm",

@@ -31,7 +31,8 @@ export function displayable<T extends object>(value: T, display: Display<T>): T 
   });
   return Object.defineProperties(value, {
     [Symbol.for("Jupyter.display")]: hidden((): MediaBundle => ({
-      "text/html": display.html?.(value) ?? `<pre>${escapeHtml(display.text(value))}</pre>`,
+      "text/html": display.html?.(value) ??
+        `<pre style="max-height:24em;overflow:auto">${escapeHtml(display.text(value))}</pre>`,
       "text/plain": display.text(value),
     })),
     [Symbol.for("Deno.customInspect")]: hidden(() => display.text(value)),

@@ -7,7 +7,7 @@ Deno.test("displayable() shows a value without changing its data", async () => {
   const shown = displayable(structuredClone(plain), { text: () => `${plain.steps.length} steps of <sft>` });
   assert.equal(Deno.inspect(shown), "2 steps of <sft>");
   assert.deepEqual(await mediaBundle(shown), {
-    "text/html": "<pre>2 steps of &lt;sft&gt;</pre>",
+    "text/html": '<pre style="max-height:24em;overflow:auto">2 steps of &lt;sft&gt;</pre>',
     "text/plain": "2 steps of <sft>",
   });
   assert.equal(JSON.stringify(shown), JSON.stringify(plain));
