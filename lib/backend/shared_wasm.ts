@@ -99,5 +99,23 @@ async function load(): Promise<SharedWasm> {
     (tfwasm as unknown as { BackendWasm: new (module: unknown) => tf.KernelBackend }).BackendWasm;
   tf.removeBackend("wasm");
   tf.registerBackend("wasm", () => new Backend(module), 2);
+  shareClones();
   return { memory, allocate: (bytes) => module._malloc(bytes) };
+}
+
+/**
+ * Lets clones share their data, as they do on tfjs's other backends. tfjs-wasm copies it, and what an operation saves for its
+ * gradient is a clone: every activation lay on the heap twice. What is written in place must have no clone (see `adamw`).
+ */
+function shareClones(): void {
+  tf.unregisterKernel("Identity", "wasm");
+  tf.registerKernel({
+    kernelName: "Identity",
+    backendName: "wasm",
+    kernelFunc({ inputs: { x }, backend }) {
+      const { dataId, shape, dtype } = x as tf.TensorInfo;
+      (backend as tf.KernelBackend).incRef(dataId);
+      return { dataId, shape, dtype };
+    },
+  });
 }

@@ -1,5 +1,5 @@
 import * as tf from "@tensorflow/tfjs";
-import { type DecodePlan, decodeWorkBytes, type LinearPlan } from "../kernels/cpu/decode.ts";
+import { type DecodePlan, decodeWorkBytes, type LinearPlan, packedFloats } from "../kernels/cpu/decode.ts";
 import { decodeRunner } from "../kernels/cpu/decode_runner.ts";
 import { type CpuEngine, cpuEngine } from "../kernels/cpu/engine.ts";
 import { counterGumbel, pcg } from "../kernels/counter_random.ts";
@@ -54,6 +54,8 @@ export interface SampledTokens {
 /** How long the event loop may wait, in ms, and how long where somebody may be reading along. */
 const breathMilliseconds = 100, readingMilliseconds = 30;
 const cacheBytes = 512 << 20;
+/** Weights of at most this size are copied into the order that products read them in, which is 1.4 times as fast. */
+const packedBytes = 256 << 20;
 /** Rows of a prefill pass, and logits that exist at once, in floats. */
 const prefillRows = 512, logitFloats = 8 << 20;
 
@@ -199,7 +201,7 @@ async function decodeBatch(
       rows,
       Math.min(prefillRows, prompts.reduce((sum, { length }) => sum + length - 1, 0)),
     );
-    const shape: Omit<DecodePlan, "work"> = {
+    const shape: Omit<DecodePlan, "work" | "packed"> = {
       layers,
       embedding: at(decoder.weight("model.embed_tokens.weight")),
       head: at(decoder.head),
@@ -225,6 +227,10 @@ async function decodeBatch(
       ids: ints(new Int32Array(longestPass)),
       positions: ints(new Int32Array(longestPass)),
       completions: ints(new Int32Array(longestPass)),
+      n,
+      shared: ints(
+        Array.from({ length: rows }, (_, row) => row % n ? prompts[Math.floor(row / n)].length - 1 : 0),
+      ),
       lengths: ints(Array.from({ length: rows }, (_, row) => prompts[Math.floor(row / n)].length - 1)),
       last: ints(Array.from({ length: rows }, (_, row) => prompts[Math.floor(row / n)].at(-1)!)),
       produced: ints(new Int32Array(rows)),
@@ -240,9 +246,10 @@ async function decodeBatch(
       topP: settings.topP,
       minP: settings.minP,
     };
-    const plan: DecodePlan = { ...shape, work: floats(decodeWorkBytes(shape) / 4) };
+    const packed = engine.pool.thread.packed !== null && 4 * packedFloats(shape) <= packedBytes;
+    const plan: DecodePlan = { ...shape, packed, work: floats(decodeWorkBytes({ ...shape, packed }) / 4) };
     const run = decodeRunner(engine, plan, floats);
-    run.prefill(prompts, n);
+    run.prefill(prompts);
     const heap = () => engine.pool.thread.heap();
     const tokensOf = (row: number) => {
       const from = plan.tokens / 4 + row * maxTokens, { ints } = heap();

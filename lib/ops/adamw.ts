@@ -41,6 +41,11 @@ export function adamwReference(
   });
 }
 
+/** Gives a variable data of its own where a clone shares it, such as a copy that somebody keeps to compare with. */
+function detach(variable: tf.Variable): void {
+  if (tf.backend().refCount(variable.dataId) > 1) tf.tidy(() => variable.assign(tf.add(variable, 0)));
+}
+
 /**
  * AdamW with decoupled weight decay (Loshchilov and Hutter 2017, arXiv 1711.05101), in place, one pass over the
  * parameter: p ← p·(1 − η·λ) − η·m̂/(√v̂ + ε).
@@ -54,6 +59,7 @@ export function adamw(
   const engine = cpuEngine(),
     { learningRate, beta1, beta2, epsilon, weightDecay, step, gradientScale } = options;
   const correction1 = 1 - beta1 ** step, correction2 = 1 - beta2 ** step;
+  for (const written of [parameter, moments.m, moments.v]) detach(written);
   if (engine) {
     const { size } = parameter, chunks = size < 1 << 15 ? 1 : engine.threads;
     engine.run(

@@ -22,10 +22,11 @@ export class PieceDecoder {
     const text = this.#decode();
     if (text.endsWith("\uFFFD")) return "";
     const piece = text.slice(this.#before.length);
-    // only a short tail is decoded again, so that the work stays linear
-    if (this.#tail.length > 8) {
+    // only the last token is decoded again, so that the work stays linear; one that is half a character needs those before
+    const alone = this.#tokenizer.decode([id], { skipSpecial: this.#skipSpecial });
+    if (this.#tail.length > 8 || (alone && !alone.includes("\uFFFD"))) {
       this.#tail = [id];
-      this.#before = this.#decode();
+      this.#before = alone;
     } else this.#before = text;
     return piece;
   }

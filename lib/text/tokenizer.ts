@@ -23,6 +23,8 @@ export class Tokenizer {
   readonly vocabularySize: number;
   readonly #inner: HuggingFaceTokenizer;
   readonly #special: Set<number>;
+  /** Texts of tokens by themselves, with (odd) and without leaving out special ones. */
+  readonly #single = new Map<number, string>();
 
   constructor(tokenizer: Record<string, unknown>, config: Record<string, unknown>) {
     this.#inner = new HuggingFaceTokenizer(tokenizer, config);
@@ -74,10 +76,15 @@ export class Tokenizer {
   /** The text of token ids. */
   decode(ids: readonly number[], { skipSpecial = false }: { skipSpecial?: boolean } = {}): string {
     if (ids.length === 0) return "";
-    return this.#inner.decode([...ids], {
+    // one token at a time is how text is streamed
+    const key = ids.length === 1 ? ids[0] * 2 + Number(skipSpecial) : -1, known = this.#single.get(key);
+    if (known !== undefined) return known;
+    const text = this.#inner.decode([...ids], {
       skip_special_tokens: skipSpecial,
       clean_up_tokenization_spaces: false,
     });
+    if (key >= 0) this.#single.set(key, text);
+    return text;
   }
 
   /**

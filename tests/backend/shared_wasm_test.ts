@@ -24,3 +24,17 @@ Deno.test("a tensor past the end of the WebAssembly heap is an error, and the te
   tf.dispose([first, sum]);
   assert.equal(tf.memory().numTensors, before);
 });
+
+Deno.test("a clone shares its tensor's data and outlives it", async () => {
+  const engine = await startEngine({ threads: 1 }), before = tf.memory();
+  const tensor = tf.tensor1d([1, 2, 3]), clone = tensor.clone();
+  assert.equal(engine.at(clone), engine.at(tensor));
+  assert.equal(tf.memory().numDataBuffers, before.numDataBuffers + 1);
+  tensor.dispose();
+  const next = tf.tensor1d([4, 5, 6]);
+  assert.notEqual(engine.at(next), engine.at(clone));
+  assert.deepEqual([...clone.dataSync()], [1, 2, 3]);
+  tf.dispose([clone, next]);
+  const after = tf.memory();
+  assert.deepEqual([after.numTensors, after.numDataBuffers], [before.numTensors, before.numDataBuffers]);
+});

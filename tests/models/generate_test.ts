@@ -54,12 +54,20 @@ const settings: [string, SamplingOptions][] = [
 
 for (const [kind, make] of models) {
   testOnCpu(`generate() draws the tokens of generateReference(): ${kind}`, async (t) => {
-    for (const engine of [{ threads: 2, blas: true }, { threads: 1, blas: false }]) {
-      await startEngine(engine);
+    for (
+      const engine of [
+        { threads: 2, blas: true, packed: true },
+        { threads: 2, blas: true, packed: false },
+        { threads: 1, blas: false, packed: false },
+      ]
+    ) {
+      const { thread } = (await startEngine(engine)).pool, packedProduct = thread.packed;
+      if (!engine.packed) thread.packed = null;
       const before = tf.memory().numTensors, decoder = make(), own = tf.memory().numTensors;
       let ends = 0;
       for (const [name, options] of settings) {
-        await t.step(`${name}, ${engine.threads} threads${engine.blas ? ", BLAS" : ""}`, async () => {
+        const kind = engine.packed ? ", packed for BLAS" : engine.blas ? ", BLAS" : "";
+        await t.step(`${name}, ${engine.threads} threads${kind}`, async () => {
           const all = { maxTokens: 14, eosIds: [1, 2, 3, 40], ...options };
           const actual = await generate(decoder, prompts, all),
             expected = await generateReference(decoder, prompts, all);
@@ -78,6 +86,7 @@ for (const [kind, make] of models) {
       assert.ok(ends > 5, `only ${ends} completions ended by themselves`);
       assert.ok(tf.memory().numTensors - own <= 4, "only the rotary tables of two bases may be added");
       decoder.dispose();
+      thread.packed = packedProduct;
       assert.equal(tf.memory().numTensors, before);
     }
   });

@@ -77,3 +77,27 @@ testOnCpu("adamw() takes the step that a hand calculation gives", async () => {
   }
   tf.dispose([parameter, m, v, gradient]);
 });
+
+async function leavesClones(device: () => Promise<unknown>): Promise<void> {
+  await device();
+  const before = tf.memory().numTensors;
+  const [parameter, m, v] = [3, 2, 1].map((value) => {
+    const initial = tf.fill([5], value), variable = tf.variable(initial);
+    initial.dispose();
+    return variable;
+  });
+  const kept = [parameter, m, v].map((variable) => variable.clone()), gradient = tf.fill([5], 6);
+  for (let step = 1; step <= 2; step++) adamw(parameter, gradient, { m, v }, { ...options, step });
+  for (const [i, variable] of [parameter, m, v].entries()) {
+    assert.deepEqual([...await kept[i].data()], new Array(5).fill([3, 2, 1][i]));
+    assert.notEqual((await variable.data())[0], [3, 2, 1][i]);
+  }
+  tf.dispose([parameter, m, v, gradient, ...kept]);
+  assert.equal(tf.memory().numTensors, before);
+}
+
+testOnCpu("adamw() leaves copies of what it changes as they were", () => leavesClones(() => startEngine()));
+testOnWebgpu(
+  "adamw() leaves copies of what it changes as they were: webgpu",
+  () => leavesClones(() => tf.setBackend("webgpu")),
+);

@@ -13,9 +13,9 @@ const cuts = (sequences: ReturnType<typeof sequence>[], size: number | null) =>
     return [from, some.length];
   });
 
-Deno.test("microBatches() fills passes of 1024 tokens on the CPU, and cuts by count when told", async () => {
+Deno.test("microBatches() fills passes of 1536 tokens on the CPU, and cuts by count when told", async () => {
   await tf.setBackend("cpu");
-  const sequences = [399, 399, 299, 1999, 1, 1021, 1].map((length) => sequence([7], length));
+  const sequences = [599, 599, 399, 1999, 1, 1533, 1].map((length) => sequence([7], length));
   assert.deepEqual(cuts(sequences, null), [[0, 2], [2, 1], [3, 1], [4, 2], [6, 1]]);
   assert.deepEqual(cuts(sequences, 3), [[0, 3], [3, 3], [6, 1]]);
   assert.deepEqual(cuts([], null), []);
@@ -27,10 +27,10 @@ Deno.test("microBatches() keeps completions of a prompt together where they fit,
     const ids = new Array<number>(prompt).fill(7);
     return Array.from({ length: count }, () => sequence(ids, length));
   };
-  // 32 + 8 × 64 = 544 each: two would be 1088
-  assert.deepEqual(cuts([...family(8, 32, 64), ...family(8, 32, 64)], null), [[0, 8], [8, 8]]);
-  // 400 + 4 × 150 = 1000 fits, though four prompts would not
-  assert.deepEqual(cuts(family(4, 400, 150), null), [[0, 4]]);
-  // 200 + 3 × 270 = 1010 and 200 + 270: too large for one pass
-  assert.deepEqual(cuts([...family(1, 5, 5), ...family(4, 200, 270)], null), [[0, 1], [1, 3], [4, 1]]);
+  // 32 + 12 × 64 = 800 each: two would be 1600
+  assert.deepEqual(cuts([...family(12, 32, 64), ...family(12, 32, 64)], null), [[0, 12], [12, 12]]);
+  // 500 + 4 × 250 = 1500 fits, though four prompts would not
+  assert.deepEqual(cuts(family(4, 500, 250), null), [[0, 4]]);
+  // 300 + 3 × 400 = 1500 and 300 + 400: too large for one pass
+  assert.deepEqual(cuts([...family(1, 5, 5), ...family(4, 300, 400)], null), [[0, 1], [1, 3], [4, 1]]);
 });

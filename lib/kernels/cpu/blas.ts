@@ -3,6 +3,9 @@
  * the SIMD product, and a call costs under a microsecond.
  */
 
+import { findKernels } from "./blas_kernels.ts";
+import { heapAddress } from "./heap_address.ts";
+
 /** C (+)= op(A)·op(B) on byte addresses within the heap; leading dimensions in floats. */
 export type Gemm = (
   transposeA: boolean,
@@ -24,9 +27,9 @@ export interface BlasLibrary {
   path: string;
   /** The prefix of its symbols, such as `scipy_` in the wheel scipy-openblas32. */
   prefix: string;
+  /** What is before and after the names of its inner kernels, where they can be called: see `blas_kernels.ts`. */
+  kernels: [string, string] | null;
 }
-
-const threadSetters = ["openblas_set_num_threads"];
 
 function wheelLibraries(): string[] {
   const found: string[] = [];
@@ -73,7 +76,7 @@ function candidates(): string[] {
   return [...system, ...wheelLibraries()];
 }
 
-function open({ path, prefix }: BlasLibrary) {
+function open({ path, prefix }: Pick<BlasLibrary, "path" | "prefix">) {
   return Deno.dlopen(path, {
     sgemm: {
       name: `${prefix}cblas_sgemm`,
@@ -121,7 +124,8 @@ export function findBlas(): BlasLibrary | null {
       try {
         open({ path, prefix });
         pin(path);
-        return { path, prefix };
+        const library = { path, prefix, kernels: null };
+        return { ...library, kernels: findKernels(library) };
       } catch {
         continue;
       }
@@ -132,18 +136,14 @@ export function findBlas(): BlasLibrary | null {
 
 /** Opens `library` with one thread (the worker pool splits the work) for the heap in `memory`. */
 export function openBlas(library: BlasLibrary, memory: WebAssembly.Memory): Gemm {
-  for (const setter of threadSetters) {
-    try {
-      Deno.dlopen(library.path, {
-        set: { name: library.prefix + setter, parameters: ["i32"], result: "void" },
-      }).symbols.set(1);
-    } catch {
-      continue; // Accelerate has no such symbol
-    }
+  try {
+    Deno.dlopen(library.path, {
+      set: { name: `${library.prefix}openblas_set_num_threads`, parameters: ["i32"], result: "void" },
+    }).symbols.set(1);
+  } catch {
+    // Accelerate has no such symbol
   }
-  // a shared memory never moves, so its address holds for good
-  const base = Number(Deno.UnsafePointer.value(Deno.UnsafePointer.of(new Uint8Array(memory.buffer))));
-  const { sgemm } = open(library).symbols;
+  const base = heapAddress(memory), { sgemm } = open(library).symbols;
   return (transposeA, transposeB, m, n, k, a, lda, b, ldb, c, ldc, accumulate) => {
     // deno's types ask for bigint, its fast calls take numbers below 2^53
     sgemm(

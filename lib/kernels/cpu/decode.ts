@@ -1,8 +1,8 @@
 /**
  * Decoding on the CPU, in phases that all threads share: products are split by output columns, so that each thread reads its part of
  * the weights for all rows (a product of 32 rows runs 1.3 times as fast as two of 16), attention and sampling by rows. A phase
- * takes microseconds and waits for nobody but its own chunks. The KV cache is written in place, head by head; nothing is read
- * back, finished rows cost nothing. The same phases serve the prefill, whose rows are the tokens of all prompts.
+ * takes microseconds and waits for nobody but its own chunks. The KV cache is written in place, head by head, a prompt's once for
+ * all its completions; nothing is read back, finished rows cost nothing. The same phases serve the prefill, whose rows are the tokens of all prompts.
  */
 import { samplingFloor } from "../sampling_floor.ts";
 import type { Task, Thread } from "./pool.ts";
@@ -71,11 +71,19 @@ export interface DecodePlan {
   passRows: number;
   logitRows: number;
   work: number;
+  /** Whether the weights are packed for the BLAS's inner kernels first. */
+  packed: boolean;
   /** Int32 arrays [passRows], one entry a row of the pass: token, position, completion. */
   ids: number;
   positions: number;
   completions: number;
-  /** Int32 arrays [completions]: tokens in the cache, last token, tokens produced, 1 when done, sampling seed. */
+  /** Completions of each prompt, which lie one after the other. */
+  n: number;
+  /**
+   * Int32 arrays [completions]: tokens of the prompt that lie in the cache of its first completion alone, tokens so far, last
+   * token, tokens produced, 1 when done, sampling seed.
+   */
+  shared: number;
   lengths: number;
   last: number;
   produced: number;
@@ -95,35 +103,44 @@ export interface DecodePlan {
 
 /** What a call of the task `decode` does; its arguments after the phase are given. */
 export const PHASE = {
+  /** The chunk's columns of all weights in the order of the BLAS's inner kernels; once, where the plan is `packed`. By columns. */
+  pack: 0,
   /** Residual sum of the layer before, norm, queries, keys and values: layer, rows. By columns. */
-  project: 0,
+  project: 1,
   /** Norm and rotation of queries and keys, which then enter the cache with the values: layer, rows. By rows. */
-  cache: 1,
+  cache: 2,
   /** Attention to the cache: layer, rows. By rows. */
-  attend: 2,
+  attend: 3,
   /** Both, where no row sees another of the pass: layer, rows. By rows. */
-  cacheAndAttend: 9,
+  cacheAndAttend: 4,
   /** Output projection: layer, rows. By columns. */
-  output: 3,
+  output: 5,
   /** Residual sum, norm, gate, up and activation: layer, rows. By columns. */
-  activate: 4,
+  activate: 6,
   /** Down projection: layer, rows. By columns. */
-  down: 5,
+  down: 7,
   /** Residual sum, norm and logits of rows [from, to): from, to. By columns. */
-  logits: 6,
+  logits: 8,
   /** A token for each of the rows [from, to), and the completion's books: from, to. By rows. */
-  sample: 7,
-  /** A prompt's cache to `copies` completions behind it: completion, copies, length. By copies. */
-  copy: 8,
+  sample: 9,
 } as const;
 
-const maxRank = (plan: Pick<DecodePlan, "layers">) =>
-  Math.max(
-    0,
-    ...plan.layers.flatMap((l) =>
-      [l.query, l.key, l.value, l.output, l.gate, l.up, l.down].map(({ rank }) => rank)
-    ),
-  );
+const linears = ({ query, key, value, output, gate, up, down }: LayerPlan) => [
+  query,
+  key,
+  value,
+  output,
+  gate,
+  up,
+  down,
+];
+
+const maxRank = ({ layers }: Pick<DecodePlan, "layers">) =>
+  Math.max(0, ...layers.flatMap((layer) => linears(layer).map(({ rank }) => rank)));
+
+/** Floats that all matrices of a plan take once more when they are packed. */
+export const packedFloats = ({ layers, vocabulary, hidden }: Omit<DecodePlan, "work" | "packed">) =>
+  layers.flatMap(linears).reduce((sum, linear) => sum + linear.out * linear.in, vocabulary * hidden);
 
 /** Columns [from, to) of `total` that chunk `index` of `count` computes; whole vectors. */
 function columnsOf(total: number, index: number, count: number): [number, number] {
@@ -131,9 +148,55 @@ function columnsOf(total: number, index: number, count: number): [number, number
   return [Math.min(total, index * size), Math.min(total, (index + 1) * size)];
 }
 
+/** A chunk's block of a linear layer: outputs [from, to) from inputs [first, end); `packed` 0: the weight as it lies. */
+interface Block {
+  linear: Pick<LinearPlan, "weight" | "in">;
+  from: number;
+  to: number;
+  first: number;
+  end: number;
+  packed: number;
+}
+
+/** The blocks of chunk `chunk`; `take` gives room for the packed ones, 0 where none are wanted. */
+function blocksOf(plan: DecodePlan, chunk: number, take: (floats: number) => number) {
+  const { chunks, intermediate, hidden, vocabulary } = plan;
+  const block = (
+    linear: Block["linear"],
+    [from, to]: [number, number],
+    [first, end] = [0, linear.in],
+  ): Block => {
+    const empty = from >= to || first >= end;
+    return { linear, from, to, first, end, packed: empty ? 0 : take((to - from) * (end - first)) };
+  };
+  return {
+    layers: plan.layers.map(({ query, key, value, output, gate, up, down }) => {
+      const [from, to] = columnsOf(query.out + key.out + value.out, chunk, chunks);
+      let before = 0;
+      const qkv = [query, key, value].map((linear) => {
+        const own = block(linear, [Math.max(0, from - before), Math.min(linear.out, to - before)]);
+        before += linear.out;
+        return own;
+      });
+      return {
+        qkv,
+        output: block(output, columnsOf(hidden, chunk, chunks)),
+        gate: block(gate, columnsOf(intermediate, chunk, chunks)),
+        up: block(up, columnsOf(intermediate, chunk, chunks)),
+        // the activations lie in one buffer a chunk
+        down: Array.from(
+          { length: chunks },
+          (_, part) => block(down, columnsOf(hidden, chunk, chunks), columnsOf(intermediate, part, chunks)),
+        ),
+      };
+    }),
+    head: block({ weight: plan.head, in: hidden }, columnsOf(vocabulary, chunk, chunks)),
+  };
+}
+
 /** Addresses within the work area: what all chunks share and, by chunk, what each has for itself. */
 function carve(plan: DecodePlan) {
-  const { passRows: rows, hidden, heads, kvHeads, headDim, intermediate, chunks } = plan;
+  const { passRows: rows, hidden, heads, kvHeads, headDim, intermediate, chunks, packed } = plan;
   let at = plan.work;
   const take = (floats: number) => {
     const address = at;
@@ -157,6 +220,10 @@ function carve(plan: DecodePlan) {
     active: each(rows * active),
     low: each(rows * maxRank(plan)),
     scores: each(plan.capacity),
+    // inputs of products as the inner kernels read them
+    input: each(packed ? rows * Math.max(hidden, heads * headDim) : 0),
+    packedActive: each(packed ? rows * active : 0),
+    blocks: Array.from({ length: chunks }, (_, chunk) => blocksOf(plan, chunk, packed ? take : () => 0)),
   };
   return { ...buffers, bytes: at - plan.work };
 }
@@ -168,27 +235,67 @@ export function decodeWorkBytes(plan: Omit<DecodePlan, "work">): number {
 
 type Buffers = ReturnType<typeof carve>;
 
-/** Columns [from, to) of y = x·Wᵀ; `y` is the address of column `from`, `ld` its rows' length, `low` scratch. */
-function columns(
-  { gemm, kernels }: Thread,
-  plan: LinearPlan,
-  { rows, x, from, to, y, ld, low }: {
-    rows: number;
-    x: number;
-    from: number;
-    to: number;
-    y: number;
-    ld: number;
-    low: number;
-  },
+/** Brings all blocks of a chunk into the inner kernels' order. */
+function pack({ packed }: Thread, { blocks }: Buffers, chunk: number) {
+  const { layers, head } = blocks[chunk];
+  const all = [
+    ...layers.flatMap(({ qkv, output, gate, up, down }) => [...qkv, output, gate, up, ...down]),
+    head,
+  ];
+  for (const { linear, from, to, first, end, packed: address } of all) {
+    if (!address) continue;
+    const weight = linear.weight + (from * linear.in + first) * 4;
+    packed!.packRight(true, end - first, to - from, weight, linear.in, address);
+  }
+}
+
+/** An input [rows × width] of products, without gaps, and the same packed (unused where the plan is not). */
+interface Input {
+  x: number;
+  packed: number;
+  rows: number;
+  width: number;
+}
+
+/** Packs an input that all products of a phase share. */
+function packInput(thread: Thread, plan: DecodePlan, input: Input): Input {
+  const { x, packed, rows, width } = input;
+  if (plan.packed) thread.packed!.packLeft(false, rows, width, x, width, packed);
+  return input;
+}
+
+/** y (+)= x·Wᵀ for a block of W; `y` is the address of its first column, `ld` the length of y's rows. */
+function product(
+  { gemm, packed }: Thread,
+  { linear, from, to, first, end, packed: address }: Block,
+  { x, packed: input, rows, width }: Input,
+  y: number,
+  ld: number,
+  accumulate = false,
 ): void {
-  const { in: width, rank } = plan, out = to - from;
-  gemm(false, true, rows, out, width, x, width, plan.weight + from * width * 4, width, y, ld, false);
-  if (plan.bias) kernels.addBias(y, ld, plan.bias + from * 4, rows, out);
+  if (address) packed!.multiply(rows, to - from, width, input, address, y, ld, accumulate);
+  else {
+    const weight = linear.weight + (from * linear.in + first) * 4;
+    gemm(false, true, rows, to - from, end - first, x, width, weight, linear.in, y, ld, accumulate);
+  }
+}
+
+/** A block's columns of y = x·Wᵀ with bias and adapter; `low` is scratch. */
+function columns(
+  thread: Thread,
+  plan: LinearPlan,
+  block: Block,
+  input: Input,
+  { y, ld, low }: { y: number; ld: number; low: number },
+): void {
+  const { gemm, kernels } = thread, { rank } = plan, { from, to } = block, { x, rows, width } = input;
+  if (to <= from) return;
+  product(thread, block, input, y, ld);
+  if (plan.bias) kernels.addBias(y, ld, plan.bias + from * 4, rows, to - from);
   if (rank) {
     gemm(false, true, rows, rank, width, x, width, plan.loraA, width, low, rank, false);
     kernels.scaleInPlace(low, rows * rank, plan.loraScale);
-    gemm(false, true, rows, out, rank, low, rank, plan.loraB + from * rank * 4, rank, y, ld, true);
+    gemm(false, true, rows, to - from, rank, low, rank, plan.loraB + from * rank * 4, rank, y, ld, true);
   }
 }
 
@@ -207,23 +314,13 @@ function project(thread: Thread, plan: DecodePlan, b: Buffers, chunk: number, in
   if (index === 0) kernels.gatherRows(plan.ids, plan.embedding, x, 0, rows, hidden, plan.embeddingScale);
   else addResidual(thread, plan, x, b.down, plan.layers[index - 1].postMlpNorm, rows);
   kernels.rmsForward(x, hidden, layer.inputNorm, 0, h, hidden, 0, rows, hidden, epsilon, one);
-  const [from, to] = columnsOf(wide, chunk, plan.chunks);
-  let first = 0;
-  for (const linear of [layer.query, layer.key, layer.value]) {
-    const start = Math.max(from, first), end = Math.min(to, first + linear.out);
-    if (start < end) {
-      const y = b.qkv + start * 4;
-      columns(thread, linear, {
-        rows,
-        x: h,
-        from: start - first,
-        to: end - first,
-        y,
-        ld: wide,
-        low: b.low[chunk],
-      });
-    }
-    first += linear.out;
+  const input = packInput(thread, plan, { x: h, packed: b.input[chunk], rows, width: hidden });
+  const blocks = b.blocks[chunk].layers[index].qkv;
+  let before = 0;
+  for (const [i, linear] of [layer.query, layer.key, layer.value].entries()) {
+    const y = b.qkv + (before + blocks[i].from) * 4;
+    columns(thread, linear, blocks[i], input, { y, ld: wide, low: b.low[chunk] });
+    before += linear.out;
   }
 }
 
@@ -297,11 +394,16 @@ function attend(
     { heads, kvHeads, headDim } = plan,
     bytes = cacheBytes(plan);
   for (let row = from; row < to; row++) {
-    const keys = plan.cache + ints[plan.completions / 4 + row] * bytes.completion + index * 2 * bytes.half;
+    const completion = ints[plan.completions / 4 + row], layer = plan.cache + index * 2 * bytes.half;
+    const keys = layer + completion * bytes.completion,
+      shared = layer + (completion - completion % plan.n) * bytes.completion;
     kernels.decodeAttention(
       b.queries + row * (heads + kvHeads) * headDim * 4,
       keys,
       keys + bytes.half,
+      shared,
+      shared + bytes.half,
+      ints[plan.shared / 4 + completion],
       b.attention + row * heads * headDim * 4,
       b.scores[chunk],
       ints[plan.positions / 4 + row] + 1,
@@ -317,55 +419,57 @@ function attend(
 }
 
 function output(thread: Thread, plan: DecodePlan, b: Buffers, chunk: number, index: number, rows: number) {
-  const [from, to] = columnsOf(plan.hidden, chunk, plan.chunks);
-  if (from === to) return;
-  const y = b.o + from * 4, x = b.attention, low = b.low[chunk];
-  columns(thread, plan.layers[index].output, { rows, x, from, to, y, ld: plan.hidden, low });
+  const block = b.blocks[chunk].layers[index].output, width = plan.heads * plan.headDim;
+  if (block.from === block.to) return;
+  const input = packInput(thread, plan, { x: b.attention, packed: b.input[chunk], rows, width });
+  const place = { y: b.o + block.from * 4, ld: plan.hidden, low: b.low[chunk] };
+  columns(thread, plan.layers[index].output, block, input, place);
 }
 
 function activate(thread: Thread, plan: DecodePlan, b: Buffers, chunk: number, index: number, rows: number) {
   const { kernels } = thread, { hidden, epsilon, one } = plan, layer = plan.layers[index];
-  const x = b.x[chunk], h = b.h[chunk], low = b.low[chunk];
+  const x = b.x[chunk], h = b.h[chunk], low = b.low[chunk], { gate, up } = b.blocks[chunk].layers[index];
   addResidual(thread, plan, x, b.o, layer.postAttentionNorm, rows);
   kernels.rmsForward(x, hidden, layer.mlpNorm, 0, h, hidden, 0, rows, hidden, epsilon, one);
-  const [from, to] = columnsOf(plan.intermediate, chunk, plan.chunks), width = to - from, ld = 2 * width;
+  const width = gate.to - gate.from, ld = 2 * width, y = b.gateUp[chunk];
   if (width === 0) return;
-  columns(thread, layer.gate, { rows, x: h, from, to, y: b.gateUp[chunk], ld, low });
-  columns(thread, layer.up, { rows, x: h, from, to, y: b.gateUp[chunk] + width * 4, ld, low });
-  kernels.gatedForward(b.gateUp[chunk], b.active[chunk], 0, rows, width, plan.activation);
+  const input = packInput(thread, plan, { x: h, packed: b.input[chunk], rows, width: hidden });
+  columns(thread, layer.gate, gate, input, { y, ld, low });
+  columns(thread, layer.up, up, input, { y: y + width * 4, ld, low });
+  kernels.gatedForward(y, b.active[chunk], 0, rows, width, plan.activation);
+  packInput(thread, plan, { x: b.active[chunk], packed: b.packedActive[chunk], rows, width });
 }
 
 function down(thread: Thread, plan: DecodePlan, b: Buffers, chunk: number, index: number, rows: number) {
   const { gemm, kernels } = thread, { hidden, intermediate } = plan, linear = plan.layers[index].down;
-  const [from, to] = columnsOf(hidden, chunk, plan.chunks), out = to - from, y = b.down + from * 4;
+  const blocks = b.blocks[chunk].layers[index].down, { from, to } = blocks[0], out = to - from;
+  const y = b.down + from * 4, low = b.low[chunk];
   if (out === 0) return;
-  // the activations lie in one block a chunk
-  for (let part = 0; part < plan.chunks; part++) {
-    const [first, end] = columnsOf(intermediate, part, plan.chunks), width = end - first;
+  for (const [part, block] of blocks.entries()) {
+    const { first, end } = block, width = end - first, x = b.active[part];
     if (width === 0) continue;
-    const weight = linear.weight + (from * intermediate + first) * 4, x = b.active[part];
-    gemm(false, true, rows, out, width, x, width, weight, intermediate, y, hidden, part > 0);
+    product(thread, block, { x, packed: b.packedActive[part], rows, width }, y, hidden, part > 0);
     if (linear.rank) {
-      const a = linear.loraA + first * 4, low = b.low[chunk];
+      const a = linear.loraA + first * 4;
       gemm(false, true, rows, linear.rank, width, x, width, a, intermediate, low, linear.rank, part > 0);
     }
   }
   if (linear.bias) kernels.addBias(y, hidden, linear.bias + from * 4, rows, out);
   if (linear.rank) {
-    const { rank, loraB, loraScale } = linear, low = b.low[chunk];
+    const { rank, loraB, loraScale } = linear;
     kernels.scaleInPlace(low, rows * rank, loraScale);
     gemm(false, true, rows, out, rank, low, rank, loraB + from * rank * 4, rank, y, hidden, true);
   }
 }
 
 function logits(thread: Thread, plan: DecodePlan, b: Buffers, chunk: number, first: number, end: number) {
-  const { kernels, gemm } = thread, { hidden, vocabulary, epsilon, one } = plan, rows = end - first;
-  const offset = first * hidden * 4, x = b.x[chunk] + offset, h = b.h[chunk];
+  const { kernels } = thread, { hidden, vocabulary, epsilon, one } = plan, rows = end - first;
+  const offset = first * hidden * 4, x = b.x[chunk] + offset, h = b.h[chunk], { head } = b.blocks[chunk];
   addResidual(thread, plan, x, b.down + offset, plan.layers.at(-1)!.postMlpNorm, rows);
   kernels.rmsForward(x, hidden, plan.finalNorm, 0, h, hidden, 0, rows, hidden, epsilon, one);
-  const [from, to] = columnsOf(vocabulary, chunk, plan.chunks), head = plan.head + from * hidden * 4;
-  if (from === to) return;
-  gemm(false, true, rows, to - from, hidden, h, hidden, head, hidden, b.logits + from * 4, vocabulary, false);
+  if (head.from === head.to) return;
+  const input = packInput(thread, plan, { x: h, packed: b.input[chunk], rows, width: hidden });
+  product(thread, head, input, b.logits + head.from * 4, vocabulary);
 }
 
 /** Rows [from, to) of the pass, whose logits begin with row `first`. */
@@ -404,19 +508,11 @@ function sample(thread: Thread, plan: DecodePlan, b: Buffers, first: number, fro
   }
 }
 
-function copy({ kernels }: Thread, plan: DecodePlan, from: number, to: number, length: number) {
-  const bytes = cacheBytes(plan),
-    ld = plan.capacity * plan.headDim,
-    blocks = plan.layers.length * 2 * plan.kvHeads;
-  const source = plan.cache + from * bytes.completion, target = plan.cache + to * bytes.completion;
-  kernels.copyRows(source, ld, target, ld, blocks, length * plan.headDim);
-}
-
 const plans = new WeakMap<Thread, { serial: number; plan: DecodePlan; buffers: Buffers }>();
 
 /** Arguments: the plan's JSON as bytes (address, length, serial number), a phase and what it needs. */
 export const decodeTask: Task = (thread, index, count) => {
-  const [address, length, serial, phase, a, second, third] = thread.i32;
+  const [address, length, serial, phase, a, second] = thread.i32;
   let held = plans.get(thread);
   if (held?.serial !== serial) {
     const bytes = new Uint8Array(thread.memory.buffer, address >>> 0, length).slice();
@@ -428,7 +524,8 @@ export const decodeTask: Task = (thread, index, count) => {
     Math.floor(rows * index / count),
     Math.floor(rows * (index + 1) / count),
   ];
-  if (phase === PHASE.project) project(thread, plan, buffers, index, a, second);
+  if (phase === PHASE.pack) pack(thread, buffers, index);
+  else if (phase === PHASE.project) project(thread, plan, buffers, index, a, second);
   else if (phase === PHASE.cache) cache(thread, plan, buffers, a, ...share(second));
   else if (phase === PHASE.attend) attend(thread, plan, buffers, index, a, ...share(second));
   else if (phase === PHASE.cacheAndAttend) {
@@ -442,8 +539,5 @@ export const decodeTask: Task = (thread, index, count) => {
   else if (phase === PHASE.sample) {
     const [from, to] = share(second - a);
     sample(thread, plan, buffers, a, a + from, a + to);
-  } else {
-    const [from, to] = share(second);
-    for (let copied = from; copied < to; copied++) copy(thread, plan, a, a + 1 + copied, third);
   }
 };

@@ -16,6 +16,8 @@ export function decodeRunner(engine: CpuEngine, plan: DecodePlan, allocate: (flo
   const run = (phase: number, count: number, ...rest: number[]) =>
     engine.run("decode", [address, json.length, id, phase, ...rest], [], count);
 
+  if (plan.packed) run(PHASE.pack, chunks);
+
   /** All layers over the first `rows` entries of ids, positions and completions. */
   function layers(rows: number, prefill: boolean) {
     const shares = Math.min(rows, chunks);
@@ -34,8 +36,8 @@ export function decodeRunner(engine: CpuEngine, plan: DecodePlan, allocate: (flo
   }
 
   return {
-    /** All prompts but their last tokens enter the cache, each once, and are copied to its `n` completions. */
-    prefill(prompts: readonly (readonly number[])[], n: number): void {
+    /** All prompts but their last tokens enter the cache, each once, where its first completion's is. */
+    prefill(prompts: readonly (readonly number[])[]): void {
       const { ints } = engine.pool.thread.heap();
       let rows = 0;
       const flush = () => {
@@ -46,15 +48,11 @@ export function decodeRunner(engine: CpuEngine, plan: DecodePlan, allocate: (flo
         for (let position = 0; position < prompt.length - 1; position++) {
           ints[plan.ids / 4 + rows] = prompt[position];
           ints[plan.positions / 4 + rows] = position;
-          ints[plan.completions / 4 + rows] = index * n;
+          ints[plan.completions / 4 + rows] = index * plan.n;
           if (++rows === passRows) flush();
         }
       }
       flush();
-      if (n === 1) return;
-      for (const [index, { length }] of prompts.entries()) {
-        if (length > 1) run(PHASE.copy, Math.min(n - 1, chunks), index * n, n - 1, length - 1);
-      }
     },
 
     /** Up to `tokens` more tokens for each of the `completions` that isn't done. */

@@ -237,12 +237,23 @@ function scoreKeys(query: usize, keys: usize, step: usize, scores: usize, lo: i3
   for (; j < length; j++, k += step) store<f32>(scores + (<usize>j << 2), dot(query, k, hd));
 }
 
-// out = Σ weight·value over [lo, length); 32 dimensions at a time stay in registers.
-function sumValues(weights: usize, values: usize, step: usize, out: usize, lo: i32, length: i32, hd: i32): void {
+// out (+)= Σ weight·value over [lo, length); 32 dimensions at a time stay in registers.
+function sumValues(weights: usize, values: usize, step: usize, out: usize, lo: i32, length: i32, hd: i32, accumulate: bool): void {
   let i = 0;
   const w0 = weights + (<usize>lo << 2), end = weights + (<usize>length << 2), v0 = values + <usize>lo * step;
   for (; i + 32 <= hd; i += 32) {
+    const o = out + (<usize>i << 2);
     let a = f32x4.splat(0), b = a, c = a, d = a, e = a, f = a, g = a, h = a, v = v0 + (<usize>i << 2);
+    if (accumulate) {
+      a = v128.load(o);
+      b = v128.load(o, 16);
+      c = v128.load(o, 32);
+      d = v128.load(o, 48);
+      e = v128.load(o, 64);
+      f = v128.load(o, 80);
+      g = v128.load(o, 96);
+      h = v128.load(o, 112);
+    }
     for (let w = w0; w < end; w += 4, v += step) {
       const p = v128.load32_splat(w);
       a = f32x4.relaxed_madd(p, v128.load(v), a);
@@ -254,7 +265,6 @@ function sumValues(weights: usize, values: usize, step: usize, out: usize, lo: i
       g = f32x4.relaxed_madd(p, v128.load(v, 96), g);
       h = f32x4.relaxed_madd(p, v128.load(v, 112), h);
     }
-    const o = out + (<usize>i << 2);
     v128.store(o, a);
     v128.store(o, b, 16);
     v128.store(o, c, 32);
@@ -265,28 +275,30 @@ function sumValues(weights: usize, values: usize, step: usize, out: usize, lo: i
     v128.store(o, h, 112);
   }
   for (; i + 4 <= hd; i += 4) {
-    let a = f32x4.splat(0), v = v0 + (<usize>i << 2);
+    let a = accumulate ? v128.load(out + (<usize>i << 2)) : f32x4.splat(0), v = v0 + (<usize>i << 2);
     for (let w = w0; w < end; w += 4, v += step) a = f32x4.relaxed_madd(v128.load32_splat(w), v128.load(v), a);
     v128.store(out + (<usize>i << 2), a);
   }
   for (; i < hd; i++) {
-    let a: f32 = 0, v = v0 + (<usize>i << 2);
+    let a: f32 = accumulate ? load<f32>(out + (<usize>i << 2)) : 0, v = v0 + (<usize>i << 2);
     for (let w = w0; w < end; w += 4, v += step) a += load<f32>(w) * load<f32>(v);
     store<f32>(out + (<usize>i << 2), a);
   }
 }
 
 /**
- * One query row against a cache of `length` keys and values, [kvHead × capacity × hd] each; scores is scratch of `length`
- * floats.
+ * One query row against a cache of `length` keys and values, [kvHead × capacity × hd] each. The first `shared` of them lie in another
+ * cache, that of the prompt's first completion. scores is scratch of `length` floats.
  */
-export function decodeAttention(q: usize, keys: usize, values: usize, out: usize, scores: usize, length: i32, capacity: i32, heads: i32, kvHeads: i32, hd: i32, scale: f32, softcap: f32, window: i32): void {
-  const group = heads / kvHeads, lo = window > 0 ? max(0, length - window) : 0, step = <usize>hd << 2;
+export function decodeAttention(q: usize, keys: usize, values: usize, sharedKeys: usize, sharedValues: usize, shared: i32, out: usize, scores: usize, length: i32, capacity: i32, heads: i32, kvHeads: i32, hd: i32, scale: f32, softcap: f32, window: i32): void {
+  const group = heads / kvHeads, lo = window > 0 ? max(0, length - window) : 0, own = max(lo, shared), step = <usize>hd << 2;
   for (let h = 0; h < heads; h++) {
     const kv = <usize>(h / group) * capacity * step, at = <usize>h * step;
-    scoreKeys(q + at, keys + kv, step, scores, lo, length, hd);
+    if (lo < shared) scoreKeys(q + at, sharedKeys + kv, step, scores, lo, shared, hd);
+    scoreKeys(q + at, keys + kv, step, scores, own, length, hd);
     causalSoftmax(scores, 0, 1, length - 1, length, scale, softcap, window);
-    sumValues(scores, values + kv, step, out + at, lo, length, hd);
+    if (lo < shared) sumValues(scores, sharedValues + kv, step, out + at, lo, shared, hd, false);
+    sumValues(scores, values + kv, step, out + at, own, length, hd, lo < shared);
   }
 }
 

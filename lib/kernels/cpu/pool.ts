@@ -6,6 +6,7 @@
  */
 import { Worker } from "node:worker_threads";
 import { type BlasLibrary, type Gemm, openBlas } from "./blas.ts";
+import { openKernels, type PackedProduct } from "./blas_kernels.ts";
 
 /** The exports of kernels.wasm, all on byte addresses. */
 // deno-lint-ignore no-explicit-any
@@ -15,6 +16,8 @@ export type Kernels = Record<string, (...args: any[]) => any>;
 export interface Thread {
   kernels: Kernels;
   gemm: Gemm;
+  /** Products of packed operands, where the BLAS lets us. */
+  packed: PackedProduct | null;
   /** Arguments of the operation under way, as integers and as floats. */
   i32: Int32Array;
   f32: Float32Array;
@@ -76,6 +79,7 @@ export function openThread(start: WorkerStart): Thread {
   return {
     kernels,
     gemm: blas ? openBlas(blas, memory) : simd,
+    packed: blas && openKernels(blas, memory),
     i32: new Int32Array(memory.buffer, control + ARGUMENTS * 4, controlWords - ARGUMENTS),
     f32: new Float32Array(memory.buffer, control + ARGUMENTS * 4, controlWords - ARGUMENTS),
     memory,
