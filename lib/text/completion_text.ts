@@ -28,6 +28,8 @@ export class CompletionText {
   readonly #decoder: PieceDecoder;
   readonly #stop: readonly string[];
   readonly #includeStop: boolean;
+  /** Characters that a stop text has before its last one, at most. */
+  readonly #longest: number;
   #text = "";
   #given = 0;
 
@@ -40,6 +42,7 @@ export class CompletionText {
     }
     this.#decoder = new PieceDecoder(tokenizer, { skipSpecial: true });
     this.#stop = stop;
+    this.#longest = Math.max(0, ...stop.map((text) => text.length - 1));
     this.#includeStop = includeStop;
   }
 
@@ -75,8 +78,7 @@ export class CompletionText {
 
   /** How many characters at the end may be the beginning of a stop text. */
   #held(): number {
-    const longest = Math.max(0, ...this.#stop.map((stop) => stop.length - 1));
-    for (let length = Math.min(longest, this.#text.length); length > 0; length--) {
+    for (let length = Math.min(this.#longest, this.#text.length); length > 0; length--) {
       const end = this.#text.slice(-length);
       if (this.#stop.some((stop) => stop.startsWith(end))) return length;
     }

@@ -8,6 +8,9 @@ export class TokenizerError extends PlainError {
   override name = "TokenizerError";
 }
 
+/** Texts of short sequences that are kept at most. */
+const keptTexts = 1 << 16;
+
 /**
  * Text to token ids and back, from a Hugging Face `tokenizer.json`. Made by {@linkcode loadTokenizer}.
  */
@@ -23,8 +26,8 @@ export class Tokenizer {
   readonly vocabularySize: number;
   readonly #inner: HuggingFaceTokenizer;
   readonly #special: Set<number>;
-  /** Texts of tokens by themselves, with (odd) and without leaving out special ones. */
-  readonly #single = new Map<number, string>();
+  /** Texts of one and two tokens that were asked for. */
+  readonly #short = new Map<number, string>();
 
   constructor(tokenizer: Record<string, unknown>, config: Record<string, unknown>) {
     this.#inner = new HuggingFaceTokenizer(tokenizer, config);
@@ -76,14 +79,19 @@ export class Tokenizer {
   /** The text of token ids. */
   decode(ids: readonly number[], { skipSpecial = false }: { skipSpecial?: boolean } = {}): string {
     if (ids.length === 0) return "";
-    // one token at a time is how text is streamed
-    const key = ids.length === 1 ? ids[0] * 2 + Number(skipSpecial) : -1, known = this.#single.get(key);
+    // a token, and a token with the one before it: so text is put together while it comes
+    const short = ids.length <= 2, [first, second = -1] = ids;
+    const key = ((first + 1) * 2 ** 24 + second + 1) * 2 + Number(skipSpecial);
+    const known = short ? this.#short.get(key) : undefined;
     if (known !== undefined) return known;
     const text = this.#inner.decode([...ids], {
       skip_special_tokens: skipSpecial,
       clean_up_tokenization_spaces: false,
     });
-    if (key >= 0) this.#single.set(key, text);
+    if (short) {
+      if (this.#short.size >= keptTexts) this.#short.clear();
+      this.#short.set(key, text);
+    }
     return text;
   }
 
