@@ -3,7 +3,7 @@
 // on rows [from, to), so that the main thread and the workers can share it. No data segment may appear here:
 // it would overwrite tfjs's heap; so exp, log and tanh are polynomials.
 
-import { GELU, GELU_CUBE, GELU_SLOPE, GELU_SLOPE_CUBE, ONE, sexp, slog, stanh, vexp, vtanh } from "./vector_math.as";
+import { E0, E1, E2, E3, E4, EXP_MAX, EXP_MIN, HALF, LN2_HIGH, LN2_LOW, LOG2_E, ROUND, vexpWith, GELU, GELU_CUBE, GELU_SLOPE, GELU_SLOPE_CUBE, ONE, sexp, slog, stanh, vexp, vtanh } from "./vector_math.as";
 
 @inline function hsum(v: v128): f32 {
   return (f32x4.extract_lane(v, 0) + f32x4.extract_lane(v, 1)) + (f32x4.extract_lane(v, 2) + f32x4.extract_lane(v, 3));
@@ -306,8 +306,11 @@ export function decodeAttention(q: usize, keys: usize, values: usize, sharedKeys
 
 // Both are v·σ(z): SiLU with z = v, GELU's tanh form with z = 2u, since (1 + tanh u)/2 = σ(2u). One exp and one division.
 @inline function gate(v: v128, kind: i32): v128 {
-  const minusZ = kind == 1 ? f32x4.neg(v) : f32x4.mul(v, f32x4.relaxed_madd(f32x4.mul(v, v), GELU_CUBE, GELU));
-  return f32x4.div(ONE, f32x4.add(ONE, vexp(minusZ)));
+  return gateWith(v, kind, EXP_MIN, EXP_MAX, LOG2_E, ROUND, LN2_HIGH, LN2_LOW, E0, E1, E2, E3, E4, HALF, ONE, GELU_CUBE, GELU);
+}
+@inline function gateWith(v: v128, kind: i32, low: v128, high: v128, log2e: v128, round: v128, ln2High: v128, ln2Low: v128, e0: v128, e1: v128, e2: v128, e3: v128, e4: v128, half: v128, one: v128, cube: v128, line: v128): v128 {
+  const minusZ = kind == 1 ? f32x4.neg(v) : f32x4.mul(v, f32x4.relaxed_madd(f32x4.mul(v, v), cube, line));
+  return f32x4.div(one, f32x4.add(one, vexpWith(minusZ, low, high, log2e, round, ln2High, ln2Low, e0, e1, e2, e3, e4, half, one)));
 }
 @inline function activation(v: v128, kind: i32): v128 { return f32x4.mul(v, gate(v, kind)); }
 @inline function slope(v: v128, s: v128, kind: i32): v128 {
@@ -318,9 +321,13 @@ export function decodeAttention(q: usize, keys: usize, values: usize, sharedKeys
 
 @inline function gatedForwardRows(x: usize, y: usize, from: i32, to: i32, f: i32, kind: i32): void {
   const f4 = f & ~3, fb = <usize>f << 2;
+  const low = EXP_MIN, high = EXP_MAX, log2e = LOG2_E, round = ROUND, ln2High = LN2_HIGH, ln2Low = LN2_LOW, e0 = E0, e1 = E1, e2 = E2, e3 = E3, e4 = E4, half = HALF, one = ONE, cube = GELU_CUBE, line = GELU;
   for (let r = from; r < to; r++) {
     let a = x + (<usize>r * f << 3), o = y + (<usize>r * f << 2), i = 0;
-    for (; i < f4; i += 4, a += 16, o += 16) v128.store(o, f32x4.mul(activation(v128.load(a), kind), v128.load(a + fb)));
+    for (; i < f4; i += 4, a += 16, o += 16) {
+      const v = v128.load(a), s = gateWith(v, kind, low, high, log2e, round, ln2High, ln2Low, e0, e1, e2, e3, e4, half, one, cube, line);
+      v128.store(o, f32x4.mul(f32x4.mul(v, s), v128.load(a + fb)));
+    }
     for (; i < f; i++, a += 4, o += 4) store<f32>(o, f32x4.extract_lane(activation(load1(a), kind), 0) * load<f32>(a + fb));
   }
 }

@@ -14,16 +14,20 @@ export let TANH_MIN = f32x4(-15, -15, -15, -15), TANH_MAX = f32x4(15, 15, 15, 15
 // rounding nor a conversion instruction is needed. pmin and pmax are one instruction each, where min and max are seven;
 // a NaN stays one. Relative error below 2e-7.
 @inline export function vexp(x: v128): v128 {
-  x = f32x4.pmax(f32x4.pmin(x, EXP_MAX), EXP_MIN);
-  const z = f32x4.relaxed_madd(x, LOG2_E, ROUND), n = f32x4.sub(z, ROUND);
-  let r = f32x4.relaxed_nmadd(n, LN2_HIGH, x);
-  r = f32x4.relaxed_madd(n, LN2_LOW, r);
-  let p = f32x4.relaxed_madd(E0, r, E1);
-  p = f32x4.relaxed_madd(p, r, E2);
-  p = f32x4.relaxed_madd(p, r, E3);
-  p = f32x4.relaxed_madd(p, r, E4);
-  p = f32x4.relaxed_madd(p, r, HALF);
-  p = f32x4.relaxed_madd(f32x4.mul(p, r), r, f32x4.add(r, ONE));
+  return vexpWith(x, EXP_MIN, EXP_MAX, LOG2_E, ROUND, LN2_HIGH, LN2_LOW, E0, E1, E2, E3, E4, HALF, ONE);
+}
+// The same with its constants from the caller, whose loop then keeps most of them in registers.
+@inline export function vexpWith(x: v128, low: v128, high: v128, log2e: v128, round: v128, ln2High: v128, ln2Low: v128, e0: v128, e1: v128, e2: v128, e3: v128, e4: v128, half: v128, one: v128): v128 {
+  x = f32x4.pmax(f32x4.pmin(x, high), low);
+  const z = f32x4.relaxed_madd(x, log2e, round), n = f32x4.sub(z, round);
+  let r = f32x4.relaxed_nmadd(n, ln2High, x);
+  r = f32x4.relaxed_madd(n, ln2Low, r);
+  let p = f32x4.relaxed_madd(e0, r, e1);
+  p = f32x4.relaxed_madd(p, r, e2);
+  p = f32x4.relaxed_madd(p, r, e3);
+  p = f32x4.relaxed_madd(p, r, e4);
+  p = f32x4.relaxed_madd(p, r, half);
+  p = f32x4.relaxed_madd(f32x4.mul(p, r), r, f32x4.add(r, one));
   return i32x4.add(p, i32x4.shl(z, 23));
 }
 
