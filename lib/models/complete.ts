@@ -1,6 +1,7 @@
 import { CompletionText } from "../text/completion_text.ts";
 import type { CausalLM } from "./causal_lm.ts";
-import { generate, type SamplingOptions } from "./generate.ts";
+import { generate } from "./generate.ts";
+import type { SamplingOptions } from "./sampling_options.ts";
 
 /** Options of `generate` and `stream`. */
 export interface GenerateOptions extends Omit<SamplingOptions, "onTokens"> {

@@ -38,6 +38,30 @@ export interface HiddenOptions {
   checkpointing?: boolean;
 }
 
+/** One decoder layer's parts by their role; a norm that the architecture lacks is absent. */
+export interface DecoderLayer {
+  inputNorm: tf.Tensor1D;
+  query: Linear;
+  key: Linear;
+  value: Linear;
+  queryNorm?: tf.Tensor1D;
+  keyNorm?: tf.Tensor1D;
+  output: Linear;
+  /** After attention, before the residual sum (Gemma). */
+  postAttentionNorm?: tf.Tensor1D;
+  mlpNorm: tf.Tensor1D;
+  gate: Linear;
+  up: Linear;
+  down: Linear;
+  /** After the MLP, before the residual sum (Gemma). */
+  postMlpNorm?: tf.Tensor1D;
+  /** Rotary tables [at least the positions asked for, headDim/2]. */
+  cos: tf.Tensor2D;
+  sin: tf.Tensor2D;
+  /** Sliding window in tokens; 0: all. */
+  window: number;
+}
+
 /** A parameter that training updates. */
 export interface Parameter {
   /** Hugging Face's name for a weight, PEFT's for an adapter matrix. */
@@ -214,6 +238,31 @@ export class Decoder {
     };
   }
 
+  /** The parts of layer `index` for sequences of at most `positions` tokens, with the adapter or without. */
+  layer(index: number, positions: number, adapter = true): DecoderLayer {
+    const { qkNorm, postNorms, layerRope, layerWindows } = this.config, at = `model.layers.${index}`;
+    const linear = (part: string) => this.linear(`${at}.${part}`, adapter),
+      norm = (part: string) => this.weight<tf.Tensor1D>(`${at}.${part}.weight`);
+    return {
+      inputNorm: norm("input_layernorm"),
+      query: linear("self_attn.q_proj"),
+      key: linear("self_attn.k_proj"),
+      value: linear("self_attn.v_proj"),
+      queryNorm: qkNorm ? norm("self_attn.q_norm") : undefined,
+      keyNorm: qkNorm ? norm("self_attn.k_norm") : undefined,
+      output: linear("self_attn.o_proj"),
+      // without norms behind, the one named after attention is the one before the MLP
+      postAttentionNorm: postNorms ? norm("post_attention_layernorm") : undefined,
+      mlpNorm: norm(postNorms ? "pre_feedforward_layernorm" : "post_attention_layernorm"),
+      gate: linear("mlp.gate_proj"),
+      up: linear("mlp.up_proj"),
+      down: linear("mlp.down_proj"),
+      postMlpNorm: postNorms ? norm("post_feedforward_layernorm") : undefined,
+      ...this.rotary.get(layerRope[index], positions),
+      window: layerWindows[index] ?? 0,
+    };
+  }
+
   /**
    * The hidden states before the vocabulary projection, [rows, hidden], rows as `layout` has them. The caller disposes of
    * the result; run it in `tf.tidy`.
@@ -254,53 +303,39 @@ export class Decoder {
   ): tf.Tensor2D {
     const { config, trainBase: trainable } = this,
       { rmsEps: epsilon, rmsAddOne: addOne, heads, kvHeads, headDim } = config;
-    const vector = (name: string) => this.weight<tf.Tensor1D>(name);
+    const layer = this.layer(index, layout.longest, adapter), normed = { epsilon, addOne, trainable };
     const drops = dropoutSeed !== null && adapter &&
       [...this.lora.values()].some(({ dropout = 0 }) => dropout > 0);
     let places = 4 * index;
     const projected = (x: tf.Tensor2D, linears: Linear[]) =>
       drops ? projectWithDropout(x, linears, pcg(dropoutSeed ^ pcg(places++))) : project(x, linears);
-    const at = `model.layers.${index}`, linear = (part: string) => this.linear(`${at}.${part}`, adapter);
-    const h = rmsNorm(x, vector(`${at}.input_layernorm.weight`), { epsilon, addOne, trainable });
-    const packed = projected(h, [
-      linear("self_attn.q_proj"),
-      linear("self_attn.k_proj"),
-      linear("self_attn.v_proj"),
-    ]);
+    /** residual + norm(x), or residual + x without a norm. */
+    const add = (x: tf.Tensor2D, norm: tf.Tensor1D | undefined, residual: tf.Tensor2D): tf.Tensor2D =>
+      norm ? rmsNorm(x, norm, { ...normed, residual }) : tf.add(residual, x);
+    const packed = projected(rmsNorm(x, layer.inputNorm, normed), [layer.query, layer.key, layer.value]);
+    const { queryNorm, keyNorm, cos, sin, window } = layer;
     const attended = attention(packed, {
-      layout,
-      heads,
-      kvHeads,
-      headDim,
-      epsilon,
-      addOne,
-      trainable,
-      scale: config.queryScale,
-      softcap: config.attentionSoftcap ?? 0,
-      window: config.layerWindows[index] ?? 0,
-      queryNorm: config.qkNorm ? vector(`${at}.self_attn.q_norm.weight`) : undefined,
-      keyNorm: config.qkNorm ? vector(`${at}.self_attn.k_norm.weight`) : undefined,
-      ...this.rotary.get(config.layerRope[index], layout.longest),
-    });
-    const mixed = projected(attended, [linear("self_attn.o_proj")]);
-    const between = vector(`${at}.post_attention_layernorm.weight`);
-    const middle = config.postNorms
-      ? rmsNorm(mixed, between, { epsilon, addOne, trainable, residual: x })
-      : tf.add(x, mixed) as tf.Tensor2D;
-    const before = config.postNorms ? vector(`${at}.pre_feedforward_layernorm.weight`) : between;
-    const gateUp = projected(rmsNorm(middle, before, { epsilon, addOne, trainable }), [
-      linear("mlp.gate_proj"),
-      linear("mlp.up_proj"),
-    ]);
-    const down = projected(gatedActivation(gateUp, config.activation), [linear("mlp.down_proj")]);
-    return config.postNorms
-      ? rmsNorm(down, vector(`${at}.post_feedforward_layernorm.weight`), {
+      ...{
+        layout,
+        heads,
+        kvHeads,
+        headDim,
         epsilon,
         addOne,
         trainable,
-        residual: middle,
-      })
-      : tf.add(middle, down);
+        queryNorm,
+        keyNorm,
+        cos,
+        sin,
+        window,
+      },
+      scale: config.queryScale,
+      softcap: config.attentionSoftcap ?? 0,
+    });
+    const middle = add(projected(attended, [layer.output]), layer.postAttentionNorm, x);
+    const gateUp = projected(rmsNorm(middle, layer.mlpNorm, normed), [layer.gate, layer.up]);
+    const down = projected(gatedActivation(gateUp, config.activation), [layer.down]);
+    return add(down, layer.postMlpNorm, middle);
   }
 
   /** Logits [sequences, longest, vocabulary]; rows past a sequence's end are zero. */

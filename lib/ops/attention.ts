@@ -129,27 +129,14 @@ function onCpu(
   const chunks = work < 1 << 14 ? 1 : Math.min(pairs, engine.threads * 4),
     rowChunks = engine.chunks(rows, rotatedWide);
   const { queryNorm, keyNorm, trainable = true } = options;
+  const rotation = [queryNorm, keyNorm, cos, sin, positions].map(at).concat(rows, heads, kvHeads, headDim);
   const norms = queryNorm && keyNorm && trainable ? [queryNorm, keyNorm] : [];
   const op = tf.customGrad((...inputs) => {
     const save = inputs.pop() as unknown as tf.GradSaveFunc, packed = inputs[0] as tf.Tensor;
     const rotated = engine.output([rows, rotatedWide]), out = engine.output<tf.Tensor2D>([rows, outWide]);
     engine.run(
       "qkForward",
-      [
-        at(packed),
-        wide,
-        at(rotated),
-        rotatedWide,
-        at(queryNorm),
-        at(keyNorm),
-        at(cos),
-        at(sin),
-        at(positions),
-        rows,
-        heads,
-        kvHeads,
-        headDim,
-      ],
+      [at(packed), wide, at(rotated), rotatedWide, ...rotation],
       [epsilon, one],
       rowChunks,
     );
@@ -176,23 +163,7 @@ function onCpu(
         const partials = engine.scratch(rowChunks * 2 * headDim * 4);
         engine.run(
           "qkBackward",
-          [
-            at(packed),
-            wide,
-            at(dRotated),
-            rotatedWide,
-            at(dPacked),
-            at(queryNorm),
-            at(keyNorm),
-            at(cos),
-            at(sin),
-            at(positions),
-            rows,
-            heads,
-            kvHeads,
-            headDim,
-            partials,
-          ],
+          [at(packed), wide, at(dRotated), rotatedWide, at(dPacked), ...rotation, partials],
           [epsilon, one],
           rowChunks,
         );

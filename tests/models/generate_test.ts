@@ -3,7 +3,8 @@ import * as tf from "@tensorflow/tfjs";
 import { Random } from "../../lib/data/random.ts";
 import { startEngine } from "../../lib/kernels/cpu/engine.ts";
 import type { Decoder } from "../../lib/models/decoder.ts";
-import { generate, generateReference, type SamplingOptions } from "../../lib/models/generate.ts";
+import { generate, generateReference } from "../../lib/models/generate.ts";
+import type { SamplingOptions } from "../../lib/models/sampling_options.ts";
 import { gaussian, testOnCpu } from "../kernels/cpu/on_cpu.ts";
 import { plainConfig, tinyConfig, tinyDecoder } from "../kernels/webgpu/tiny_decoder.ts";
 

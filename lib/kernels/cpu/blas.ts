@@ -6,7 +6,7 @@
 import { findKernels } from "./blas_kernels.ts";
 import { heapAddress } from "./heap_address.ts";
 
-/** C (+)= op(A)·op(B) on byte addresses within the heap; leading dimensions in floats. */
+/** C (+)= op(A)·op(B) on byte addresses within the heap; leading dimensions in floats. C is overwritten unless `accumulate`. */
 export type Gemm = (
   transposeA: boolean,
   transposeB: boolean,
@@ -19,7 +19,7 @@ export type Gemm = (
   ldb: number,
   c: number,
   ldc: number,
-  accumulate: boolean,
+  accumulate?: boolean,
 ) => void;
 
 /** A BLAS library that was found. */

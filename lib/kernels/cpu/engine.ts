@@ -4,7 +4,7 @@
  */
 import * as tf from "@tensorflow/tfjs";
 import { type SharedWasm, sharedWasm } from "../../backend/shared_wasm.ts";
-import { type BlasLibrary, findBlas } from "./blas.ts";
+import { type BlasLibrary, findBlas, type Gemm } from "./blas.ts";
 import { controlWords, Pool } from "./pool.ts";
 import { FLOATS, TASK, tasks } from "./tasks.ts";
 
@@ -113,26 +113,14 @@ export class CpuEngine {
   }
 
   /** C[m×n] (+)= op(A)·op(B); leading dimensions in floats. */
-  gemm(
-    transposeA: boolean,
-    transposeB: boolean,
-    m: number,
-    n: number,
-    k: number,
-    a: number,
-    lda: number,
-    b: number,
-    ldb: number,
-    c: number,
-    ldc: number,
-    accumulate = false,
-  ): void {
+  readonly gemm: Gemm = (...product) => {
+    const [transposeA, transposeB, m, n, k, a, lda, b, ldb, c, ldc, accumulate] = product;
     if (this.threads === 1 || 2 * m * n * k < parallelFlops || m < 16) {
-      return this.pool.thread.gemm(transposeA, transposeB, m, n, k, a, lda, b, ldb, c, ldc, accumulate);
+      return this.pool.thread.gemm(...product);
     }
-    const chunks = Math.max(1, Math.min(Math.ceil(m / 16), this.threads * (m >= 512 ? 1 : 1)));
-    this.run("gemm", [+transposeA, +transposeB, m, n, k, a, lda, b, ldb, c, ldc, +accumulate], [], chunks);
-  }
+    const numbers = [+transposeA, +transposeB, m, n, k, a, lda, b, ldb, c, ldc, accumulate ? 1 : 0];
+    this.run("gemm", numbers, [], Math.min(Math.ceil(m / 16), this.threads));
+  };
 
   /** Σ of `chunks` partial vectors of n floats at `partials` into `out`. */
   reduce(partials: number, chunks: number, n: number, out: number): void {

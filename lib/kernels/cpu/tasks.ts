@@ -51,50 +51,15 @@ const rmsBackward: Task = ({ kernels, i32: a, f32: f }, index, count) => {
 
 const qkForward: Task = ({ kernels, i32: a, f32: f }, index, count) => {
   const [from, to] = part(a[9], index, count);
-  kernels.qkForward(
-    a[0],
-    a[1],
-    a[2],
-    a[3],
-    a[4],
-    a[5],
-    a[6],
-    a[7],
-    a[8],
-    from,
-    to,
-    a[10],
-    a[11],
-    a[12],
-    f[FLOATS],
-    f[FLOATS + 1],
-  );
+  kernels.qkForward(...a.subarray(0, 9), from, to, ...a.subarray(10, 13), f[FLOATS], f[FLOATS + 1]);
 };
 
 const qkBackward: Task = ({ kernels, i32: a, f32: f }, index, count) => {
-  const [from, to] = part(a[10], index, count), hd = a[13], dwq = (a[11 + 3] >>> 0) + index * 2 * hd * 4;
+  const [from, to] = part(a[10], index, count), [heads, kvHeads, hd, partials] = a.subarray(11, 15);
+  const dwq = (partials >>> 0) + index * 2 * hd * 4, dwk = dwq + hd * 4;
   kernels.fill(dwq, 2 * hd, 0);
-  kernels.qkBackward(
-    a[0],
-    a[1],
-    a[2],
-    a[3],
-    a[4],
-    a[5],
-    a[6],
-    dwq,
-    dwq + hd * 4,
-    a[7],
-    a[8],
-    a[9],
-    from,
-    to,
-    a[11],
-    a[12],
-    hd,
-    f[FLOATS],
-    f[FLOATS + 1],
-  );
+  const [norms, tables] = [a.subarray(0, 7), a.subarray(7, 10)];
+  kernels.qkBackward(...norms, dwq, dwk, ...tables, from, to, heads, kvHeads, hd, f[FLOATS], f[FLOATS + 1]);
 };
 
 /** Arguments of both attention tasks: packed, rotated, out, starts, lengths, sequences, heads, kvHeads, hd, window, … */

@@ -51,6 +51,19 @@ function chunksOf(rows: number, table: tf.Tensor2D, wanted?: number): Rows[] {
   );
 }
 
+/** Logits of the entries of a chunk; gives those entries, as `multiply` takes them. */
+function chunkLogits(hidden: tf.Tensor2D, table: tf.Tensor2D, chunk: Rows, logits: tf.Tensor) {
+  const [rows, width] = hidden.shape, b = rowsOf(table, chunk, table.shape[1]);
+  multiply({
+    a: hidden,
+    factors: [{ b, columns: chunk.count, inner: width }],
+    out: logits,
+    rows,
+    transposeB: true,
+  });
+  return b;
+}
+
 const squash = (softcap: number) => `
 fn squashed(raw: f32) -> f32 {
   return ${softcap > 0 ? "u.softcap * tanh(clamp(raw / u.softcap, -15.0, 15.0))" : "raw"} * u.beta;
@@ -66,19 +79,12 @@ export function tokenLogprobsForward(
   targets: tf.Tensor1D,
   { temperature = 1, softcap = 0, chunk }: TokenLogprobNumbers = {},
 ): TokenLogprobResults {
-  const [rows, width] = hidden.shape, chunks = chunksOf(rows, table, chunk);
+  const [rows] = hidden.shape, chunks = chunksOf(rows, table, chunk);
   const logits = output([rows * chunks[0].count]), state = output([rows * 5]);
   const vector = () => output<tf.Tensor1D>([rows]);
   const [logprob, logSumExp, entropy, argmaxMatches] = [vector(), vector(), vector(), vector()];
   for (const { first, count } of chunks) {
-    const entries = rowsOf(table, { first, count }, table.shape[1]);
-    multiply({
-      a: hidden,
-      factors: [{ b: entries, columns: count, inner: width }],
-      out: logits,
-      rows,
-      transposeB: true,
-    });
+    chunkLogits(hidden, table, { first, count }, logits);
     launch({
       key: `token_logprobs/fold/${softcap > 0}`,
       workgroupSize: groupSize,
@@ -191,14 +197,7 @@ export function tokenLogprobsBackward(
   }
   const dtable = tableGradient ? output<tf.Tensor2D>(table.shape) : null;
   for (const { first, count } of chunks) {
-    const entries = rowsOf(table, { first, count }, table.shape[1]);
-    multiply({
-      a: hidden,
-      factors: [{ b: entries, columns: count, inner: width }],
-      out: logits,
-      rows,
-      transposeB: true,
-    });
+    const entries = chunkLogits(hidden, table, { first, count }, logits);
     launch({
       key: `token_logprobs/gradient/${softcap > 0}`,
       groups: Math.ceil(rows * count / 64),
