@@ -1,6 +1,6 @@
 import type * as tf from "@tensorflow/tfjs";
 import { checkDevice } from "../backend/webgpu_device.ts";
-import { decode } from "../kernels/webgpu/decode.ts";
+import { decode, type DecoderTensors } from "../kernels/webgpu/decode.ts";
 import type { Decoder } from "./decoder.ts";
 import {
   rowSeed,
@@ -9,17 +9,10 @@ import {
   type SamplingSettings,
 } from "./sampling_options.ts";
 
-/** Samples on webgpu; see `kernels/webgpu/decode.ts`. Prompts are those from `firstPrompt` on of a larger list. */
-export async function generateOnGpu(
-  decoder: Decoder,
-  prompts: readonly (readonly number[])[],
-  firstPrompt: number,
-  settings: SamplingSettings,
-  { onTokens, signal, onProgress }: SamplingOptions,
-): Promise<SampledTokens[]> {
-  const { config } = decoder, { n, maxTokens, seed, eosIds } = settings;
-  const capacity = Math.max(...prompts.map((prompt) => prompt.length)) + maxTokens;
-  const model = {
+/** The decoder as `kernels/webgpu/decode.ts` takes it, for sequences of at most `capacity` tokens. */
+export function decoderTensors(decoder: Decoder, capacity: number): DecoderTensors {
+  const { config } = decoder;
+  return {
     layers: Array.from({ length: config.layers }, (_, index) => decoder.layer(index, capacity)),
     embedding: decoder.embeddings,
     head: decoder.head,
@@ -35,11 +28,23 @@ export async function generateOnGpu(
     finalSoftcap: config.finalSoftcap ?? 0,
     activation: config.activation,
   };
+}
+
+/** Samples on webgpu; see `kernels/webgpu/decode.ts`. Prompts are those from `firstPrompt` on of a larger list. */
+export async function generateOnGpu(
+  decoder: Decoder,
+  prompts: readonly (readonly number[])[],
+  firstPrompt: number,
+  settings: SamplingSettings,
+  { onTokens, signal, onProgress }: SamplingOptions,
+): Promise<SampledTokens[]> {
+  const { n, maxTokens, seed, eosIds } = settings;
+  const capacity = Math.max(...prompts.map((prompt) => prompt.length)) + maxTokens;
   const seeds = Int32Array.from(
     { length: prompts.length * n },
     (_, row) => rowSeed(seed, firstPrompt * n + row) | 0,
   );
-  const drawn = await decode(model, prompts, {
+  const drawn = await decode(decoderTensors(decoder, capacity), prompts, {
     ...settings,
     seeds,
     stop: onTokens &&

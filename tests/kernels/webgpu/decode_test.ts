@@ -1,55 +1,12 @@
 import assert from "node:assert/strict";
 import * as tf from "@tensorflow/tfjs";
 import { pcg } from "../../../lib/kernels/counter_random.ts";
-import { decode, type DecoderTensors } from "../../../lib/kernels/webgpu/decode.ts";
+import { decode } from "../../../lib/kernels/webgpu/decode.ts";
 import { launchCount } from "../../../lib/kernels/webgpu/program.ts";
-import type { Decoder } from "../../../lib/models/decoder.ts";
 import { generateReference } from "../../../lib/models/generate.ts";
+import { decoderTensors } from "../../../lib/models/generate_on_gpu.ts";
 import { testOnWebgpu } from "./on_webgpu.ts";
 import { plainConfig, tinyConfig, tinyDecoder } from "./tiny_decoder.ts";
-
-function tensorsOf(decoder: Decoder): DecoderTensors {
-  const { config } = decoder;
-  return {
-    layers: Array.from({ length: config.layers }, (_, index) => {
-      const at = `model.layers.${index}`, linear = (part: string) => decoder.linear(`${at}.${part}`);
-      const norm = (part: string) => decoder.weight<tf.Tensor1D>(`${at}.${part}.weight`),
-        { qkNorm, postNorms } = config;
-      const { cos, sin } = decoder.rotary.get(config.layerRope[index], 64);
-      return {
-        inputNorm: norm("input_layernorm"),
-        query: linear("self_attn.q_proj"),
-        key: linear("self_attn.k_proj"),
-        value: linear("self_attn.v_proj"),
-        queryNorm: qkNorm ? norm("self_attn.q_norm") : undefined,
-        keyNorm: qkNorm ? norm("self_attn.k_norm") : undefined,
-        output: linear("self_attn.o_proj"),
-        postAttentionNorm: postNorms ? norm("post_attention_layernorm") : undefined,
-        mlpNorm: norm(postNorms ? "pre_feedforward_layernorm" : "post_attention_layernorm"),
-        gate: linear("mlp.gate_proj"),
-        up: linear("mlp.up_proj"),
-        down: linear("mlp.down_proj"),
-        postMlpNorm: postNorms ? norm("post_feedforward_layernorm") : undefined,
-        cos,
-        sin,
-        window: config.layerWindows[index] ?? 0,
-      };
-    }),
-    embedding: decoder.weight("model.embed_tokens.weight"),
-    head: decoder.head,
-    finalNorm: decoder.weight<tf.Tensor1D>("model.norm.weight"),
-    heads: config.heads,
-    kvHeads: config.kvHeads,
-    headDim: config.headDim,
-    epsilon: config.rmsEps,
-    addOne: config.rmsAddOne,
-    embeddingScale: config.embeddingScale,
-    queryScale: config.queryScale,
-    attentionSoftcap: config.attentionSoftcap ?? 0,
-    finalSoftcap: config.finalSoftcap ?? 0,
-    activation: config.activation,
-  };
-}
 
 const prompts = [[3, 14, 15, 9, 26, 5, 35], [2, 7], [18, 28, 18, 28]];
 
@@ -76,7 +33,11 @@ for (
         (_, row) => pcg((pcg(seed) ^ row) >>> 0) | 0,
       );
       // looks every two tokens, so that rows end at different looks and the batch is packed
-      const actual = await decode(tensorsOf(decoder), prompts, { ...options, seeds, tokensBetweenLooks: 2 });
+      const actual = await decode(decoderTensors(decoder, 64), prompts, {
+        ...options,
+        seeds,
+        tokensBetweenLooks: 2,
+      });
       decoder.dispose();
       assert.deepEqual(
         actual.map(({ tokens }) => tokens),
@@ -97,7 +58,7 @@ for (
 }
 
 testOnWebgpu("decode() takes 9 launches a token and layer for Gemma 3", async () => {
-  const decoder = tinyDecoder(tinyConfig), model = tensorsOf(decoder);
+  const decoder = tinyDecoder(tinyConfig), model = decoderTensors(decoder, 64);
   const cost = async (layers: number) => {
     const before = launchCount(),
       options = { n: 1, maxTokens: 2, temperature: 0, topK: 0, topP: 1, minP: 0, eosIds: [] };
@@ -129,7 +90,7 @@ async function work(
     return read.call(backend, id);
   };
   try {
-    await decode(tensorsOf(decoder), prompts, {
+    await decode(decoderTensors(decoder, 64), prompts, {
       temperature: 1,
       topK: 0,
       topP: 1,
