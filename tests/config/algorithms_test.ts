@@ -1,14 +1,14 @@
 import { advantages } from "../../lib/training/advantages.ts";
 import { algorithms } from "../../lib/config/algorithms.ts";
 import { policyLoss } from "../../lib/training/policy_loss.ts";
-import { close } from "../training/close.ts";
+import { assertAllClose } from "../training/assert_all_close.ts";
 
 Deno.test("algorithms.rloo on its first iteration is REINFORCE with the others' mean as baseline", () => {
   const logprobs = [[-1, -2, -3], [-2, -1], [-4]];
   const [baselined] = advantages([[1, 0, 0.5]], algorithms.rloo);
   const { gradient } = policyLoss({ logprobs, advantages: baselined }, algorithms.rloo);
   // −A/n for every token: ∇ of −mean(A · Σ log π), with A = 0.75, −0.75, 0.
-  close(gradient, [[-0.25, -0.25, -0.25], [0.25, 0.25], [0]]);
+  assertAllClose(gradient, [[-0.25, -0.25, -0.25], [0.25, 0.25], [0]]);
 });
 
 Deno.test("algorithms.dr_grpo weighs a token the same whatever the length of its completion and the group's spread", () => {
@@ -20,6 +20,6 @@ Deno.test("algorithms.dr_grpo weighs a token the same whatever the length of its
       maxTokens: 8,
     });
     const token = scale / 2 / (2 * 8);
-    close(gradient, [[-token, -token, -token, -token], [token]]);
+    assertAllClose(gradient, [[-token, -token, -token, -token], [token]]);
   }
 });

@@ -2,7 +2,7 @@ import type * as tf from "@tensorflow/tfjs";
 import { attention, attentionReference } from "../../lib/ops/attention.ts";
 import { Layout } from "../../lib/ops/layout.ts";
 import { normal } from "../kernels/webgpu/on_webgpu.ts";
-import { type OpCase, testOp } from "./on_each_backend.ts";
+import { type OpCase, testAgainstReference } from "./on_each_backend.ts";
 
 interface Shape {
   lengths: number[];
@@ -84,7 +84,7 @@ function own(
   };
 }
 
-testOp("attention()", [
+testAgainstReference("attention()", [
   own({ lengths: [4], heads: 2, kvHeads: 1, headDim: 4, norms: true }),
   own({ lengths: [4, 4], heads: 2, kvHeads: 1, headDim: 4, norms: true, trainable: false }),
   own({ lengths: [5, 1, 3], heads: 4, kvHeads: 2, headDim: 6, norms: true }),

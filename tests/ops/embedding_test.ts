@@ -1,7 +1,7 @@
 import * as tf from "@tensorflow/tfjs";
 import { embedding, embeddingReference } from "../../lib/ops/embedding.ts";
 import { normal } from "../kernels/webgpu/on_webgpu.ts";
-import { type OpCase, testOp } from "./on_each_backend.ts";
+import { type OpCase, testAgainstReference } from "./on_each_backend.ts";
 
 function own(ids: number[], entries: number, width: number, scale: number): OpCase {
   const call = (f: typeof embedding) => (table: tf.Tensor) =>
@@ -16,7 +16,7 @@ function own(ids: number[], entries: number, width: number, scale: number): OpCa
   };
 }
 
-testOp("embedding()", [
+testAgainstReference("embedding()", [
   own([3, 1, 3, 0, 9], 10, 7, 1.5),
   own([1], 2, 1, 1),
   own([2, 2, 2, 2], 3, 17, -2),

@@ -5,7 +5,7 @@ import {
   gatedActivationReference,
 } from "../../lib/ops/gated_activation.ts";
 import { normal } from "../kernels/webgpu/on_webgpu.ts";
-import { type OpCase, testOp } from "./on_each_backend.ts";
+import { type OpCase, testAgainstReference } from "./on_each_backend.ts";
 
 function own(rows: number, width: number, activation: Activation): OpCase {
   const call = (f: typeof gatedActivation) => (x: tf.Tensor) => f(x as tf.Tensor2D, activation);
@@ -20,7 +20,7 @@ function own(rows: number, width: number, activation: Activation): OpCase {
   };
 }
 
-testOp(
+testAgainstReference(
   "gatedActivation()",
   (["gelu_tanh", "silu"] as const).flatMap((
     kind,

@@ -105,7 +105,7 @@ async function hold(device: () => Promise<unknown>, own: OpCase): Promise<void> 
 }
 
 /** Holds values and gradients of an operation to its reference in tfjs-core, on every backend. */
-export function testOp(op: string, cases: OpCase[]): void {
+export function testAgainstReference(op: string, cases: OpCase[]): void {
   for (const { name, ...options } of cpuEngines) {
     testOnCpu(`${op} equals its reference, values and gradients: ${name}`, async (t) => {
       for (const own of cases) await t.step(own.name, () => hold(() => startEngine(options), own));

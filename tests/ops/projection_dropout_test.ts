@@ -3,7 +3,7 @@ import * as tf from "@tensorflow/tfjs";
 import type { Linear } from "../../lib/ops/projection.ts";
 import { dropout, projectWithDropout } from "../../lib/ops/projection_dropout.ts";
 import { normal, type Values } from "../kernels/webgpu/on_webgpu.ts";
-import { type OpCase, testOp } from "./on_each_backend.ts";
+import { type OpCase, testAgainstReference } from "./on_each_backend.ts";
 
 Deno.test("dropout() drops its share, scales the rest by 1/(1 − rate), and follows from its seed alone", async () => {
   await tf.setBackend("cpu");
@@ -108,4 +108,4 @@ function own(): OpCase {
 }
 
 await tf.setBackend("cpu");
-testOp("projectWithDropout()", [own()]);
+testAgainstReference("projectWithDropout()", [own()]);

@@ -1,7 +1,7 @@
 import type * as tf from "@tensorflow/tfjs";
 import { type Linear, project, projectReference } from "../../lib/ops/projection.ts";
 import { normal, type Values } from "../kernels/webgpu/on_webgpu.ts";
-import { type OpCase, testOp } from "./on_each_backend.ts";
+import { type OpCase, testAgainstReference } from "./on_each_backend.ts";
 
 interface Shape {
   out: number;
@@ -45,7 +45,7 @@ function own(rows: number, width: number, layers: Shape[]): OpCase {
   };
 }
 
-testOp("project()", [
+testAgainstReference("project()", [
   own(5, 7, [{ out: 11, bias: true, rank: 3 }, { out: 2 }]),
   own(1, 3, [{ out: 1 }]),
   own(9, 12, [{ out: 8, frozen: true, rank: 2 }, { out: 5, frozen: true, bias: true }, {

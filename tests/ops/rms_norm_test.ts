@@ -1,7 +1,7 @@
 import type * as tf from "@tensorflow/tfjs";
 import { rmsNorm, rmsNormReference } from "../../lib/ops/rms_norm.ts";
 import { normal } from "../kernels/webgpu/on_webgpu.ts";
-import { type OpCase, testOp } from "./on_each_backend.ts";
+import { type OpCase, testAgainstReference } from "./on_each_backend.ts";
 
 function own(rows: number, width: number, addOne: boolean, residual: boolean, trainable = true): OpCase {
   const inputs = [
@@ -31,7 +31,7 @@ function own(rows: number, width: number, addOne: boolean, residual: boolean, tr
   };
 }
 
-testOp("rmsNorm()", [
+testAgainstReference("rmsNorm()", [
   own(5, 7, true, true),
   own(1, 1, false, false),
   own(3, 16, false, true),

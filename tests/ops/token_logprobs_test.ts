@@ -8,7 +8,7 @@ import {
 } from "../../lib/ops/token_logprobs.ts";
 import { assertClose, normal, testOnWebgpu } from "../kernels/webgpu/on_webgpu.ts";
 import { cpuEngines, testOnCpu } from "../kernels/cpu/on_cpu.ts";
-import { type OpCase, testOp } from "./on_each_backend.ts";
+import { type OpCase, testAgainstReference } from "./on_each_backend.ts";
 
 type Case = { rows: number; vocabulary: number; width: number; options?: TokenLogprobsOptions };
 const targetsOf = ({ rows, vocabulary }: Case) =>
@@ -49,7 +49,7 @@ const cases: Case[] = [
   { rows: 150, vocabulary: 51, width: 17, options: { softcap: 5 } },
 ];
 
-testOp("tokenLogprobs()", cases.map(own));
+testAgainstReference("tokenLogprobs()", cases.map(own));
 
 async function entropyAndHits(shape: Case): Promise<void> {
   const { rows, vocabulary, width, options = {} } = shape,

@@ -1,23 +1,23 @@
 import assert from "node:assert/strict";
 import { type AdvantageOptions, advantages } from "../../lib/training/advantages.ts";
 import fixtures from "../fixtures/trl_advantages.json" with { type: "json" };
-import { close } from "./close.ts";
+import { assertAllClose } from "./assert_all_close.ts";
 
 const nan = (rows: (number | null)[][]) => rows.map((row) => row.map((value) => value ?? NaN));
 
 for (const { options, rewards, advantages: expected } of fixtures.advantages) {
   Deno.test(`advantages() gives TRL's numbers for ${JSON.stringify(options)}`, () => {
-    close(advantages(nan(rewards), options as AdvantageOptions), expected, 1e-9);
+    assertAllClose(advantages(nan(rewards), options as AdvantageOptions), expected, 1e-9);
   });
 }
 
 Deno.test("advantages() subtracts the mean of the others for rloo", () => {
-  close(advantages([[1, 0, 0, 3]], { advantage: "rloo" }), [[0, -4 / 3, -4 / 3, 8 / 3]]);
+  assertAllClose(advantages([[1, 0, 0, 3]], { advantage: "rloo" }), [[0, -4 / 3, -4 / 3, 8 / 3]]);
 });
 
 Deno.test("advantages() divides by the sample standard deviation plus 1e-4 for group", () => {
   const std = Math.sqrt(2); // of 0, 2: n − 1
-  close(advantages([[0, 2]]), [[-1 / (std + 1e-4), 1 / (std + 1e-4)]]);
+  assertAllClose(advantages([[0, 2]]), [[-1 / (std + 1e-4), 1 / (std + 1e-4)]]);
 });
 
 Deno.test("advantages() are 0 in a group without variance and in a group of one", () => {
@@ -28,8 +28,8 @@ Deno.test("advantages() are 0 in a group without variance and in a group of one"
 });
 
 Deno.test("advantages() leaves an unscorable completion out of the others' baseline", () => {
-  close(advantages([[1, NaN, 3]], { advantage: "none" }), [[-1, 0, 1]]);
-  close(advantages([[1, NaN, 3]], { advantage: "rloo" }), [[-2, 0, 2]]);
+  assertAllClose(advantages([[1, NaN, 3]], { advantage: "none" }), [[-1, 0, 1]]);
+  assertAllClose(advantages([[1, NaN, 3]], { advantage: "rloo" }), [[-2, 0, 2]]);
 });
 
 Deno.test("advantages() refuses an unknown baseline by name", () => {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { policyLoss, type PolicyLossInputs, type PolicyLossOptions } from "../../lib/training/policy_loss.ts";
 import fixtures from "../fixtures/trl_policy_loss.json" with { type: "json" };
-import { close } from "./close.ts";
+import { assertAllClose } from "./assert_all_close.ts";
 
 const { inputs } = fixtures;
 const name = (options: unknown, old = true) =>
@@ -11,13 +11,13 @@ for (const { options, old, ...expected } of fixtures.grpo) {
   Deno.test(`policyLoss() gives TRL's loss, metrics and gradient for ${name(options, old)}`, () => {
     const { oldLogprobs, ...rest } = inputs;
     const result = policyLoss(old ? { ...rest, oldLogprobs } : rest, options as PolicyLossOptions);
-    close([result.loss, result.kl, result.clipLow, result.clipHigh], [
+    assertAllClose([result.loss, result.kl, result.clipLow, result.clipHigh], [
       expected.loss,
       expected.kl,
       expected.clipLow,
       expected.clipHigh,
     ], 1e-6);
-    close(result.gradient, expected.gradient, 1e-6);
+    assertAllClose(result.gradient, expected.gradient, 1e-6);
   });
 }
 
@@ -32,9 +32,11 @@ for (const { logprobs, maskTruncated, ...expected } of fixtures.rloo) {
     const constant = maskTruncated
       ? inputs.truncated.reduce((sum, cut, i) => sum - (cut ? inputs.advantages[i] / 6 : 0), 0)
       : 0;
-    close([result.loss + constant], [expected.loss], 1e-9);
-    close(result.gradient, expected.gradient, 1e-9);
-    if (!maskTruncated) close([result.clipLow, result.clipHigh], [expected.clipLow, expected.clipHigh], 1e-6);
+    assertAllClose([result.loss + constant], [expected.loss], 1e-9);
+    assertAllClose(result.gradient, expected.gradient, 1e-9);
+    if (!maskTruncated) {
+      assertAllClose([result.clipLow, result.clipHigh], [expected.clipLow, expected.clipHigh], 1e-6);
+    }
   });
 }
 
@@ -78,8 +80,8 @@ for (const [title, options] of finite) {
 Deno.test("policyLoss() adds k1, k2 and k3 as Schulman defines them", () => {
   const one: PolicyLossInputs = { logprobs: [[-1]], referenceLogprobs: [[-1.5]], advantages: [0] };
   const kl = (klEstimator: "k1" | "k2" | "k3") => policyLoss(one, { beta: 2, klEstimator });
-  close([kl("k1").kl, kl("k2").kl, kl("k3").kl], [0.5, 0.125, Math.exp(-0.5) + 0.5 - 1]);
-  close([kl("k2").loss, kl("k2").policyLoss], [0.25, 0]);
+  assertAllClose([kl("k1").kl, kl("k2").kl, kl("k3").kl], [0.5, 0.125, Math.exp(-0.5) + 0.5 - 1]);
+  assertAllClose([kl("k2").loss, kl("k2").policyLoss], [0.25, 0]);
 });
 
 Deno.test("policyLoss() is REINFORCE with a baseline on the first iteration", () => {
@@ -88,8 +90,8 @@ Deno.test("policyLoss() is REINFORCE with a baseline on the first iteration", ()
     advantages: [1, -2],
     lengths: [2, 1],
   });
-  close([loss, ratioMean], [0.5, 1]);
-  close(gradient, [[-0.25, -0.25], [1, 0]]);
+  assertAllClose([loss, ratioMean], [0.5, 1]);
+  assertAllClose(gradient, [[-0.25, -0.25], [1, 0]]);
 });
 
 Deno.test("policyLoss() of a batch whose sequences are all masked is 0 with a gradient of 0", () => {
@@ -102,7 +104,7 @@ Deno.test("policyLoss() of a batch whose sequences are all masked is 0 with a gr
       beta: 0.1,
       topEntropyQuantile: 0.5,
     });
-    close([result.loss, result.kl, result.tokens], [0, 0, 0]);
+    assertAllClose([result.loss, result.kl, result.tokens], [0, 0, 0]);
     assert.ok(result.gradient.every((row) => row.every((value) => value === 0)));
   }
 });

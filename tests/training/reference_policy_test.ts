@@ -7,7 +7,7 @@ import { ReferencePolicy } from "../../lib/training/reference_policy.ts";
 import { TokenBatch } from "../../lib/training/token_batch.ts";
 import { testOnCpu } from "../kernels/cpu/on_cpu.ts";
 import { tinyConfig, tinyDecoder } from "../kernels/webgpu/tiny_decoder.ts";
-import { close } from "./close.ts";
+import { assertAllClose } from "./assert_all_close.ts";
 
 await useBackend({ backend: "cpu", threads: 1 });
 const name = "model.layers.0.mlp.gate_proj.weight";
@@ -36,7 +36,7 @@ testOnCpu(
     const at = () =>
       withBatch((batch) => reference.logprobs(batch, 0.8)).then((rows) => rows.map((row) => [...row]));
     const start = await at();
-    close(
+    assertAllClose(
       start,
       await withBatch(async (batch) =>
         batch.split((await tokenValues(decoder, batch, { temperature: 0.8 })).logprobs)
@@ -47,11 +47,11 @@ testOnCpu(
     await reference.refresh(0.6);
     const held = (await reference.state())[`reference/${name}`].data;
     // 0.6 · 3w + 0.4 · w = 2.2 w
-    close(held, before.map((w) => 2.2 * w), 1e-6);
+    assertAllClose(held, before.map((w) => 2.2 * w), 1e-6);
     const mixed = await at();
     assert.ok(Math.abs(mixed[0][0] - start[0][0]) > 1e-4);
     await reference.refresh(1);
-    close((await reference.state())[`reference/${name}`].data, before.map((w) => 3 * w), 1e-6);
+    assertAllClose((await reference.state())[`reference/${name}`].data, before.map((w) => 3 * w), 1e-6);
     reference.dispose();
     decoder.dispose();
   },
@@ -75,7 +75,7 @@ testOnCpu(
     assert.ok(Math.abs((await policy())[0][0] - start[0][0]) > 1e-4);
     await reference.refresh(1);
     assert.equal(reference.frozen, true);
-    close(await at(), await policy(), 1e-5);
+    assertAllClose(await at(), await policy(), 1e-5);
     reference.dispose();
     decoder.dispose();
   },
