@@ -5,6 +5,7 @@
 import * as tf from "@tensorflow/tfjs";
 import { type SharedWasm, sharedWasm } from "../../backend/shared_wasm.ts";
 import { type BlasLibrary, findBlas, type Gemm } from "./blas.ts";
+import { adviseHugePages } from "./huge_pages.ts";
 import { controlWords, Pool } from "./pool.ts";
 import { FLOATS, TASK, tasks } from "./tasks.ts";
 
@@ -54,6 +55,7 @@ export class CpuEngine {
   private constructor(readonly pool: Pool, readonly wasm: SharedWasm, readonly blas: BlasLibrary | null) {}
 
   static async open(wasm: SharedWasm, blas: BlasLibrary | null, threads: number): Promise<CpuEngine> {
+    adviseHugePages(wasm.memory);
     const aligned = (bytes: number) => ((wasm.allocate(bytes + 64) + 63) & ~63) >>> 0;
     const module = await WebAssembly.compile(await Deno.readFile(new URL("./kernels.wasm", import.meta.url)));
     const start = {
