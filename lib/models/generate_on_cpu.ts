@@ -1,5 +1,10 @@
 import * as tf from "@tensorflow/tfjs";
-import { type DecodePlan, decodeWorkBytes, type LinearPlan, packedFloats } from "../kernels/cpu/decode.ts";
+import {
+  type DecodePlan,
+  decodeWorkBytes,
+  type LinearPlan,
+  packedFloats,
+} from "../kernels/cpu/decode_plan.ts";
 import { decodeRunner } from "../kernels/cpu/decode_runner.ts";
 import type { CpuEngine } from "../kernels/cpu/engine.ts";
 import type { Linear } from "../ops/projection.ts";

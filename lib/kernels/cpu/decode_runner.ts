@@ -1,4 +1,4 @@
-import { type DecodePlan, PHASE } from "./decode.ts";
+import { type DecodePlan, PHASE } from "./decode_plan.ts";
 import type { CpuEngine } from "./engine.ts";
 
 let serial = 0;

@@ -1,0 +1,229 @@
+/** What decoding on the CPU works with: a decoder and a batch as addresses on the heap, its phases, and its work area. */
+
+/** Addresses of one linear layer [out × in] and what may be added to it; 0 where absent. */
+export interface LinearPlan {
+  weight: number;
+  bias: number;
+  out: number;
+  in: number;
+  loraA: number;
+  loraB: number;
+  rank: number;
+  loraScale: number;
+}
+
+/** One decoder layer by addresses. */
+export interface LayerPlan {
+  inputNorm: number;
+  query: LinearPlan;
+  key: LinearPlan;
+  value: LinearPlan;
+  queryNorm: number;
+  keyNorm: number;
+  output: LinearPlan;
+  /** After attention and after the MLP, before the residual sum (Gemma); 0: none. */
+  postAttentionNorm: number;
+  mlpNorm: number;
+  gate: LinearPlan;
+  up: LinearPlan;
+  down: LinearPlan;
+  postMlpNorm: number;
+  /** Rotary tables [position × headDim/2]. */
+  cos: number;
+  sin: number;
+  /** Sliding window in tokens; 0: all. */
+  window: number;
+}
+
+/** A whole decoder and a batch under way, as plain data that crosses to the workers once a batch. */
+export interface DecodePlan {
+  layers: LayerPlan[];
+  embedding: number;
+  head: number;
+  finalNorm: number;
+  hidden: number;
+  heads: number;
+  kvHeads: number;
+  headDim: number;
+  intermediate: number;
+  vocabulary: number;
+  epsilon: number;
+  /** 1 where the norm's weight is stored minus one. */
+  one: number;
+  embeddingScale: number;
+  queryScale: number;
+  attentionSoftcap: number;
+  finalSoftcap: number;
+  activation: number;
+  /** Floats [completion × layer × {key, value} × kvHead × capacity × headDim]. */
+  cache: number;
+  capacity: number;
+  /** Chunks that a product is cut into. */
+  chunks: number;
+  /** Rows that a pass may have, and rows of logits that exist at once. */
+  passRows: number;
+  logitRows: number;
+  work: number;
+  /** Whether the weights are packed for the BLAS's inner kernels first. */
+  packed: boolean;
+  /** Int32 arrays [passRows], one entry a row of the pass: token, position, completion. */
+  ids: number;
+  positions: number;
+  completions: number;
+  /** Completions of each prompt, which lie one after the other. */
+  n: number;
+  /**
+   * Int32 arrays [completions]: tokens of the prompt that lie in the cache of its first completion alone, tokens so far, last
+   * token, tokens produced, 1 when done, sampling seed.
+   */
+  shared: number;
+  lengths: number;
+  last: number;
+  produced: number;
+  done: number;
+  seeds: number;
+  /** [completions × maxTokens] chosen tokens and their log-probabilities. */
+  tokens: number;
+  logprobs: number;
+  maxTokens: number;
+  eos: number[];
+  /** Inverse temperature; 0: greedy. */
+  beta: number;
+  topK: number;
+  topP: number;
+  minP: number;
+}
+
+/** What a call of the task `decode` does; its arguments after the phase are given. */
+export const PHASE = {
+  /** The chunk's columns of all weights in the order of the BLAS's inner kernels; once, where the plan is `packed`. By columns. */
+  pack: 0,
+  /** Residual sum of the layer before, norm, queries, keys and values: layer, rows. By columns. */
+  project: 1,
+  /** Norm and rotation of queries and keys, which then enter the cache with the values: layer, rows. By rows. */
+  cache: 2,
+  /** Attention to the cache: layer, rows. By rows. */
+  attend: 3,
+  /** Both, where no row sees another of the pass: layer, rows. By rows. */
+  cacheAndAttend: 4,
+  /** Output projection: layer, rows. By columns. */
+  output: 5,
+  /** Residual sum, norm, gate, up and activation: layer, rows. By columns. */
+  activate: 6,
+  /** Down projection: layer, rows. By columns. */
+  down: 7,
+  /** Residual sum, norm and logits of rows [from, to): from, to. By columns. */
+  logits: 8,
+  /** A token for each of the rows [from, to), and the completion's books: from, to. By rows. */
+  sample: 9,
+} as const;
+
+const linears = ({ query, key, value, output, gate, up, down }: LayerPlan) => [
+  query,
+  key,
+  value,
+  output,
+  gate,
+  up,
+  down,
+];
+
+const maxRank = ({ layers }: Pick<DecodePlan, "layers">) =>
+  Math.max(0, ...layers.flatMap((layer) => linears(layer).map(({ rank }) => rank)));
+
+/** Floats that all matrices of a plan take once more when they are packed. */
+export const packedFloats = ({ layers, vocabulary, hidden }: Omit<DecodePlan, "work" | "packed">) =>
+  layers.flatMap(linears).reduce((sum, linear) => sum + linear.out * linear.in, vocabulary * hidden);
+
+/** Columns [from, to) of `total` that chunk `index` of `count` computes; whole vectors. */
+function columnsOf(total: number, index: number, count: number): [number, number] {
+  const size = Math.ceil(total / count / 16) * 16;
+  return [Math.min(total, index * size), Math.min(total, (index + 1) * size)];
+}
+
+/** A chunk's block of a linear layer: outputs [from, to) from inputs [first, end); `packed` 0: the weight as it lies. */
+export interface Block {
+  linear: Pick<LinearPlan, "weight" | "in">;
+  from: number;
+  to: number;
+  first: number;
+  end: number;
+  packed: number;
+}
+
+/** The blocks of chunk `chunk`; `take` gives room for the packed ones, 0 where none are wanted. */
+function blocksOf(plan: DecodePlan, chunk: number, take: (floats: number) => number) {
+  const { chunks, intermediate, hidden, vocabulary } = plan;
+  const block = (
+    linear: Block["linear"],
+    [from, to]: [number, number],
+    [first, end] = [0, linear.in],
+  ): Block => {
+    const empty = from >= to || first >= end;
+    return { linear, from, to, first, end, packed: empty ? 0 : take((to - from) * (end - first)) };
+  };
+  return {
+    layers: plan.layers.map(({ query, key, value, output, gate, up, down }) => {
+      const [from, to] = columnsOf(query.out + key.out + value.out, chunk, chunks);
+      let before = 0;
+      const qkv = [query, key, value].map((linear) => {
+        const own = block(linear, [Math.max(0, from - before), Math.min(linear.out, to - before)]);
+        before += linear.out;
+        return own;
+      });
+      return {
+        qkv,
+        output: block(output, columnsOf(hidden, chunk, chunks)),
+        gate: block(gate, columnsOf(intermediate, chunk, chunks)),
+        up: block(up, columnsOf(intermediate, chunk, chunks)),
+        // the activations lie in one buffer a chunk
+        down: Array.from(
+          { length: chunks },
+          (_, part) => block(down, columnsOf(hidden, chunk, chunks), columnsOf(intermediate, part, chunks)),
+        ),
+      };
+    }),
+    head: block({ weight: plan.head, in: hidden }, columnsOf(vocabulary, chunk, chunks)),
+  };
+}
+
+/** Addresses within the work area, and the weights' blocks: what all chunks share and, by chunk, what each has for itself. */
+export function carve(plan: DecodePlan) {
+  const { passRows: rows, hidden, heads, kvHeads, headDim, intermediate, chunks, packed } = plan;
+  let at = plan.work;
+  const take = (floats: number) => {
+    const address = at;
+    at += Math.ceil(floats / 16) * 64;
+    return address;
+  };
+  const each = (floats: number) => Array.from({ length: chunks }, () => take(floats));
+  const active = Math.ceil(intermediate / chunks / 16) * 16;
+  const buffers = {
+    qkv: take(rows * (heads + 2 * kvHeads) * headDim),
+    queries: take(rows * (heads + kvHeads) * headDim),
+    attention: take(rows * heads * headDim),
+    o: take(rows * hidden),
+    down: take(rows * hidden),
+    logits: take(plan.logitRows * plan.vocabulary),
+    rowValues: take(4 * plan.logitRows),
+    // every chunk keeps the residual stream for itself: computing it twice costs less than waiting for it
+    x: each(rows * hidden),
+    h: each(rows * hidden),
+    gateUp: each(2 * rows * active),
+    active: each(rows * active),
+    low: each(rows * maxRank(plan)),
+    scores: each(plan.capacity),
+    // inputs of products as the inner kernels read them
+    input: each(packed ? rows * Math.max(hidden, heads * headDim) : 0),
+    packedActive: each(packed ? rows * active : 0),
+    blocks: Array.from({ length: chunks }, (_, chunk) => blocksOf(plan, chunk, packed ? take : () => 0)),
+  };
+  return { ...buffers, bytes: at - plan.work };
+}
+
+/** Bytes of work area that `plan` needs. */
+export function decodeWorkBytes(plan: Omit<DecodePlan, "work">): number {
+  return carve({ ...plan, work: 0 }).bytes;
+}
+
+export type Buffers = ReturnType<typeof carve>;
