@@ -59,6 +59,7 @@ export function adamw(
   const engine = cpuEngine(),
     { learningRate, beta1, beta2, epsilon, weightDecay, step, gradientScale } = options;
   const correction1 = 1 - beta1 ** step, correction2 = 1 - beta2 ** step;
+  if (!engine && tf.getBackend() !== "webgpu") return adamwReference(parameter, gradient, moments, options);
   for (const written of [parameter, moments.m, moments.v]) detach(written);
   if (engine) {
     const { size } = parameter, chunks = size < 1 << 15 ? 1 : engine.threads;
@@ -68,7 +69,7 @@ export function adamw(
       [learningRate, beta1, beta2, correction1, correction2, epsilon, weightDecay, gradientScale],
       chunks,
     );
-  } else if (tf.getBackend() === "webgpu") {
+  } else {
     adamwStep(parameter, gradient, moments.m, moments.v, {
       lr: learningRate,
       beta1,
@@ -79,7 +80,7 @@ export function adamw(
       correction2,
       gradScale: gradientScale,
     });
-  } else adamwReference(parameter, gradient, moments, options);
+  }
 }
 
 /** √Σ‖g‖² over all gradients, in double precision on the CPU; one read-back on webgpu. */

@@ -5,7 +5,7 @@
  * same for fifteen years but promised to nobody; {@linkcode findKernels} takes them only if they compute right.
  */
 import type { BlasLibrary } from "./blas.ts";
-import { heapAddress } from "./heap_address.ts";
+import { addressOf, heapAddress } from "./heap_address.ts";
 
 /** Packs operands and multiplies packed ones. Addresses are bytes on the heap, leading dimensions in floats. */
 export interface PackedProduct {
@@ -61,29 +61,31 @@ function packedProduct(library: BlasLibrary, names: readonly [string, string], b
     (...args: number[]) => number
   >;
   const { kernel, clear } = symbols;
+  /** Blocks of `depth` and, within each, of `blockOf` lines; `along`: a line's floats lie side by side in memory. */
+  const pack = (
+    copy: (...args: number[]) => number,
+    along: boolean,
+    { lines, k, from, ld, to, blockOf }: Record<"lines" | "k" | "from" | "ld" | "to", number> & {
+      blockOf: (k: number) => number;
+    },
+  ) => {
+    for (let k0 = 0; k0 < k; k0 += depth) {
+      const kb = Math.min(depth, k - k0), block = blockOf(kb);
+      for (let line = 0; line < lines; line += block) {
+        const count = Math.min(block, lines - line), offset = along ? line * ld + k0 : k0 * ld + line;
+        copy(kb, count, base + from + offset * 4, ld, base + to);
+        to += kb * count * 4;
+      }
+    }
+  };
   return {
     packLeft(transpose, m, k, a, lda, to) {
       const copy = transpose ? symbols.leftTransposed : symbols.left;
-      for (let k0 = 0; k0 < k; k0 += depth) {
-        const kb = Math.min(depth, k - k0), tile = tileRows(kb);
-        for (let row = 0; row < m; row += tile) {
-          const rows = Math.min(tile, m - row);
-          copy(kb, rows, base + a + (transpose ? k0 * lda + row : row * lda + k0) * 4, lda, base + to);
-          to += kb * rows * 4;
-        }
-      }
+      pack(copy, !transpose, { lines: m, k, from: a, ld: lda, to, blockOf: tileRows });
     },
     packRight(transpose, k, n, b, ldb, to) {
       const copy = transpose ? symbols.rightTransposed : symbols.right;
-      for (let k0 = 0; k0 < k; k0 += depth) {
-        const kb = Math.min(depth, k - k0), panel = panelColumns(kb);
-        for (let column = 0; column < n; column += panel) {
-          const columns = Math.min(panel, n - column);
-          const from = transpose ? column * ldb + k0 : k0 * ldb + column;
-          copy(kb, columns, base + b + from * 4, ldb, base + to);
-          to += kb * columns * 4;
-        }
-      }
+      pack(copy, transpose, { lines: n, k, from: b, ld: ldb, to, blockOf: panelColumns });
     },
     multiply(m, n, k, left, right, c, ldc, accumulate) {
       for (let k0 = 0; k0 < k; k0 += depth) {
@@ -108,7 +110,7 @@ function computesRight(library: BlasLibrary, names: readonly [string, string]): 
   const guard = 64, mark = 12345;
   const buffer = (floats: number) => {
     const values = new Float32Array(floats + guard).fill(mark);
-    return { values, address: Number(Deno.UnsafePointer.value(Deno.UnsafePointer.of(values))) };
+    return { values, address: addressOf(values) };
   };
   const product = packedProduct(library, names, 0);
   for (const [m, n, k] of [[1, 1, 1], [3, 33, 17], [37, 45, 29], [50, 20, 70]]) {
@@ -140,8 +142,19 @@ function computesRight(library: BlasLibrary, names: readonly [string, string]): 
   return true;
 }
 
-/** What comes before and after the names of `library`'s kernels for this processor; null: none that can be used. */
+const found = new Map<string, [string, string] | null>();
+
+/**
+ * What comes before and after the names of `library`'s kernels for this processor; null: none that can be used. Looked for once a
+ * process.
+ */
 export function findKernels(library: BlasLibrary): [string, string] | null {
+  const key = JSON.stringify([library.path, library.prefix]);
+  if (!found.has(key)) found.set(key, searchKernels(library));
+  return found.get(key) ?? null;
+}
+
+function searchKernels(library: BlasLibrary): [string, string] | null {
   try {
     const { symbols } = Deno.dlopen(library.path, {
       core: { name: `${library.prefix}openblas_get_corename`, parameters: [], result: "pointer" },
