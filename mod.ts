@@ -16,7 +16,7 @@
  */
 import "./lib/notebook/observe.ts";
 
-export * from "./lib/backend/use_backend.ts";
+export * from "./lib/kernels/use_backend.ts";
 
 export { HeapError } from "./lib/backend/shared_wasm.ts";
 
@@ -27,14 +27,14 @@ export { ModelMemoryError } from "./lib/models/check_memory.ts";
 export * from "./lib/models/create_model.ts";
 export * from "./lib/models/load_model.ts";
 export { estimateMemory } from "./lib/models/estimate_memory.ts";
-export { downloadModel, HubError } from "./lib/models/hub.ts";
+export { downloadModel, HubError } from "./lib/weights/hub.ts";
 export type { LoraOptions } from "./lib/models/lora.ts";
 export { modelCard } from "./lib/models/model_card.ts";
 export type { SaveAdapterOptions } from "./lib/models/peft_adapter.ts";
 export type { DecoderConfig } from "./lib/models/decoder_config.ts";
 export type { SaveModelOptions } from "./lib/models/save_model.ts";
 export { parseModelConfig } from "./lib/models/model_config.ts";
-export { ModelFileError } from "./lib/models/model_file_error.ts";
+export { ModelFileError } from "./lib/weights/model_file_error.ts";
 
 export { chatPrompt } from "./lib/text/chat_prompt.ts";
 export * from "./lib/text/completion.ts";
@@ -58,36 +58,36 @@ export * from "./lib/schedules/anneal.ts";
 export * from "./lib/schedules/curriculum.ts";
 export * from "./lib/schedules/learning_rate.ts";
 
-export * from "./lib/rewards/ablate_reward.ts";
-export { loadExpressions } from "./lib/rewards/answers_expression.ts";
-export { answersMatch } from "./lib/rewards/answers_match.ts";
+export * from "./lib/lab/ablate_reward.ts";
+export { loadExpressions } from "./lib/answers/answers_expression.ts";
+export { answersMatch } from "./lib/answers/answers_match.ts";
 export * from "./lib/rewards/composite.ts";
 export { computationalGraph, judgeGraph } from "./lib/rewards/computational_graph.ts";
 export { confidence } from "./lib/rewards/confidence.ts";
 export { correctness } from "./lib/rewards/correctness.ts";
 export * from "./lib/rewards/explained.ts";
 export { formatCompliance } from "./lib/rewards/format_compliance.ts";
-export * from "./lib/rewards/hunt_loopholes.ts";
-export * from "./lib/rewards/inspect_reward.ts";
+export * from "./lib/lab/hunt_loopholes.ts";
+export * from "./lib/lab/inspect_reward.ts";
 export { lengthBonus } from "./lib/rewards/length_bonus.ts";
-export * from "./lib/rewards/loopholes.ts";
+export * from "./lib/lab/loopholes.ts";
 export { missingTags } from "./lib/rewards/missing_tags.ts";
 export { numericFormat } from "./lib/rewards/numeric_format.ts";
 export { repetition } from "./lib/rewards/repetition.ts";
 export type * from "./lib/rewards/reward.ts";
-export type { CaseDefaults, RewardCase } from "./lib/rewards/reward_case.ts";
+export type { CaseDefaults, RewardCase } from "./lib/lab/reward_case.ts";
 export { rubricJudge } from "./lib/rewards/rubric_judge.ts";
 export * from "./lib/rewards/sandboxed.ts";
 export { traceStructure } from "./lib/rewards/trace_structure.ts";
 export { verbosity } from "./lib/rewards/verbosity.ts";
 
-export { ConfigError } from "./lib/config/config_error.ts";
+export { ConfigError } from "./lib/options/config_error.ts";
 export { configToYaml } from "./lib/config/config_to_yaml.ts";
 export { loadConfig } from "./lib/config/load_config.ts";
 
 export { advantages } from "./lib/training/advantages.ts";
 export { advantagesByComponent } from "./lib/training/advantages_by_component.ts";
-export { algorithms } from "./lib/config/algorithms.ts";
+export { algorithms } from "./lib/training/algorithms.ts";
 export {
   bestCheckpoint,
   CheckpointError,

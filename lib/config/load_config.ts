@@ -1,11 +1,11 @@
 import { dirname, resolve } from "node:path";
 import { parse } from "@std/yaml";
 import { displayable } from "../display/displayable.ts";
-import { ConfigError } from "./config_error.ts";
+import { ConfigError } from "../options/config_error.ts";
 import { movePaths } from "./config_paths.ts";
 import { configToYaml } from "./config_to_yaml.ts";
 import { mergeOverrides } from "./merge_overrides.ts";
-import { configProblems } from "./parse_options.ts";
+import { configProblems } from "../options/parse_options.ts";
 import { type RunConfig, type RunInput, runSchema } from "./schema.ts";
 
 /** Any part of a configuration, at any depth. */

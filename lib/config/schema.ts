@@ -1,17 +1,17 @@
 import { z } from "zod";
-import { dataSchema } from "./data_schema.ts";
-import { curriculumSchema, defaultCurriculum, rewardSchema } from "./reward_schema.ts";
-import { systemPrompt } from "./system_prompt.ts";
-import { grpoSchema, sftSchema } from "./training_schema.ts";
+import { dataSchema } from "../data/data_schema.ts";
+import { curriculumSchema, defaultCurriculum, rewardSchema } from "../rewards/reward_schema.ts";
+import { systemPrompt } from "../options/system_prompt.ts";
+import { grpoSchema, sftSchema } from "../training/training_schema.ts";
 
-export { type DataOptions, dataSchema, type DataSource } from "./data_schema.ts";
+export { type DataOptions, dataSchema, type DataSource } from "../data/data_schema.ts";
 export {
   type CurriculumOptions,
   curriculumSchema,
   type RewardOptions,
   rewardSchema,
-} from "./reward_schema.ts";
-export { type LearningRate, type Schedule } from "./schedule_schema.ts";
+} from "../rewards/reward_schema.ts";
+export { type LearningRate, type Schedule } from "../schedules/schedule_schema.ts";
 export {
   type GrpoInput,
   type GrpoOptions,
@@ -19,7 +19,7 @@ export {
   type SftInput,
   type SftOptions,
   sftSchema,
-} from "./training_schema.ts";
+} from "../training/training_schema.ts";
 
 const count = z.int().min(1), names = z.union([z.string().min(1), z.array(z.string().min(1)).min(1)]);
 

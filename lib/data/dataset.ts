@@ -1,5 +1,5 @@
 import type { z } from "zod";
-import { parseOptions } from "../config/parse_options.ts";
+import { parseOptions } from "../options/parse_options.ts";
 import { dataSchema, type DataSource } from "../config/schema.ts";
 import { displayable } from "../display/displayable.ts";
 import { htmlTable, textTable } from "../display/table.ts";
@@ -8,7 +8,7 @@ import { generateProblems } from "./generator.ts";
 import { heldOutSeed } from "./held_out.ts";
 import { normaliseQuestion } from "./normalise_question.ts";
 import { type Dataset, difficulties, type Problem } from "./problem.ts";
-import { Random } from "./random.ts";
+import { Random } from "../random/random.ts";
 import { DataError, readProblems } from "./read_problems.ts";
 import { readGsm8k, readMapped, readMath500, readMgsm, readMsvamp, readSvamp } from "./sources.ts";
 

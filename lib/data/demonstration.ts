@@ -1,5 +1,5 @@
 import type { Problem } from "./problem.ts";
-import type { Random } from "./random.ts";
+import type { Random } from "../random/random.ts";
 
 /** How much work a demonstration shows. */
 export type DemonstrationStyle = "full" | "terse" | "answerOnly";

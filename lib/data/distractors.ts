@@ -1,5 +1,5 @@
 import type { Problem } from "./problem.ts";
-import { Random } from "./random.ts";
+import { Random } from "../random/random.ts";
 
 /** Options of {@linkcode addDistractors}. */
 export interface DistractorOptions {

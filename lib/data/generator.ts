@@ -1,6 +1,6 @@
-import { calculate, type Calculation, calculationText, rightOperands } from "./arithmetic.ts";
+import { calculate, type Calculation, calculationText, rightOperands } from "../answers/arithmetic.ts";
 import type { Difficulty, Problem } from "./problem.ts";
-import { Random } from "./random.ts";
+import { Random } from "../random/random.ts";
 
 /** Options of {@linkcode generateProblems}. */
 export interface GenerateOptions {

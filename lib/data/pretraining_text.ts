@@ -1,8 +1,8 @@
-import { calculationText, randomCalculation } from "./arithmetic.ts";
+import { calculationText, randomCalculation } from "../answers/arithmetic.ts";
 import { generateProblem } from "./generator.ts";
 import { normaliseQuestion } from "./normalise_question.ts";
 import { difficulties } from "./problem.ts";
-import type { Random } from "./random.ts";
+import type { Random } from "../random/random.ts";
 
 /** A question and a plain answer; neither ever holds a tag. */
 export interface PretrainingDocument {

@@ -1,4 +1,4 @@
-import { nearest } from "../config/nearest.ts";
+import { nearest } from "../options/nearest.ts";
 import { answerId, graphLimits, graphOperation, graphOperations } from "./graph.ts";
 
 type Loose = Record<string, unknown>;

@@ -1,4 +1,4 @@
-import type { Calculation } from "../data/arithmetic.ts";
+import type { Calculation } from "../answers/arithmetic.ts";
 import type { Problem } from "../data/problem.ts";
 import { checkGraph } from "./check_graph.ts";
 import { answerId, type Graph, type GraphNode } from "./graph.ts";

@@ -4,13 +4,18 @@ import { textTable } from "../display/table.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
 import type { Decoder } from "./decoder.ts";
 import type { DecoderConfig } from "./decoder_config.ts";
-import { complete, type Completion, type CompletionChunk, type GenerateOptions } from "./complete.ts";
+import {
+  complete,
+  type Completion,
+  type CompletionChunk,
+  type GenerateOptions,
+} from "../generation/complete.ts";
 import { addLora, type LoraOptions, type LoraSettings } from "./lora.ts";
 import { loadAdapter, saveAdapter, type SaveAdapterOptions } from "./peft_adapter.ts";
 import { saveModel, type SaveModelOptions } from "./save_model.ts";
-import { stream } from "./stream.ts";
+import { stream } from "../generation/stream.ts";
 
-export type { Completion, CompletionChunk, GenerateOptions } from "./complete.ts";
+export type { Completion, CompletionChunk, GenerateOptions } from "../generation/complete.ts";
 
 /** One of the adapters on a base. */
 export interface AdapterInfo {

@@ -1,5 +1,5 @@
 import type { LayerRope, RopeScaling } from "./decoder_config.ts";
-import { ModelFileError } from "./model_file_error.ts";
+import { ModelFileError } from "../weights/model_file_error.ts";
 
 /** A `config.json` as parsed. */
 export type ModelJson = Record<string, unknown>;

@@ -4,13 +4,13 @@ import { checkpoint } from "../ops/checkpoint.ts";
 import { embedding } from "../ops/embedding.ts";
 import { gatedActivation } from "../ops/gated_activation.ts";
 import { Layout } from "../ops/layout.ts";
-import { pcg } from "../kernels/counter_random.ts";
+import { pcg } from "../random/counter_random.ts";
 import { activeDevice } from "../kernels/webgpu/program.ts";
 import { type Linear, project } from "../ops/projection.ts";
 import { projectWithDropout } from "../ops/projection_dropout.ts";
 import { rmsNorm } from "../ops/rms_norm.ts";
 import type { DecoderConfig } from "./decoder_config.ts";
-import { packHalf, unpackHalf } from "./pack_half.ts";
+import { packHalf, unpackHalf } from "../weights/pack_half.ts";
 import { RotaryTables } from "./rotary.ts";
 
 /** A low-rank adapter's matrices for one linear layer. */

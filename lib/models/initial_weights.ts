@@ -1,4 +1,4 @@
-import { Random } from "../data/random.ts";
+import { Random } from "../random/random.ts";
 import type { DecoderConfig } from "./decoder_config.ts";
 import { parameterNames } from "./parameter_names.ts";
 

@@ -1,5 +1,5 @@
 import * as tf from "@tensorflow/tfjs";
-import { Random } from "../data/random.ts";
+import { Random } from "../random/random.ts";
 import type { Decoder, LoraValues } from "./decoder.ts";
 import { loraModules, modulePattern, patternValue } from "./lora_modules.ts";
 

@@ -1,7 +1,7 @@
 import { architectures } from "./architectures/all.ts";
 import { ConfigFields, type ModelJson } from "./config_fields.ts";
 import type { DecoderConfig } from "./decoder_config.ts";
-import { ModelFileError } from "./model_file_error.ts";
+import { ModelFileError } from "../weights/model_file_error.ts";
 
 export type { DecoderConfig, LayerRope, RopeScaling } from "./decoder_config.ts";
 

@@ -1,9 +1,9 @@
 import { join } from "node:path";
-import { observer } from "../training/observer.ts";
+import { observer } from "../display/observer.ts";
 import type { DecoderConfig } from "./decoder_config.ts";
-import { downloadModel } from "./hub.ts";
+import { downloadModel } from "../weights/hub.ts";
 import { parseModelConfig } from "./model_config.ts";
-import { ModelFileError } from "./model_file_error.ts";
+import { ModelFileError } from "../weights/model_file_error.ts";
 
 /** Which version of a hub id. */
 export interface HubOptions {

@@ -1,5 +1,5 @@
 import type { DecoderConfig } from "./decoder_config.ts";
-import { ModelFileError } from "./model_file_error.ts";
+import { ModelFileError } from "../weights/model_file_error.ts";
 
 /** One tensor that a decoder is made of; matrices are `[outputs, inputs]` as in Hugging Face files. */
 export interface ParameterSpec {

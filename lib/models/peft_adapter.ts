@@ -6,8 +6,8 @@ import type { Decoder, LoraValues } from "./decoder.ts";
 import { loraOf, type LoraSettings, loraSettings } from "./lora.ts";
 import { linearModules, moduleFilter } from "./lora_modules.ts";
 import { modelCard, type ModelCardParts } from "./model_card.ts";
-import { ModelFileError } from "./model_file_error.ts";
-import { readSafetensors, writeSafetensors } from "./safetensors.ts";
+import { ModelFileError } from "../weights/model_file_error.ts";
+import { readSafetensors, writeSafetensors } from "../weights/safetensors.ts";
 
 /** Options of {@linkcode saveAdapter}. */
 export interface SaveAdapterOptions {

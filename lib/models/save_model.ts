@@ -2,7 +2,7 @@ import { join } from "node:path";
 import type { CausalLM } from "./causal_lm.ts";
 import type { DecoderConfig } from "./decoder_config.ts";
 import { modelJsonText, parseModelConfig, toModelJson } from "./model_config.ts";
-import { type TensorToFetch, writeSafetensors } from "./safetensors.ts";
+import { type TensorToFetch, writeSafetensors } from "../weights/safetensors.ts";
 
 /** Options of {@linkcode saveModel}. */
 export interface SaveModelOptions {

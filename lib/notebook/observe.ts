@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { setObserver } from "../training/observer.ts";
+import { setObserver } from "../display/observer.ts";
 import { livePanel } from "./live_panel.ts";
 import { keepKernelAlive, stopButton } from "./stop_button.ts";
 

@@ -1,5 +1,5 @@
 import * as tf from "@tensorflow/tfjs";
-import { pcg } from "../kernels/counter_random.ts";
+import { pcg } from "../random/counter_random.ts";
 import { type Linear, project } from "./projection.ts";
 
 /**

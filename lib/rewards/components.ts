@@ -1,5 +1,5 @@
 import type { z } from "zod";
-import type { componentSchemas } from "../config/reward_schema.ts";
+import type { componentSchemas } from "./reward_schema.ts";
 import { computationalGraph } from "./computational_graph.ts";
 import { confidence } from "./confidence.ts";
 import { correctness } from "./correctness.ts";

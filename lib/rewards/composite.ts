@@ -1,6 +1,6 @@
-import { ConfigError, type ConfigProblem } from "../config/config_error.ts";
-import { configProblems } from "../config/parse_options.ts";
-import { rewardSchema, rewardSchemaWith } from "../config/reward_schema.ts";
+import { ConfigError, type ConfigProblem } from "../options/config_error.ts";
+import { configProblems } from "../options/parse_options.ts";
+import { rewardSchema, rewardSchemaWith } from "./reward_schema.ts";
 import { displayable } from "../display/displayable.ts";
 import { formatNumber } from "../display/format_number.ts";
 import { htmlTable, type Table, textTable } from "../display/table.ts";

@@ -3,7 +3,7 @@ import { executeGraph } from "../graph/execute_graph.ts";
 import { findGraph } from "../graph/find_graph.ts";
 import type { Graph } from "../graph/graph.ts";
 import { GraphError } from "../graph/graph_error.ts";
-import { answersMatch } from "./answers_match.ts";
+import { answersMatch } from "../answers/answers_match.ts";
 import { explained, type ExplainedReward } from "./explained.ts";
 import type { RewardSample } from "./reward.ts";
 import { tagSpan } from "./tag_span.ts";

@@ -1,5 +1,5 @@
 import { parseCompletion } from "../text/completion.ts";
-import { answersMatch } from "./answers_match.ts";
+import { answersMatch } from "../answers/answers_match.ts";
 import { explained, type ExplainedReward } from "./explained.ts";
 import type { RewardSample } from "./reward.ts";
 import { tagSpan } from "./tag_span.ts";

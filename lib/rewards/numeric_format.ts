@@ -1,6 +1,6 @@
-import { cleanAnswer } from "./answers_clean.ts";
+import { cleanAnswer } from "../answers/answers_clean.ts";
 import { explained, type ExplainedReward } from "./explained.ts";
-import { parseNumber } from "./parse_number.ts";
+import { parseNumber } from "../answers/parse_number.ts";
 import type { RewardSample } from "./reward.ts";
 import { tagSpan } from "./tag_span.ts";
 

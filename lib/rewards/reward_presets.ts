@@ -1,4 +1,4 @@
-import type { rewardSchema } from "../config/reward_schema.ts";
+import type { rewardSchema } from "./reward_schema.ts";
 import type { z } from "zod";
 
 type RewardInput = z.input<typeof rewardSchema>;

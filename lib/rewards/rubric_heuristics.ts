@@ -1,6 +1,6 @@
-import { checkArithmetic } from "../text/check_arithmetic.ts";
+import { checkArithmetic } from "../answers/check_arithmetic.ts";
 import { parseCompletion } from "../text/completion.ts";
-import { answersMatch } from "./answers_match.ts";
+import { answersMatch } from "../answers/answers_match.ts";
 import type { RewardSample } from "./reward.ts";
 import type { RubricScores } from "./rubric.ts";
 import { withoutNumber, workingPieces } from "./working_pieces.ts";

@@ -1,5 +1,5 @@
 import type { Difficulty, Problem } from "../data/problem.ts";
-import type { Random } from "../data/random.ts";
+import type { Random } from "../random/random.ts";
 
 /** One phase of a curriculum. */
 export interface CurriculumPhase {

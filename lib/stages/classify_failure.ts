@@ -1,4 +1,4 @@
-import { checkArithmetic } from "../text/check_arithmetic.ts";
+import { checkArithmetic } from "../answers/check_arithmetic.ts";
 import { parseCompletion } from "../text/completion.ts";
 import type { EvaluationItem } from "./evaluation.ts";
 

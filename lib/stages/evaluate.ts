@@ -1,13 +1,13 @@
-import { parseOptions } from "../config/parse_options.ts";
+import { parseOptions } from "../options/parse_options.ts";
 import { evaluateSchema } from "../config/schema.ts";
 import type { z } from "zod";
 import type { Problem } from "../data/problem.ts";
 import type { CausalLM, Completion } from "../models/causal_lm.ts";
-import { answersMatch } from "../rewards/answers_match.ts";
+import { answersMatch } from "../answers/answers_match.ts";
 import { tokensInside } from "../rewards/tag_span.ts";
 import { traceStructure } from "../rewards/trace_structure.ts";
 import { parseCompletion } from "../text/completion.ts";
-import { observer } from "../training/observer.ts";
+import { observer } from "../display/observer.ts";
 import { classifyFailure } from "./classify_failure.ts";
 import type { Evaluation, EvaluationItem, Rate } from "./evaluation.ts";
 import { evaluationTable } from "./evaluation_table.ts";

@@ -1,9 +1,9 @@
 import type { z } from "zod";
-import { parseOptions } from "../config/parse_options.ts";
+import { parseOptions } from "../options/parse_options.ts";
 import { grpoSchema } from "../config/schema.ts";
 import type { Problem } from "../data/problem.ts";
-import { Random } from "../data/random.ts";
-import { counterUniform } from "../kernels/counter_random.ts";
+import { Random } from "../random/random.ts";
+import { counterUniform } from "../random/counter_random.ts";
 import type { CausalLM } from "../models/causal_lm.ts";
 import type { Reward } from "../rewards/reward.ts";
 import { anneal } from "../schedules/anneal.ts";

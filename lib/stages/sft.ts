@@ -1,9 +1,9 @@
-import { parseOptions } from "../config/parse_options.ts";
+import { parseOptions } from "../options/parse_options.ts";
 import { type SftInput, sftSchema } from "../config/schema.ts";
 import { demonstration, type DemonstrationStyle } from "../data/demonstration.ts";
 import type { Problem } from "../data/problem.ts";
-import { Random } from "../data/random.ts";
-import { counterUniform } from "../kernels/counter_random.ts";
+import { Random } from "../random/random.ts";
+import { counterUniform } from "../random/counter_random.ts";
 import type { CausalLM } from "../models/causal_lm.ts";
 import { anneal, type Scheduled } from "../schedules/anneal.ts";
 import { learningRate } from "../schedules/learning_rate.ts";

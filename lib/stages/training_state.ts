@@ -1,5 +1,5 @@
 import * as tf from "@tensorflow/tfjs";
-import { Random } from "../data/random.ts";
+import { Random } from "../random/random.ts";
 import type { CausalLM } from "../models/causal_lm.ts";
 import type { AdamW, NamedArrays } from "../training/optimizer.ts";
 import type { Checkpoint } from "../training/checkpoint.ts";

@@ -10,12 +10,12 @@
 import { parseArgs } from "node:util";
 import { join } from "node:path";
 import "../notebook/observe.ts";
-import { useBackend } from "../backend/use_backend.ts";
+import { useBackend } from "../kernels/use_backend.ts";
 import { trainTokenizer } from "../data/bpe_trainer.ts";
 import { heldOutProblems } from "../data/held_out.ts";
 import { normaliseQuestion } from "../data/normalise_question.ts";
 import { pretrainingDocument } from "../data/pretraining_text.ts";
-import { Random } from "../data/random.ts";
+import { Random } from "../random/random.ts";
 import { createModel } from "../models/create_model.ts";
 import { tinyGemmaConfig } from "../models/tiny_gemma.ts";
 import { parameterState, restoreParameters } from "../stages/training_state.ts";

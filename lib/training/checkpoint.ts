@@ -1,7 +1,7 @@
 import { PlainError } from "../display/plain_error.ts";
 import { createHash } from "node:crypto";
 import { join } from "node:path";
-import { readSafetensors, writeSafetensors } from "../models/safetensors.ts";
+import { readSafetensors, writeSafetensors } from "../weights/safetensors.ts";
 import { parseExact, stringifyExact } from "./exact_json.ts";
 
 /** Numbers with a shape; their bits are kept. */

@@ -4,7 +4,7 @@ import { type Checkpoint, CheckpointError, loadCheckpoint, saveCheckpoint } from
 import type { DiagnosisContext } from "./diagnose.ts";
 import { diagnostician } from "./diagnostician.ts";
 import { type MetricsLog, metricsLog } from "./metrics.ts";
-import { insideStage, type ObservedSample, observer } from "./observer.ts";
+import { insideStage, type ObservedSample, observer } from "../display/observer.ts";
 import type { CompletionRecord, StepMetrics, TrainingRun } from "./run.ts";
 import { runTable } from "./run_table.ts";
 import { TrainingError } from "./training_error.ts";

@@ -9,8 +9,8 @@
  */
 import { parseArgs } from "node:util";
 import { startEngine } from "../../lib/kernels/cpu/engine.ts";
-import { useBackend } from "../../lib/backend/use_backend.ts";
-import { setObserver } from "../../lib/training/observer.ts";
+import { useBackend } from "../../lib/kernels/use_backend.ts";
+import { setObserver } from "../../lib/display/observer.ts";
 import { timeOperations } from "./fused_operations.ts";
 import { median } from "./median.ts";
 import { grpoSteps, randomModel, sampling, sftStep, type Size, sizes, work } from "./workload.ts";

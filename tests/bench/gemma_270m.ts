@@ -19,13 +19,13 @@ import {
   useBackend,
 } from "../../mod.ts";
 import { demonstration } from "../../lib/data/demonstration.ts";
-import { Random } from "../../lib/data/random.ts";
+import { Random } from "../../lib/random/random.ts";
 import { cpuEngine } from "../../lib/kernels/cpu/engine.ts";
-import { readWeights } from "../../lib/models/read_weights.ts";
+import { readWeights } from "../../lib/weights/read_weights.ts";
 import { parameterNames } from "../../lib/models/parameter_names.ts";
-import { type TensorToFetch, writeSafetensors } from "../../lib/models/safetensors.ts";
+import { type TensorToFetch, writeSafetensors } from "../../lib/weights/safetensors.ts";
 import { problemPrompt } from "../../lib/stages/problem_prompt.ts";
-import { setObserver } from "../../lib/training/observer.ts";
+import { setObserver } from "../../lib/display/observer.ts";
 
 const { values: { dtype, only, directory } } = parseArgs({
   options: {

@@ -1,10 +1,10 @@
 import { trainTokenizer } from "../../lib/data/bpe_trainer.ts";
 import type { Problem } from "../../lib/data/problem.ts";
-import { Random } from "../../lib/data/random.ts";
+import { Random } from "../../lib/random/random.ts";
 import type { CausalLM } from "../../lib/models/causal_lm.ts";
 import { createModel } from "../../lib/models/create_model.ts";
 import type { DecoderConfig } from "../../lib/models/decoder_config.ts";
-import { generate } from "../../lib/models/generate.ts";
+import { generate } from "../../lib/generation/generate.ts";
 import type { Reward } from "../../lib/rewards/reward.ts";
 import { grpo } from "../../lib/stages/grpo.ts";
 import { problemPrompt } from "../../lib/stages/problem_prompt.ts";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { join, relative } from "node:path";
 import { parse } from "@std/yaml";
-import { ConfigError } from "../../lib/config/config_error.ts";
+import { ConfigError } from "../../lib/options/config_error.ts";
 import { configJsonSchema } from "../../lib/config/config_json_schema.ts";
 import { configToYaml } from "../../lib/config/config_to_yaml.ts";
 import { loadConfig } from "../../lib/config/load_config.ts";

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { normaliseQuestion } from "../../lib/data/normalise_question.ts";
 import { readProblems } from "../../lib/data/read_problems.ts";
 import { readGsm8k, readSvamp } from "../../lib/data/sources.ts";
-import { answersMatch } from "../../lib/rewards/answers_match.ts";
+import { answersMatch } from "../../lib/answers/answers_match.ts";
 
 Deno.test("the authored problems are distinct, hold no tags and match their own answers", async () => {
   const problems = await readProblems(join(import.meta.dirname!, "../../data/problems"));

@@ -5,7 +5,7 @@ import { generateProblems } from "../../lib/data/generator.ts";
 import { heldOutProblems } from "../../lib/data/held_out.ts";
 import { normaliseQuestion } from "../../lib/data/normalise_question.ts";
 import { pretrainingDocument } from "../../lib/data/pretraining_text.ts";
-import { Random } from "../../lib/data/random.ts";
+import { Random } from "../../lib/random/random.ts";
 
 const texts = generateProblems({ count: 300, seed: 5 }).map(({ question, reasoning }) =>
   `${question}\n${reasoning}`

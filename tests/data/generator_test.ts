@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { demonstration } from "../../lib/data/demonstration.ts";
 import { difficultyOf } from "../../lib/data/difficulty.ts";
 import { generateProblems } from "../../lib/data/generator.ts";
-import { Random } from "../../lib/data/random.ts";
+import { Random } from "../../lib/random/random.ts";
 import { parseCompletion } from "../../lib/text/completion.ts";
 
 const problems = generateProblems({ count: 5000, seed: 11, distractors: 0.2 });

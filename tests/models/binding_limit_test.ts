@@ -3,7 +3,7 @@ import * as tf from "@tensorflow/tfjs";
 import { installKernels } from "../../lib/kernels/webgpu/install_kernels.ts";
 import { Decoder } from "../../lib/models/decoder.ts";
 import type { DecoderConfig } from "../../lib/models/decoder_config.ts";
-import { generate } from "../../lib/models/generate.ts";
+import { generate } from "../../lib/generation/generate.ts";
 import { addLora } from "../../lib/models/lora.ts";
 import { adamw, globalNorm } from "../../lib/ops/adamw.ts";
 import { Layout } from "../../lib/ops/layout.ts";

@@ -5,7 +5,7 @@ import { startEngine } from "../../lib/kernels/cpu/engine.ts";
 import { checkMemory, ModelMemoryError } from "../../lib/models/check_memory.ts";
 import { loadModel } from "../../lib/models/load_model.ts";
 import { parseModelConfig } from "../../lib/models/model_config.ts";
-import { ModelFileError } from "../../lib/models/model_file_error.ts";
+import { ModelFileError } from "../../lib/weights/model_file_error.ts";
 import { modelMemory } from "../../lib/models/model_memory.ts";
 import { testOnCpu } from "../kernels/cpu/on_cpu.ts";
 

@@ -3,7 +3,7 @@ import { join, resolve } from "node:path";
 import { Decoder } from "../../lib/models/decoder.ts";
 import { parseModelConfig } from "../../lib/models/model_config.ts";
 import { findParameters, parameterNames } from "../../lib/models/parameter_names.ts";
-import { SafetensorsFile } from "../../lib/models/safetensors.ts";
+import { SafetensorsFile } from "../../lib/weights/safetensors.ts";
 
 /** Tiny random checkpoints that tests/fixtures/make_checkpoints.py made with transformers, in float32 and eager attention. */
 export const checkpoints = join(import.meta.dirname!, "../fixtures/checkpoints");

@@ -3,7 +3,7 @@ import * as tf from "@tensorflow/tfjs";
 import { startEngine } from "../../lib/kernels/cpu/engine.ts";
 import type { Decoder } from "../../lib/models/decoder.ts";
 import { addLora } from "../../lib/models/lora.ts";
-import { generate } from "../../lib/models/generate.ts";
+import { generate } from "../../lib/generation/generate.ts";
 import { loadModel } from "../../lib/models/load_model.ts";
 import { generateProblems } from "../../lib/data/generator.ts";
 import { sft } from "../../lib/stages/sft.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { modelJsonText, parseModelConfig, toModelJson } from "../../lib/models/model_config.ts";
-import { ModelFileError } from "../../lib/models/model_file_error.ts";
+import { ModelFileError } from "../../lib/weights/model_file_error.ts";
 import { findParameters, parameterNames } from "../../lib/models/parameter_names.ts";
 
 const gemma270m = {

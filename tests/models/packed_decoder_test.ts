@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import * as tf from "@tensorflow/tfjs";
 import { Decoder } from "../../lib/models/decoder.ts";
 import type { DecoderConfig } from "../../lib/models/decoder_config.ts";
-import { generate } from "../../lib/models/generate.ts";
+import { generate } from "../../lib/generation/generate.ts";
 import { addLora } from "../../lib/models/lora.ts";
 import { Layout } from "../../lib/ops/layout.ts";
 import { tokenLogprobs } from "../../lib/ops/token_logprobs.ts";

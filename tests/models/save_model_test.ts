@@ -5,7 +5,7 @@ import { startEngine } from "../../lib/kernels/cpu/engine.ts";
 import { CausalLM } from "../../lib/models/causal_lm.ts";
 import { createModel } from "../../lib/models/create_model.ts";
 import { loadModel } from "../../lib/models/load_model.ts";
-import { SafetensorsFile } from "../../lib/models/safetensors.ts";
+import { SafetensorsFile } from "../../lib/weights/safetensors.ts";
 import { loadTokenizer, type Tokenizer } from "../../lib/text/tokenizer.ts";
 import { testOnCpu } from "../kernels/cpu/on_cpu.ts";
 import { plainConfig, tinyConfig } from "../kernels/webgpu/tiny_decoder.ts";

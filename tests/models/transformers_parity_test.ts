@@ -1,8 +1,8 @@
 import * as tf from "@tensorflow/tfjs";
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { useBackend } from "../../lib/backend/use_backend.ts";
-import { generate } from "../../lib/models/generate.ts";
+import { useBackend } from "../../lib/kernels/use_backend.ts";
+import { generate } from "../../lib/generation/generate.ts";
 import { checkpoints, loadCheckpoint, readJson } from "./load_checkpoint.ts";
 
 // gemma3_multimodal: the text half of a Gemma 3 with a vision tower, whose tensors are called language_model.model.…

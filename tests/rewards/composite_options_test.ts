@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { anneal, compositeReward, ConfigError, loadConfig, traceStructure } from "../../mod.ts";
-import { componentSchemas, rewardSchema } from "../../lib/config/reward_schema.ts";
+import { componentSchemas, rewardSchema } from "../../lib/rewards/reward_schema.ts";
 import { components } from "../../lib/rewards/components.ts";
 import type { CompositeOptions } from "../../lib/rewards/composite.ts";
 import { rewardPresets } from "../../lib/rewards/reward_presets.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { rewardSchema } from "../../lib/config/reward_schema.ts";
+import { rewardSchema } from "../../lib/rewards/reward_schema.ts";
 import { type CompositeOptions, compositeReward } from "../../lib/rewards/composite.ts";
 import { rubricHeuristics } from "../../lib/rewards/rubric_heuristics.ts";
 import { rubricJudge, type RubricJudgeOptions } from "../../lib/rewards/rubric_judge.ts";

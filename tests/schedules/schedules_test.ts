@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { anneal, curriculum, generateProblems, learningRate } from "../../mod.ts";
-import { Random } from "../../lib/data/random.ts";
+import { Random } from "../../lib/random/random.ts";
 
 const near = (actual: number, expected: number) =>
   assert.ok(Math.abs(actual - expected) < 1e-9, `${actual} is not ${expected}`);

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { startEngine } from "../../lib/kernels/cpu/engine.ts";
 import type { EvaluationItem } from "../../lib/stages/evaluation.ts";
 import { evaluate } from "../../lib/stages/evaluate.ts";
-import { setObserver } from "../../lib/training/observer.ts";
+import { setObserver } from "../../lib/display/observer.ts";
 import { testOnCpu } from "../kernels/cpu/on_cpu.ts";
 import { problems, tinyModel } from "../training/tiny_model.ts";
 

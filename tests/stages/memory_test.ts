@@ -3,7 +3,7 @@ import * as tf from "@tensorflow/tfjs";
 import { startEngine } from "../../lib/kernels/cpu/engine.ts";
 import { grpo } from "../../lib/stages/grpo.ts";
 import { sft } from "../../lib/stages/sft.ts";
-import { setObserver } from "../../lib/training/observer.ts";
+import { setObserver } from "../../lib/display/observer.ts";
 import { testOnCpu } from "../kernels/cpu/on_cpu.ts";
 import { digits, problems, tinyModel } from "../training/tiny_model.ts";
 

@@ -1,7 +1,7 @@
 /** SFT and GRPO as a whole, on a model of random weights: what they log, how they stop, what a stop costs. */
 import assert from "node:assert/strict";
 import type * as tf from "@tensorflow/tfjs";
-import { useBackend } from "../../lib/backend/use_backend.ts";
+import { useBackend } from "../../lib/kernels/use_backend.ts";
 import type { Problem } from "../../lib/data/problem.ts";
 import type { CausalLM } from "../../lib/models/causal_lm.ts";
 import type { Reward } from "../../lib/rewards/reward.ts";
@@ -11,7 +11,7 @@ import { resume } from "../../lib/stages/resume.ts";
 import { sft } from "../../lib/stages/sft.ts";
 import { bestCheckpoint, loadCheckpoint } from "../../lib/training/checkpoint.ts";
 import { readMetrics } from "../../lib/training/metrics.ts";
-import { setObserver } from "../../lib/training/observer.ts";
+import { setObserver } from "../../lib/display/observer.ts";
 import { digits, problems, tinyModel } from "../training/tiny_model.ts";
 
 function test(name: string, run: (folder: string) => Promise<void>) {

@@ -4,7 +4,7 @@
  * disturbed. Arguments: the stage, and the folder for checkpoints, "" for the stage's own.
  */
 import * as tf from "@tensorflow/tfjs";
-import { useBackend } from "../../lib/backend/use_backend.ts";
+import { useBackend } from "../../lib/kernels/use_backend.ts";
 import { grpo } from "../../lib/stages/grpo.ts";
 import { resume } from "../../lib/stages/resume.ts";
 import { sft } from "../../lib/stages/sft.ts";

@@ -6,7 +6,7 @@
  */
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { Random } from "../../lib/data/random.ts";
+import { Random } from "../../lib/random/random.ts";
 import { latestCheckpoint, loadCheckpoint } from "../../lib/training/checkpoint.ts";
 import type { ProcessOptions, ProcessResult } from "./train_process.ts";
 

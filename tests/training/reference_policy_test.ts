@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import * as tf from "@tensorflow/tfjs";
-import { useBackend } from "../../lib/backend/use_backend.ts";
+import { useBackend } from "../../lib/kernels/use_backend.ts";
 import { addLora } from "../../lib/models/lora.ts";
 import { tokenValues } from "../../lib/training/backward.ts";
 import { ReferencePolicy } from "../../lib/training/reference_policy.ts";

@@ -3,7 +3,7 @@
  * Prints `ready`, then `step N` once step N is saved, and at the end a line of JSON with what must come out the same.
  */
 import { createHash } from "node:crypto";
-import { useBackend } from "../../lib/backend/use_backend.ts";
+import { useBackend } from "../../lib/kernels/use_backend.ts";
 import { grpo } from "../../lib/stages/grpo.ts";
 import { sft } from "../../lib/stages/sft.ts";
 import { latestCheckpoint, loadCheckpoint } from "../../lib/training/checkpoint.ts";

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { bestCheckpoint, CheckpointError, loadCheckpoint } from "../../lib/training/checkpoint.ts";
 import { readMetrics } from "../../lib/training/metrics.ts";
-import { setObserver } from "../../lib/training/observer.ts";
+import { setObserver } from "../../lib/display/observer.ts";
 import { TrainingError } from "../../lib/training/training_error.ts";
 import { type LoopStage, trainingLoop } from "../../lib/training/training_loop.ts";
 import { canMount, onSmallDisk } from "./small_disk.ts";

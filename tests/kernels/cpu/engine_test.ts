@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import * as tf from "@tensorflow/tfjs";
 import { startEngine } from "../../../lib/kernels/cpu/engine.ts";
 import type { Decoder } from "../../../lib/models/decoder.ts";
-import { generate } from "../../../lib/models/generate.ts";
+import { generate } from "../../../lib/generation/generate.ts";
 import { attention } from "../../../lib/ops/attention.ts";
 import { gatedActivation } from "../../../lib/ops/gated_activation.ts";
 import { Layout } from "../../../lib/ops/layout.ts";

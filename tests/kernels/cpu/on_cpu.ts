@@ -1,4 +1,4 @@
-import { Random } from "../../../lib/data/random.ts";
+import { Random } from "../../../lib/random/random.ts";
 
 /** Ways to compute on the CPU. */
 export const cpuEngines = [

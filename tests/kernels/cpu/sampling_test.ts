@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import * as tf from "@tensorflow/tfjs";
-import { counterGumbel } from "../../../lib/kernels/counter_random.ts";
+import { counterGumbel } from "../../../lib/random/counter_random.ts";
 import { startEngine } from "../../../lib/kernels/cpu/engine.ts";
 import { samplingFloor } from "../../../lib/kernels/sampling_floor.ts";
 import { gaussian, testOnCpu } from "./on_cpu.ts";

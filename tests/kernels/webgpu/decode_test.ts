@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import * as tf from "@tensorflow/tfjs";
-import { pcg } from "../../../lib/kernels/counter_random.ts";
+import { pcg } from "../../../lib/random/counter_random.ts";
 import { decode } from "../../../lib/kernels/webgpu/decode.ts";
 import { launchCount } from "../../../lib/kernels/webgpu/program.ts";
-import { generateReference } from "../../../lib/models/generate.ts";
-import { decoderTensors } from "../../../lib/models/generate_on_gpu.ts";
+import { generateReference } from "../../../lib/generation/generate.ts";
+import { decoderTensors } from "../../../lib/generation/generate_on_gpu.ts";
 import { testOnWebgpu } from "./on_webgpu.ts";
 import { plainConfig, tinyConfig, tinyDecoder } from "./tiny_decoder.ts";
 

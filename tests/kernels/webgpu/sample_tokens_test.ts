@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { counterGumbel } from "../../../lib/kernels/counter_random.ts";
+import { counterGumbel } from "../../../lib/random/counter_random.ts";
 import { samplingFloor } from "../../../lib/kernels/sampling_floor.ts";
 import { sampleTokens } from "../../../lib/kernels/webgpu/sample_tokens.ts";
 import { integers, normal, testWithAndWithoutSubgroups, valuesOn } from "./on_webgpu.ts";

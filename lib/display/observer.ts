@@ -1,0 +1,67 @@
+/**
+ * What a stage tells the world while it works. The stages stand below the notebook, so they see only this; the notebook
+ * floor puts its live panel and its stop button here.
+ */
+import type { StepMetrics } from "../training/run.ts";
+
+/** A completion worth showing. */
+export interface ObservedSample {
+  prompt: string;
+  completion: string;
+  reference?: string;
+  reward?: number;
+}
+
+/** A display of one stage's progress. */
+export interface StageView {
+  update(
+    metrics: { step: number } & Partial<StepMetrics> & Record<string, unknown>,
+    sample?: ObservedSample,
+  ): void;
+  note(text: string): void;
+  end(ended?: string): Promise<void>;
+}
+
+/** Whether a person asked to stop. */
+export interface StopRequest {
+  readonly pressed: boolean;
+  readonly signal: AbortSignal;
+  release(): void;
+}
+
+/** Makes views and stop requests. */
+export interface Observer {
+  view(options: { title: string; total: number; unit?: string }): StageView;
+  stop(): StopRequest;
+}
+
+const silent: Observer = {
+  view: () => ({ update() {}, note() {}, end: () => Promise.resolve() }),
+  stop: () => ({ pressed: false, signal: new AbortController().signal, release() {} }),
+};
+
+let current = silent;
+
+/** The observer in force. */
+export function observer(): Observer {
+  return current;
+}
+
+/** Puts an observer in place, or the silent one back. */
+export function setObserver(observer: Observer | null): void {
+  current = observer ?? silent;
+}
+
+/**
+ * Runs an evaluation inside a stage: it opens no view of its own, for the stage has one; and a first press of the stop
+ * button lets it finish, for it belongs to the step. The second ends it: `signal` is the stage's.
+ */
+export async function insideStage<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+  const outer = current;
+  current = { view: silent.view, stop: () => ({ pressed: false, signal, release() {} }) };
+  try {
+    return await work();
+  } finally {
+    current = outer;
+  }
+}

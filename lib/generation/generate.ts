@@ -1,0 +1,97 @@
+import * as tf from "@tensorflow/tfjs";
+import { counterGumbel } from "../random/counter_random.ts";
+import { cpuEngine } from "../kernels/cpu/engine.ts";
+import { samplingFloor } from "../kernels/sampling_floor.ts";
+import type { Decoder } from "../models/decoder.ts";
+import { generateOnCpu } from "./generate_on_cpu.ts";
+import { generateOnGpu } from "./generate_on_gpu.ts";
+import { checkedSampling, rowSeed, type SampledTokens, type SamplingOptions } from "./sampling_options.ts";
+
+/** Bytes of KV cache that are held at once. */
+const cacheBytes = 512 << 20;
+
+/**
+ * Samples `n` completions of each prompt, prompt by prompt, as many prompts at once as their KV cache has room. Backends that have no
+ * kernels of ours go by {@linkcode generateReference}.
+ */
+export async function generate(
+  decoder: Decoder,
+  prompts: readonly (readonly number[])[],
+  options: SamplingOptions = {},
+): Promise<SampledTokens[]> {
+  const engine = cpuEngine(), settings = checkedSampling(decoder.config, prompts, options);
+  if (!engine && tf.getBackend() !== "webgpu") return await generateReference(decoder, prompts, options);
+  const { config } = decoder, { n, maxTokens } = settings, results: SampledTokens[] = [];
+  const longest = Math.max(...prompts.map((prompt) => prompt.length)) + maxTokens;
+  const rowBytes = config.layers * 2 * longest * config.kvHeads * config.headDim * 4;
+  const promptsAtOnce = Math.max(1, Math.floor(cacheBytes / rowBytes / n));
+  for (let from = 0; from < prompts.length; from += promptsAtOnce) {
+    const done = results.reduce((sum, { tokens }) => sum + tokens.length, 0);
+    const onProgress = options.onProgress && ((tokens: number) => options.onProgress!(done + tokens));
+    const some = prompts.slice(from, from + promptsAtOnce), own = { ...options, onProgress };
+    results.push(
+      ...engine
+        ? await generateOnCpu(engine, decoder, some, from, settings, own)
+        : await generateOnGpu(decoder, some, from, settings, own),
+    );
+    if (options.signal?.aborted) break;
+  }
+  return sound(results);
+}
+
+function sound(results: SampledTokens[]): SampledTokens[] {
+  if (results.some(({ logprobs }) => logprobs.some(Number.isNaN))) {
+    throw new RangeError(
+      "sampling needs logits that are numbers, got NaN: the weights are damaged or training diverged; go back to a checkpoint and lower the learning rate",
+    );
+  }
+  return results;
+}
+
+/**
+ * The same by running the whole sequence again for every token, on any backend: the oracle of {@linkcode generate}.
+ * The two agree in every token, rounding apart.
+ */
+export async function generateReference(
+  decoder: Decoder,
+  prompts: readonly (readonly number[])[],
+  options: SamplingOptions = {},
+): Promise<SampledTokens[]> {
+  const { maxTokens, temperature, n, seed, eosIds, ...filter } = checkedSampling(
+      decoder.config,
+      prompts,
+      options,
+    ),
+    beta = temperature ? Math.fround(1 / temperature) : 1;
+  const results: SampledTokens[] = prompts.flatMap((_, prompt) =>
+    Array.from({ length: n }, () => ({ prompt, tokens: [], logprobs: [], ended: false }))
+  );
+  for (let step = 0; step < maxTokens; step++) {
+    const active = results.map((_, row) => row).filter((row) => !results[row].ended);
+    if (active.length === 0 || options.signal?.aborted) break;
+    const sequences = active.map((row) => [...prompts[results[row].prompt], ...results[row].tokens]);
+    const logits = decoder.logits(sequences), vocabulary = logits.shape[2];
+    const data = await logits.data() as Float32Array;
+    for (const [i, row] of active.entries()) {
+      const start = (i * logits.shape[1] + sequences[i].length - 1) * vocabulary,
+        own = data.subarray(start, start + vocabulary);
+      const floor = samplingFloor(own, beta, filter), key = rowSeed(seed, row);
+      let token = 0, best = -Infinity, most = -Infinity;
+      for (let id = 0; id < vocabulary; id++) {
+        const z = Math.fround(own[id] * beta),
+          score = temperature === 0 ? z : z < floor ? -Infinity : z + counterGumbel(key, step, id);
+        if (score > best) [best, token] = [score, id];
+        most = Math.max(most, z);
+      }
+      const sum = own.reduce((total, x) => total + Math.exp(x * beta - most), 0);
+      results[row].tokens.push(token);
+      results[row].logprobs.push(own[token] * beta - most - Math.log(sum));
+      const { tokens, logprobs } = results[row];
+      const stopped = options.onTokens?.(tokens.slice(), logprobs.slice(), row) === true;
+      if (eosIds.includes(token) || stopped) results[row].ended = true;
+    }
+    logits.dispose();
+    options.onProgress?.(results.reduce((total, { tokens }) => total + tokens.length, 0));
+  }
+  return sound(results).map((result) => ({ ...result, ended: eosIds.includes(result.tokens.at(-1)!) }));
+}

@@ -1,0 +1,90 @@
+import { pcg } from "../random/counter_random.ts";
+import type { DecoderConfig } from "../models/decoder_config.ts";
+
+/** How completions are drawn. */
+export interface SamplingOptions {
+  /** At most this many tokens a completion. @default 128 */
+  maxTokens?: number;
+  /** 0 takes the most likely token. @default 1 */
+  temperature?: number;
+  /** @default 0 (all) */
+  topK?: number;
+  /** @default 1 (all) */
+  topP?: number;
+  /** @default 0 (all) */
+  minP?: number;
+  /** Completions a prompt. @default 1 */
+  n?: number;
+  /** Names the random sequence: the same seed gives the same tokens. @default 0 */
+  seed?: number;
+  /** Token ids that end a completion. @default the model's own */
+  eosIds?: readonly number[];
+  /** Called every few tokens with the number sampled so far. */
+  onProgress?: (tokens: number) => void;
+  /** Sampling ends early when this aborts: completions are returned as they are. */
+  signal?: AbortSignal;
+  /** Tokens between looks: at `signal`, for `onTokens` and for `onProgress`. @default 16 */
+  lookEvery?: number;
+  /**
+   * Called at each look for every completion that has grown, with all its tokens, their log-probabilities and its place (prompt
+   * by prompt). `true` ends it though no end token came: a stop string.
+   */
+  onTokens?: (tokens: number[], logprobs: number[], row: number) => boolean | void;
+}
+
+/** One sampled completion. */
+export interface SampledTokens {
+  /** Index of its prompt. */
+  prompt: number;
+  /** The end token is the last one, when there is one. */
+  tokens: number[];
+  /** log p of each token in the whole distribution at the sampling temperature (1 when greedy), in nats. */
+  logprobs: number[];
+  /** Whether it ended by itself, not at the limit. */
+  ended: boolean;
+}
+
+/** The options with their defaults, checked against the model and the prompts. @throws {RangeError} naming the rule */
+export function checkedSampling(
+  config: DecoderConfig,
+  prompts: readonly (readonly number[])[],
+  options: SamplingOptions,
+) {
+  const {
+    maxTokens = 128,
+    temperature = 1,
+    topK = 0,
+    topP = 1,
+    minP = 0,
+    n = 1,
+    seed = 0,
+    eosIds = config.eosIds,
+    lookEvery = 16,
+  } = options;
+  const fault = (rule: string, value: unknown) => new RangeError(`sampling needs ${rule}, got ${value}`);
+  if (!(Number.isInteger(maxTokens) && maxTokens > 0)) throw fault("maxTokens a positive integer", maxTokens);
+  if (!(temperature >= 0 && temperature < Infinity)) throw fault("a temperature of 0 or more", temperature);
+  if (!(Number.isInteger(topK) && topK >= 0)) throw fault("topK an integer of 0 (all) or more", topK);
+  if (!(topP > 0 && topP <= 1)) throw fault("topP above 0 and at most 1", topP);
+  if (!(minP >= 0 && minP <= 1)) throw fault("minP between 0 and 1", minP);
+  if (!(Number.isInteger(n) && n > 0)) throw fault("n a positive integer", n);
+  if (!(Number.isInteger(lookEvery) && lookEvery > 0)) throw fault("lookEvery a positive integer", lookEvery);
+  for (const prompt of prompts) {
+    if (prompt.length === 0) throw fault("prompts of at least one token", "an empty one");
+    if (prompt.length + maxTokens > config.maxPositions) {
+      throw fault(
+        `prompt and completion within the model's ${config.maxPositions} positions`,
+        `${prompt.length} + ${maxTokens}; lower maxTokens or shorten the prompt`,
+      );
+    }
+    const bad = prompt.find((id) => !(Number.isInteger(id) && id >= 0 && id < config.vocabSize));
+    if (bad !== undefined) throw fault(`token ids below the vocabulary's size ${config.vocabSize}`, bad);
+  }
+  return { maxTokens, temperature, topK, topP, minP, n, seed, eosIds, lookEvery };
+}
+
+/** What {@linkcode checkedSampling} gives. */
+export type SamplingSettings = ReturnType<typeof checkedSampling>;
+
+/** The seed of one completion of a batch. */
+export const rowSeed = (seed: number, row: number) => pcg((pcg(seed >>> 0) ^ row) >>> 0);

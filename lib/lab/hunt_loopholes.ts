@@ -1,0 +1,138 @@
+import type { Problem } from "../data/problem.ts";
+import { displayable } from "../display/displayable.ts";
+import { printable } from "../display/printable.ts";
+import { type Cell, htmlTable, type Table, textTable } from "../display/table.ts";
+import { type CompositeOptions, compositeReward } from "../rewards/composite.ts";
+import { graphLoopholes } from "./graph_loopholes.ts";
+import { loopholes } from "./loopholes.ts";
+import type { Reward, RewardSample } from "../rewards/reward.ts";
+import { type CaseDefaults, sampleOf } from "./reward_case.ts";
+
+/** Where in a run the hunt takes place, and how sure the model is made to look. */
+export interface HuntOptions extends CaseDefaults {
+  /** What honest completions look like: reasoning and an answer, or a computational graph (R2). @default "reasoning" */
+  form?: "reasoning" | "graph";
+  /** Tries only loopholes whose names match. */
+  only?: RegExp;
+  /** Log-probability given to every token of every completion, in nats: nobody gains by it. @default ln 0.9 */
+  logprob?: number;
+}
+
+/** What a completion earns under each reward. */
+export interface HuntRow {
+  name: string;
+  completion: string;
+  /** Whether it holds the right answer. */
+  knows: boolean;
+  earns: Record<string, number>;
+}
+
+/** The result of a hunt. Plain data that displays itself as a table. */
+export interface LoopholeHunt {
+  question: string;
+  reference: string;
+  phase: string;
+  rewards: string[];
+  /** The honest right and the honest wrong completion. */
+  honest: { right: HuntRow; wrong: HuntRow };
+  loopholes: HuntRow[];
+  /** Loopholes that earn more than an honest completion that knows as much: what a policy would learn to do. */
+  open: { name: string; reward: string; excess: number }[];
+}
+
+/** Words, numbers, marks and spaces, for tokens: joined they are the text. */
+const tokensOf = (text: string) => text.match(/\p{L}+|\p{N}+|\s+|[^\p{L}\p{N}\s]/gu) ?? [];
+
+/**
+ * Scores degenerate completions of a problem (see `loopholes`) under several rewards, and says which of them earn more than honest
+ * work: those without the right answer are measured by an honest wrong answer with reasoning, those with it by an honest right one.
+ *
+ * Tokens are words, numbers and marks, each as likely as the next, so that confidence and verbosity judge every completion alike.
+ *
+ * @param options The phase is the problem's difficulty unless given.
+ * @throws {RangeError} when the problem has no worked solution, no answer, or no graph where one is asked for
+ * @example
+ * ```ts
+ * import { generateProblems, huntLoopholes } from "../../mod.ts";
+ * const [problem] = generateProblems({ count: 1, seed: 1 });
+ * const { open } = await huntLoopholes({ r3: { preset: "r3" } }, problem);
+ * ```
+ */
+export async function huntLoopholes(
+  rewards: Record<string, CompositeOptions | Reward>,
+  problem: Problem,
+  options: HuntOptions = {},
+): Promise<LoopholeHunt> {
+  const { logprob = Math.log(0.9), phase = problem.difficulty, form = "reasoning", only, ...place } = options;
+  const { honest, loopholes: list } = form === "graph" ? graphLoopholes(problem) : loopholes(problem);
+  const rows: HuntRow[] = [
+    { name: "honest, right", completion: honest.right, knows: true, earns: {} },
+    { name: "honest, wrong", completion: honest.wrong, knows: false, earns: {} },
+    ...list.filter(({ name }) => !only || name.search(only) >= 0).map((loophole) => ({
+      ...loophole,
+      earns: {},
+    })),
+  ];
+  const samples = rows.map(({ completion }): RewardSample => {
+    const tokens = tokensOf(completion);
+    return sampleOf({ completion, problem, tokens, tokenLogprobs: tokens.map(() => logprob) }, {
+      ...place,
+      phase,
+    });
+  });
+  for (const [name, given] of Object.entries(rewards)) {
+    const reward = "score" in given ? given : compositeReward(given);
+    for (const [i, { total }] of (await reward.score(samples)).entries()) rows[i].earns[name] = total;
+  }
+  const [right, wrong, ...degenerate] = rows;
+  const open = degenerate.flatMap((row) =>
+    Object.keys(rewards).map((reward) => ({
+      name: row.name,
+      reward,
+      excess: excessOf(row, reward, { right, wrong }),
+    }))
+  ).filter(({ excess }) => excess > 0);
+  const { question, answer: reference } = problem;
+  return displayable({
+    question,
+    reference,
+    phase,
+    rewards: Object.keys(rewards),
+    honest: { right, wrong },
+    loopholes: degenerate,
+    open,
+  }, { text: (hunt) => textTable(tableOf(hunt)), html: (hunt) => htmlTable(tableOf(hunt)) });
+}
+
+/** How much more a completion earns than an honest one; rounding is no gain. */
+function excessOf({ knows, earns }: HuntRow, reward: string, honest: LoopholeHunt["honest"]): number {
+  const excess = earns[reward] - honest[knows ? "right" : "wrong"].earns[reward];
+  return excess > 1e-9 ? excess : 0;
+}
+
+function tableOf({ rewards, honest, loopholes, open, question, reference, phase }: LoopholeHunt): Table {
+  const cells = (row: HuntRow): Cell[] => [
+    row.name,
+    ...rewards.map((reward): Cell => {
+      const text = (Number(row.earns[reward].toFixed(3)) + 0).toFixed(3);
+      return excessOf(row, reward, honest) > 0 ? { text: `${text} ▲`, mark: "worse" } : text;
+    }),
+  ];
+  return {
+    title: open.length ? `${open.length} open loophole${open.length > 1 ? "s" : ""}` : "No loophole is open",
+    columns: ["completion", ...rewards.map((name) => printable(name))],
+    rows: [
+      ["Without the right answer: nothing may earn more than the honest wrong answer"],
+      cells(honest.wrong),
+      ...loopholes.filter(({ knows }) => !knows).map(cells),
+      ["With the right answer: nothing may earn more than the honest right answer"],
+      cells(honest.right),
+      ...loopholes.filter(({ knows }) => knows).map(cells),
+    ],
+    notes: [
+      `${printable(question, { limit: 300 })} Reference: ${
+        printable(reference)
+      }. Phase ${phase}. ▲ earns more than honest work.`,
+    ],
+  };
+}

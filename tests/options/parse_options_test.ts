@@ -1,0 +1,195 @@
+import assert from "node:assert/strict";
+import { ConfigError } from "../../lib/options/config_error.ts";
+import { nearest } from "../../lib/options/nearest.ts";
+import { parseOptions } from "../../lib/options/parse_options.ts";
+import {
+  dataSchema,
+  evaluateSchema,
+  grpoSchema,
+  rewardSchema,
+  runSchema,
+  sftSchema,
+} from "../../lib/config/schema.ts";
+
+const problems = (work: () => unknown) => {
+  try {
+    work();
+  } catch (error) {
+    assert.ok(error instanceof ConfigError, String(error));
+    return error.problems;
+  }
+  throw new Error("nothing was refused");
+};
+
+Deno.test("parseOptions() fills in the documented defaults", () => {
+  const options = parseOptions(grpoSchema, { steps: 7 }, "grpo");
+  assert.equal(options.steps, 7);
+  assert.equal(options.generations, 8);
+  assert.equal(options.advantage, "group");
+  assert.deepEqual(options.betas, [0.9, 0.999]);
+  assert.deepEqual(parseOptions(sftSchema, undefined, "sft").learningRate, {
+    kind: "cosine",
+    peak: 2e-3,
+    warmupRatio: 0.05,
+  });
+});
+
+Deno.test("parseOptions() lists every problem at once with path, value, rule and nearest key", () => {
+  const found = problems(() =>
+    parseOptions(grpoSchema, { bata: 0.1, temperature: -1, loss: "bnpoo", topP: "much" } as never, "grpo")
+  );
+  assert.deepEqual(found.map(({ path, value, nearest }) => [path, value, nearest]).sort(), [
+    ["bata", 0.1, "beta"],
+    ["loss", "bnpoo", "bnpo"],
+    ["temperature", -1, undefined],
+    ["topP", "much", undefined],
+  ]);
+  assert.deepEqual(
+    found.find(({ path }) => path === "loss")?.rule,
+    "must be one of grpo, bnpo, dr_grpo, dapo",
+  );
+  assert.match(found.find(({ path }) => path === "temperature")!.rule, /above 0/);
+});
+
+Deno.test("ConfigError's message names what was read, each path, value, rule and suggestion", () => {
+  const options = { batchsize: 10 } as never;
+  assert.throws(() => parseOptions(evaluateSchema, options, "evaluate"), {
+    name: "ConfigError",
+    message: "evaluate options: 1 problem\n  batchsize = 10 is not an option; did you mean `batchSize`?",
+  });
+});
+
+Deno.test("parseOptions() knows TRL's spellings and says ours", () => {
+  const found = problems(() =>
+    parseOptions(grpoSchema, { num_generations: 4, learning_rate: 1e-5 } as never, "grpo")
+  );
+  assert.deepEqual(found.map((each) => each.nearest), ["generations", "learningRate"]);
+});
+
+Deno.test("parseOptions() points into schedules, lists and unions", () => {
+  const found = problems(() =>
+    parseOptions(
+      rewardSchema,
+      {
+        components: { trace: { weight: { kind: "linear", from: 1, too: 2 } }, confidnce: { weight: 1 } },
+      } as never,
+      "reward",
+    )
+  );
+  assert.deepEqual(found.map(({ path, nearest }) => [path, nearest]).sort(), [
+    ["components.confidnce", "confidence"],
+    ["components.trace.weight.to", undefined],
+    ["components.trace.weight.too", "to"],
+  ]);
+  const shares = { source: "generator", count: 1, difficulty: { esay: 1 } };
+  assert.deepEqual(
+    problems(() => parseOptions(dataSchema, { train: [shares], test: [shares] } as never, "data")).map((
+      each,
+    ) => [
+      each.path,
+      each.nearest,
+    ]),
+    [["train[0].difficulty.esay", "easy"], ["test[0].difficulty.esay", "easy"]],
+  );
+  const data = problems(() =>
+    parseOptions(runSchema, {
+      version: 1,
+      name: "x",
+      model: { path: "m" },
+      data: { train: [{ source: "genrator", count: 1 }], test: [{ source: "generator", count: 1 }] },
+    } as never, "run")
+  );
+  assert.deepEqual(data.map(({ path, value, nearest }) => [path, value, nearest]), [
+    ["data.train[0].source", "genrator", "generator"],
+  ]);
+});
+
+Deno.test("grpoSchema's algorithm sets what the options don't", () => {
+  const rloo = parseOptions(grpoSchema, { algorithm: "rloo" }, "grpo");
+  assert.deepEqual([rloo.advantage, rloo.importance, rloo.loss, rloo.klInReward], [
+    "rloo",
+    "trajectory",
+    "grpo",
+    true,
+  ]);
+  const mixed = parseOptions(grpoSchema, { algorithm: "rloo", importance: "token" }, "grpo");
+  assert.deepEqual([mixed.advantage, mixed.importance], ["rloo", "token"]);
+  assert.equal(parseOptions(grpoSchema, { algorithm: "dapo" }, "grpo").epsilonHigh, 0.28);
+});
+
+Deno.test("settings are validated together", () => {
+  const cases: [Parameters<typeof grpoSchema.parse>[0], string, RegExp][] = [
+    [{ generations: 1 }, "generations", /at least 2.*group/],
+    [
+      { promptsPerStep: 3, generations: 3, gradientAccumulation: 2 },
+      "gradientAccumulation",
+      /must divide.*\(9\)/,
+    ],
+    [{ promptsPerStep: 2, generations: 4, microBatch: 9 }, "microBatch", /\(8\)/],
+    [{ epsilon: 0.3, epsilonHigh: 0.2 }, "epsilonHigh", /below epsilon/],
+    [{ epsilon: 0.3, dualClip: 1.2 }, "dualClip", /1 \+ epsilon/],
+    [{ advantage: "rloo", normalizeThenSum: true }, "normalizeThenSum", /`group` only/],
+    [{ beta: { kind: "linear", from: 0.1, to: -1 } }, "beta.to", /at least 0/],
+    [{ temperature: { kind: "exponential", from: 1, to: 0 } }, "temperature.to", /above 0|sign/],
+    [
+      { learningRate: { peak: 1, warmupSteps: 1, warmupRatio: 1 } },
+      "learningRate.warmupRatio",
+      /one of the two/,
+    ],
+  ];
+  for (const [options, path, rule] of cases) {
+    const found = problems(() => parseOptions(grpoSchema, options as never, "grpo"));
+    assert.ok(found.some((each) => each.path === path && rule.test(each.rule)), JSON.stringify(found));
+  }
+  assert.deepEqual(
+    problems(() => parseOptions(evaluateSchema, { samples: 4, passAt: [1, 8] }, "evaluate")).map((each) =>
+      each.path
+    ),
+    ["samples", "passAt"],
+  );
+});
+
+Deno.test("whatever stands in an option, parseOptions() accepts it or names the option", () => {
+  const junk = [
+    NaN,
+    Infinity,
+    -1,
+    0.5,
+    "x",
+    "",
+    true,
+    null,
+    [],
+    {},
+    [{}],
+    { kind: "linear" },
+    { kind: {} },
+    () => 1,
+  ];
+  let refused = 0;
+  for (const schema of [sftSchema, evaluateSchema, grpoSchema]) {
+    for (const key of Object.keys(parseOptions(schema as typeof sftSchema, {}, "stage"))) {
+      for (const value of junk) {
+        try {
+          parseOptions(schema as typeof sftSchema, { [key]: value } as never, "stage");
+        } catch (error) {
+          assert.ok(error instanceof ConfigError, `${key}: ${error}`);
+          assert.ok(
+            error.problems.some(({ path }) => path.split(/[.[]/)[0] === key),
+            `${key}: ${error.message}`,
+          );
+          refused++;
+        }
+      }
+    }
+  }
+  assert.ok(refused > 400, String(refused));
+});
+
+Deno.test("nearest() finds slips and stays silent on strangers", () => {
+  const keys = ["learningRate", "beta", "maxTokens"];
+  assert.equal(nearest("learning_rate", keys), "learningRate");
+  assert.equal(nearest("btea", keys), "beta");
+  assert.equal(nearest("maxToken", keys), "maxTokens");
+  assert.equal(nearest("zebra", keys), undefined);
+});
