@@ -1,6 +1,6 @@
 import type { z } from "zod";
 import { parseOptions } from "../options/parse_options.ts";
-import { dataSchema, type DataSource } from "../config/schema.ts";
+import { dataSchema, type DataSource } from "./data_schema.ts";
 import { displayable } from "../display/displayable.ts";
 import { htmlTable, textTable } from "../display/table.ts";
 import { addDistractors } from "./distractors.ts";

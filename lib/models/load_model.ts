@@ -1,12 +1,12 @@
 import { join } from "node:path";
 import type { z } from "zod";
 import { parseOptions } from "../options/parse_options.ts";
-import { modelSchema } from "../config/schema.ts";
 import { loadTokenizer } from "../text/tokenizer.ts";
 import { CausalLM } from "./causal_lm.ts";
 import { checkMemory } from "./check_memory.ts";
 import { Decoder } from "./decoder.ts";
 import { modelDirectory, readModelConfig, readModelJson } from "./model_directory.ts";
+import { modelSchema } from "./model_schema.ts";
 import { ModelFileError } from "../weights/model_file_error.ts";
 import { readWeights } from "../weights/read_weights.ts";
 

@@ -50,7 +50,7 @@ const foreign: Record<string, string> = {
  * @example
  * ```ts
  * import { parseOptions } from "./parse_options.ts";
- * import { evaluateSchema } from "../config/schema.ts";
+ * import { evaluateSchema } from "../stages/evaluate_schema.ts";
  * parseOptions(evaluateSchema, { limit: 10 }, "evaluate").batchSize; // 64
  * parseOptions(evaluateSchema, { batchsize: 10 } as never, "evaluate");
  * // ConfigError: evaluate options: 1 problem

@@ -4,8 +4,6 @@ import { scheduled } from "../schedules/schedule_schema.ts";
 const weight = scheduled(z.number()).describe(
   "What the raw score is multiplied by: a number or a schedule; negative for penalties.",
 );
-const phase = z.enum(["easy", "medium", "hard"]);
-
 const words = z.int().min(1);
 
 /** A component's options by its name; `lib/rewards/components.ts` makes each of them. */
@@ -101,49 +99,3 @@ export function rewardSchemaWith(own: string[]) {
 
 /** Options of `compositeReward`, as YAML can say them. */
 export const rewardSchema = rewardSchemaWith([]);
-
-const phaseSchema = z.strictObject({
-  name: phase.describe("Selects the bounds of the trace score."),
-  until: z.number().gt(0).optional().describe(
-    "fixed: where the phase ends, as a share of the run up to 1, or as a step above 1; the last phase has none.",
-  ),
-  difficulties: z.array(phase).min(1).describe("What the phase draws from."),
-});
-
-/** Options of `curriculum`. */
-export const curriculumSchema = z.discriminatedUnion("kind", [
-  z.strictObject({
-    kind: z.literal("fixed").describe("Phases change at given places of the run."),
-    phases: z.array(phaseSchema).min(1),
-  }).superRefine(({ phases }, context) => {
-    phases.forEach(({ until }, i) => {
-      const last = i === phases.length - 1, before = phases[i - 1]?.until;
-      const path = ["phases", i, "until"];
-      if (!last && until === undefined) {
-        context.addIssue({ code: "custom", path, message: "must be given in all but the last" });
-      }
-      if (until !== undefined && before !== undefined && until <= before) {
-        context.addIssue({ code: "custom", path, message: `must be above the phase's before (${before})` });
-      }
-    });
-  }),
-  z.strictObject({
-    kind: z.literal("adaptive").describe("Move on when a moving average of correctness passes a threshold."),
-    threshold: z.number().gt(0).max(1).default(0.7).describe("Default 0.7."),
-    window: z.int().min(1).default(20).describe("Steps in the moving average. Default 20."),
-    phases: z.array(phaseSchema.omit({ until: true })).min(1),
-  }),
-]);
-
-/** R3's phases, proportional to the run: easy pool up to 60 of 200 steps, easy and medium up to 140, then all. */
-export const defaultCurriculum = {
-  kind: "fixed" as const,
-  phases: [
-    { name: "easy" as const, until: 0.3, difficulties: ["easy" as const] },
-    { name: "medium" as const, until: 0.7, difficulties: ["easy" as const, "medium" as const] },
-    { name: "hard" as const, difficulties: ["easy" as const, "medium" as const, "hard" as const] },
-  ],
-};
-
-export type RewardOptions = z.output<typeof rewardSchema>;
-export type CurriculumOptions = z.output<typeof curriculumSchema>;

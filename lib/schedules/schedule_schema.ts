@@ -65,6 +65,3 @@ export const learningRateSchema = z.union([
     }
   }),
 ]);
-
-export type Schedule = z.output<typeof scheduleSchema>;
-export type LearningRate = z.output<typeof learningRateSchema>;

@@ -1,5 +1,4 @@
 import { parseOptions } from "../options/parse_options.ts";
-import { evaluateSchema } from "../config/schema.ts";
 import type { z } from "zod";
 import type { Problem } from "../data/problem.ts";
 import type { CausalLM, Completion } from "../models/causal_lm.ts";
@@ -9,6 +8,7 @@ import { traceStructure } from "../rewards/trace_structure.ts";
 import { parseCompletion } from "../text/completion.ts";
 import { observer } from "../display/observer.ts";
 import { classifyFailure } from "./classify_failure.ts";
+import { evaluateSchema } from "./evaluate_schema.ts";
 import type { Evaluation, EvaluationItem, Rate } from "./evaluation.ts";
 import { evaluationTable } from "./evaluation_table.ts";
 import { problemPrompt } from "./problem_prompt.ts";

@@ -1,6 +1,5 @@
 import type { z } from "zod";
 import { parseOptions } from "../options/parse_options.ts";
-import { grpoSchema } from "../config/schema.ts";
 import type { Problem } from "../data/problem.ts";
 import { Random } from "../random/random.ts";
 import { counterUniform } from "../random/counter_random.ts";
@@ -23,6 +22,7 @@ import { TokenBatch } from "../training/token_batch.ts";
 import { trainingLoop } from "../training/training_loop.ts";
 import { updateGuard } from "../training/update_guard.ts";
 import { evaluationHook, splitHooks, type StageHooks } from "./evaluation_inside.ts";
+import { grpoSchema } from "./grpo_schema.ts";
 import { rolloutMetrics, rolloutRecords } from "./rollout_metrics.ts";
 import { rollOut, type RolloutGroup, withoutSignal } from "./rollout.ts";
 import { parameterState, restoreParameters } from "./training_state.ts";

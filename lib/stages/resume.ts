@@ -1,5 +1,4 @@
 import type { z } from "zod";
-import type { grpoSchema, sftSchema } from "../config/schema.ts";
 import type { Problem } from "../data/problem.ts";
 import type { CausalLM } from "../models/causal_lm.ts";
 import { type CompositeOptions, compositeReward } from "../rewards/composite.ts";
@@ -9,7 +8,9 @@ import { CheckpointError, loadCheckpoint } from "../training/checkpoint.ts";
 import type { TrainingRun } from "../training/run.ts";
 import { splitHooks, type StageHooks } from "./evaluation_inside.ts";
 import { grpo } from "./grpo.ts";
+import type { grpoSchema } from "./grpo_schema.ts";
 import { sft } from "./sft.ts";
+import type { sftSchema } from "./sft_schema.ts";
 
 /** Options of {@linkcode resume}: the model and the problems that the run began with, and the hooks that it had. */
 export interface ResumeOptions extends Omit<StageHooks, "resumeFrom"> {

@@ -1,5 +1,5 @@
+import type { z } from "zod";
 import { parseOptions } from "../options/parse_options.ts";
-import { type SftInput, sftSchema } from "../config/schema.ts";
 import { demonstration, type DemonstrationStyle } from "../data/demonstration.ts";
 import type { Problem } from "../data/problem.ts";
 import { Random } from "../random/random.ts";
@@ -17,10 +17,11 @@ import { trainingLoop } from "../training/training_loop.ts";
 import { updateGuard } from "../training/update_guard.ts";
 import { evaluationHook, splitHooks, type StageHooks } from "./evaluation_inside.ts";
 import { problemPrompt } from "./problem_prompt.ts";
+import { sftSchema } from "./sft_schema.ts";
 import { EpochCursor, parameterState, restoreParameters } from "./training_state.ts";
 
 /** Options of {@linkcode sft}: its configuration (see `sftSchema` for each default) and hooks. */
-export type SftOptions = SftInput & StageHooks;
+export type SftOptions = z.input<typeof sftSchema> & StageHooks;
 
 /**
  * Supervised fine-tuning on demonstrations: completion-only cross-entropy, −mean log p over the completion tokens of the whole

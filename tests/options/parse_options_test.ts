@@ -2,14 +2,12 @@ import assert from "node:assert/strict";
 import { ConfigError } from "../../lib/options/config_error.ts";
 import { nearest } from "../../lib/options/nearest.ts";
 import { parseOptions } from "../../lib/options/parse_options.ts";
-import {
-  dataSchema,
-  evaluateSchema,
-  grpoSchema,
-  rewardSchema,
-  runSchema,
-  sftSchema,
-} from "../../lib/config/schema.ts";
+import { dataSchema } from "../../lib/data/data_schema.ts";
+import { evaluateSchema } from "../../lib/stages/evaluate_schema.ts";
+import { grpoSchema } from "../../lib/stages/grpo_schema.ts";
+import { rewardSchema } from "../../lib/rewards/reward_schema.ts";
+import { sftSchema } from "../../lib/stages/sft_schema.ts";
+import { runSchema } from "../../lib/config/schema.ts";
 
 const problems = (work: () => unknown) => {
   try {

@@ -1,0 +1,52 @@
+import { z } from "zod";
+
+const count = z.int().min(1), names = z.union([z.string().min(1), z.array(z.string().min(1)).min(1)]);
+
+/** Options of `addLora`. */
+export const loraSchema = z.strictObject({
+  name: z.string().regex(/^[\w-][\w.-]*$/, "must be letters, digits, dots, underscores and hyphens").default(
+    "default",
+  )
+    .describe("Name to switch to it by. PEFT: adapter_name. Default default."),
+  rank: count.default(16).describe("Rank of the update, r. PEFT: r. Default 16."),
+  alpha: z.number().positive().optional().describe(
+    "The update is scaled by alpha / rank. PEFT: lora_alpha. Default 2·rank.",
+  ),
+  dropout: z.number().min(0).lt(1).default(0).describe(
+    "Share of the adapter's inputs set to 0 in training. PEFT: lora_dropout. Default 0.",
+  ),
+  targets: names.default("all").describe(
+    "Linear layers: all, a list of ends of names such as q_proj, or a regular expression that whole names match. " +
+      "PEFT: target_modules. Default all.",
+  ),
+  exclude: names.nullable().default(null).describe(
+    "Layers left out, in the same spellings. PEFT: exclude_modules. Default none.",
+  ),
+  rankStabilized: z.boolean().default(false).describe(
+    "Scale by alpha / √rank (Kalajdzievski 2023). PEFT: use_rslora. Default false.",
+  ),
+  rankPattern: z.record(z.string().min(1), count).default({}).describe(
+    "Ranks of layers whose name, or its end, matches a key. PEFT: rank_pattern. Default none.",
+  ),
+  alphaPattern: z.record(z.string().min(1), z.number().positive()).default({}).describe(
+    "The same for alpha. PEFT: alpha_pattern. Default none.",
+  ),
+});
+
+/** Options of `loadModel`. */
+export const modelSchema = z.strictObject({
+  path: z.string().min(1).describe(
+    "A directory, relative to the configuration file, or a hub id such as google/gemma-3-270m-it.",
+  ),
+  revision: z.string().min(1).optional().describe("Branch, tag or commit of a hub id. Default main."),
+  lora: loraSchema.nullable().default(null).describe(
+    "Train an adapter and freeze the weights. Default null: train all.",
+  ),
+  adapter: z.string().min(1).nullable().default(null).describe(
+    "Folder of a PEFT adapter to start from. Default null.",
+  ),
+  seed: z.int().min(0).default(1).describe("Seed of the adapter's initial values. Default: the run's."),
+  frozen: z.enum(["float32", "float16"]).default("float32").describe(
+    "How webgpu stores weights that an adapter freezes: float16 halves their memory; the CPU keeps float32. Default float32.",
+  ),
+});

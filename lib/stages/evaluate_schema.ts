@@ -1,0 +1,40 @@
+import { z } from "zod";
+import { systemPrompt } from "../options/system_prompt.ts";
+
+const count = z.int().min(1);
+
+/** Options of `evaluate`. */
+export const evaluateSchema = z.strictObject({
+  name: z.string().min(1).optional().describe("What tables and figures call the evaluation."),
+  systemPrompt,
+  maxTokens: count.default(128).describe("Longest completion in tokens. Default 128."),
+  temperature: z.number().min(0).default(0).describe("0 takes the likeliest token. Default 0."),
+  topK: z.int().min(0).default(0).describe("Sample from the k likeliest tokens. Default 0: all."),
+  topP: z.number().gt(0).max(1).default(1).describe("Nucleus sampling. Default 1: all."),
+  minP: z.number().min(0).max(1).default(0).describe(
+    "Least probability relative to the likeliest token. Default 0.",
+  ),
+  batchSize: count.default(64).describe("Completions sampled at once; never changes the result. Default 64."),
+  limit: count.nullable().default(null).describe(
+    "Take only the first problems of the set. Default null: all.",
+  ),
+  samples: count.default(1).describe("Completions a problem, for pass@k and maj@k. Default 1."),
+  passAt: z.array(count).min(1).default([1]).describe("The k of pass@k. Default [1]."),
+  seed: z.int().min(0).default(1).describe("Seed of sampling. Default: the run's."),
+}).superRefine((value, context) => {
+  if (value.samples > 1 && value.temperature === 0) {
+    context.addIssue({
+      code: "custom",
+      path: ["samples"],
+      message: "needs a temperature above 0, or all would be the same",
+    });
+  }
+  const largest = Math.max(...value.passAt);
+  if (largest > value.samples) {
+    context.addIssue({
+      code: "custom",
+      path: ["passAt"],
+      message: `must not go above samples (${value.samples})`,
+    });
+  }
+});

@@ -1,0 +1,158 @@
+import { z } from "zod";
+import { learningRateSchema, scheduled } from "../schedules/schedule_schema.ts";
+import { algorithms } from "../training/algorithms.ts";
+import { trainingFields } from "../training/training_schema.ts";
+
+const count = z.int().min(1);
+
+const grpoObject = z.strictObject({
+  algorithm: z.enum(Object.keys(algorithms) as [keyof typeof algorithms, ...(keyof typeof algorithms)[]])
+    .nullable()
+    .default(null).describe(
+      "Sets advantage, loss, importance, epsilon, epsilonHigh, klInReward, dropZeroVariance and maskTruncated where they " +
+        "are not given: grpo, rloo, dapo, dr_grpo, bnpo or gspo. Default null: grpo's.",
+    ),
+  steps: count.default(200).describe("Optimizer updates. TRL: max_steps. Default 200."),
+  promptsPerStep: count.default(8).describe(
+    "Prompts sampled for an update. TRL: generation_batch_size / G. Default 8.",
+  ),
+  generations: z.int().min(1).default(8).describe(
+    "Completions a prompt, G. TRL: num_generations. Default 8.",
+  ),
+  microBatch: count.nullable().default(null).describe(
+    "Completions in one forward and backward pass; changes no result but by LoRA's dropout and topEntropyQuantile, which look " +
+      "at a pass. Default null: as many as memory allows.",
+  ),
+  iterations: count.default(1).describe(
+    "Updates made from one batch of completions, μ. TRL: num_iterations. Default 1.",
+  ),
+  learningRate: learningRateSchema.default(5e-4).describe(
+    "TRL: learning_rate, lr_scheduler_type. Default 5e-4.",
+  ),
+  advantage: z.enum(["group", "batch", "none", "rloo"]).default("group").describe(
+    "Baseline and scale of rewards. TRL: scale_rewards, RLOOTrainer. Default group: (r − mean) / (std + 1e-4).",
+  ),
+  normalize: z.boolean().default(false).describe(
+    "Then centre and scale the whole batch's advantages. TRL: normalize_advantages. Default false.",
+  ),
+  normalizeThenSum: z.boolean().default(false).describe(
+    "Normalise each reward component in its group before the weighted sum (GDPO). TRL: multi_objective_aggregation. " +
+      "Default false.",
+  ),
+  loss: z.enum(["grpo", "bnpo", "dr_grpo", "dapo"]).default("grpo").describe(
+    "What the sum over tokens is divided by. TRL: loss_type. Default grpo: the mean of per-sequence means.",
+  ),
+  importance: z.enum(["token", "sequence", "trajectory"]).default("token").describe(
+    "Ratio per token, per sequence as a geometric mean (GSPO) or as a product (RLOO). " +
+      "TRL: importance_sampling_level. Default token.",
+  ),
+  beta: scheduled(z.number().min(0)).default(0.03).describe(
+    "Weight of the KL penalty to the reference policy; 0 skips the reference. TRL: beta. Default 0.03.",
+  ),
+  klEstimator: z.enum(["k1", "k2", "k3"]).default("k3").describe(
+    "Estimator of the KL in the loss (Schulman 2020). TRL has k3 only. Default k3.",
+  ),
+  klInReward: z.boolean().default(false).describe(
+    "Take the KL penalty (k1) off the reward, as RLOO does, where GRPO adds it to the loss. Default false.",
+  ),
+  referenceEvery: count.nullable().default(null).describe(
+    "Steps between refreshes of the reference policy; under LoRA it then gets weights of its own. " +
+      "TRL: sync_ref_model, ref_model_sync_steps. Default null: it stays as it was at the start.",
+  ),
+  referenceMixup: z.number().gt(0).max(1).default(0.6).describe(
+    "A refresh makes the reference this share of the policy and the rest of itself. TRL: ref_model_mixup_alpha. " +
+      "Default 0.6.",
+  ),
+  epsilon: scheduled(z.number().positive().lt(1)).default(0.2).describe(
+    "The ratio is clipped below 1 − epsilon, and above 1 + epsilon without epsilonHigh. TRL: epsilon. Default 0.2.",
+  ),
+  epsilonHigh: scheduled(z.number().positive()).nullable().default(null).describe(
+    "Clip above 1 + this (clip-higher). TRL: epsilon_high. Default null: epsilon.",
+  ),
+  dualClip: z.number().gt(1).nullable().default(null).describe(
+    "Bound of the ratio where the advantage is negative. TRL: delta. Default null: none.",
+  ),
+  topEntropyQuantile: z.number().gt(0).max(1).default(1).describe(
+    "Train only on this share of tokens with the highest entropy. TRL: top_entropy_quantile. Default 1: all.",
+  ),
+  maskTruncated: z.boolean().default(false).describe(
+    "Completions that hit the token limit teach nothing. TRL: mask_truncated_completions. Default false.",
+  ),
+  dropZeroVariance: z.boolean().default(false).describe(
+    "Groups whose rewards are all equal are dropped and sampled again with other prompts (DAPO). Default false.",
+  ),
+  temperature: scheduled(z.number().positive()).default(0.8).describe(
+    "Sampling temperature; log-probabilities are taken at it too. TRL: temperature. Default 0.8.",
+  ),
+  topK: z.int().min(0).default(0).describe("Sample from the k likeliest tokens. TRL: top_k. Default 0: all."),
+  topP: z.number().gt(0).max(1).default(1).describe("Nucleus sampling. TRL: top_p. Default 1: all."),
+  minP: z.number().min(0).max(1).default(0).describe(
+    "Least probability relative to the likeliest token. TRL: min_p. Default 0: none.",
+  ),
+  maxTokens: count.default(128).describe(
+    "Longest completion in tokens. TRL: max_completion_length. Default 128.",
+  ),
+  ...trainingFields,
+}).superRefine((value, context) => {
+  const issue = (path: keyof typeof value, message: string) =>
+    context.addIssue({ code: "custom", path: [path], message });
+  const {
+    generations,
+    advantage,
+    promptsPerStep,
+    gradientAccumulation,
+    microBatch,
+    epsilon,
+    epsilonHigh,
+    dualClip,
+  } = value;
+  if (generations < 2) {
+    issue(
+      "generations",
+      `must be at least 2: the baseline of advantage \`${advantage}\` is the group's mean`,
+    );
+  }
+  const batch = promptsPerStep * generations;
+  if (batch % gradientAccumulation !== 0) {
+    issue("gradientAccumulation", `must divide promptsPerStep × generations (${batch})`);
+  }
+  if (microBatch !== null && microBatch > batch / gradientAccumulation) {
+    issue(
+      "microBatch",
+      `must not be above promptsPerStep × generations / gradientAccumulation (${
+        batch / gradientAccumulation
+      })`,
+    );
+  }
+  if (typeof epsilon === "number" && typeof epsilonHigh === "number") {
+    if (epsilonHigh < epsilon) issue("epsilonHigh", `must not be below epsilon (${epsilon})`);
+  }
+  if (
+    dualClip !== null && typeof (epsilonHigh ?? epsilon) === "number" &&
+    dualClip <= 1 + ((epsilonHigh ?? epsilon) as number)
+  ) {
+    issue("dualClip", "must be above 1 + epsilonHigh (or epsilon), or it would undo the clipping");
+  }
+  if (value.referenceEvery !== null && value.beta === 0) {
+    issue("referenceEvery", "goes with beta above 0 only: without a KL penalty there is no reference");
+  }
+  if (value.normalizeThenSum && advantage !== "group") {
+    issue("normalizeThenSum", `goes with advantage \`group\` only, not \`${advantage}\``);
+  }
+});
+
+/** What the algorithm sets and the options don't. */
+function fillAlgorithm(options: unknown): unknown {
+  if (typeof options !== "object" || options === null) return options;
+  const name = (options as { algorithm?: unknown }).algorithm;
+  if (typeof name !== "string" || !Object.hasOwn(algorithms, name)) return options;
+  const { klIn, ...preset } = algorithms[name as keyof typeof algorithms];
+  const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
+  return { ...preset, klInReward: klIn === "reward", ...given };
+}
+
+/** Options of `grpo`; the reward, the curriculum and functions such as `onStep` are passed beside them. */
+export const grpoSchema = z.preprocess(fillAlgorithm, grpoObject) as unknown as z.ZodType<
+  z.output<typeof grpoObject>,
+  z.input<typeof grpoObject>
+>;
