@@ -2,7 +2,6 @@
  * What a stage tells the world while it works. The stages stand below the notebook, so they see only this; the notebook
  * floor puts its live panel and its stop button here.
  */
-import type { StepMetrics } from "../training/run.ts";
 
 /** A completion worth showing. */
 export interface ObservedSample {
@@ -15,7 +14,7 @@ export interface ObservedSample {
 /** A display of one stage's progress. */
 export interface StageView {
   update(
-    metrics: { step: number } & Partial<StepMetrics> & Record<string, unknown>,
+    metrics: { step: number } & Record<string, unknown>,
     sample?: ObservedSample,
   ): void;
   note(text: string): void;

@@ -1,6 +1,6 @@
 import type { CausalLM } from "../models/causal_lm.ts";
 import { loadCheckpoint } from "../training/checkpoint.ts";
-import { assignParameters } from "./training_state.ts";
+import { assignParameters } from "../training/parameter_state.ts";
 
 /**
  * Gives a model the weights, or the adapter, of a checkpoint: to go back to the best one of a run, or to judge a run that is still
@@ -15,5 +15,5 @@ import { assignParameters } from "./training_state.ts";
  * ```
  */
 export async function restoreModel(model: CausalLM, path: string): Promise<void> {
-  assignParameters(model, (await loadCheckpoint(path)).tensors);
+  assignParameters(model.decoder, (await loadCheckpoint(path)).tensors);
 }

@@ -1,14 +1,18 @@
 import { parseCompletion } from "../text/completion.ts";
 import { moments } from "../training/moments.ts";
+import type { ObservedSample } from "../display/observer.ts";
 import type { CompletionRecord, StepMetrics } from "../training/run.ts";
-import type { RolloutGroup } from "./rollout.ts";
+import type { RolloutBatch, RolloutGroup } from "./rollouts.ts";
 
 /** A standard deviation of fewer than two numbers is 0 in a log. */
 const spread = (std: number) => Number.isNaN(std) ? 0 : std;
 
-/** What a step's rollouts say, before any training: rewards by component, lengths, truncation, format. */
+/** What a step's rollouts say, before any training: rewards by component, lengths, truncation, format, signal. */
 export function rolloutMetrics(
-  groups: RolloutGroup[],
+  { groups, withoutSignal, dropped, phase }: Pick<
+    RolloutBatch,
+    "groups" | "withoutSignal" | "dropped" | "phase"
+  >,
   weights: Record<string, number>,
 ): Partial<StepMetrics> {
   const completions = groups.flatMap((group) => group.completions),
@@ -41,6 +45,8 @@ export function rolloutMetrics(
     truncatedFraction: 1 - ended.length / completions.length,
     formatRate: completions.filter(({ text }) => parseCompletion(text).wellFormed).length /
       completions.length,
+    zeroVarianceFraction: withoutSignal / (groups.length + dropped),
+    phase,
   };
 }
 
@@ -61,4 +67,14 @@ export function rolloutRecords(groups: RolloutGroup[], step: number): Completion
         : {}),
     };
   });
+}
+
+/** The first completion of a step, for people to watch. */
+export function rolloutSample([{ problem, completions, rewards }]: RolloutGroup[]): ObservedSample {
+  return {
+    prompt: problem.question,
+    completion: completions[0].text,
+    reference: problem.answer,
+    reward: rewards[0].total,
+  };
 }

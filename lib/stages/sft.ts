@@ -3,22 +3,18 @@ import { parseOptions } from "../options/parse_options.ts";
 import { demonstration, type DemonstrationStyle } from "../data/demonstration.ts";
 import type { Problem } from "../data/problem.ts";
 import { Random } from "../random/random.ts";
-import { counterUniform } from "../random/counter_random.ts";
 import type { CausalLM } from "../models/causal_lm.ts";
-import { anneal, type Scheduled } from "../schedules/anneal.ts";
 import { learningRate } from "../schedules/learning_rate.ts";
-import { addGradients, backward, disposeGradients, type Gradients } from "../training/backward.ts";
-import { breathe } from "../training/breathe.ts";
-import { microBatches } from "../training/micro_batches.ts";
-import { AdamW } from "../training/optimizer.ts";
+import { accumulate } from "../training/accumulate.ts";
+import { crossEntropy } from "../training/cross_entropy.ts";
+import { EpochCursor } from "../training/epoch_cursor.ts";
 import type { TrainingRun } from "../training/run.ts";
-import { TokenBatch, type TokenSequence } from "../training/token_batch.ts";
-import { trainingLoop } from "../training/training_loop.ts";
-import { updateGuard } from "../training/update_guard.ts";
+import type { TokenSequence } from "../training/token_batch.ts";
+import { Trainer, type TrainerState } from "../training/trainer.ts";
+import { type StepResult, trainingLoop } from "../training/training_loop.ts";
 import { evaluationHook, splitHooks, type StageHooks } from "./evaluation_inside.ts";
 import { problemPrompt } from "./problem_prompt.ts";
 import { sftSchema } from "./sft_schema.ts";
-import { EpochCursor, parameterState, restoreParameters } from "./training_state.ts";
 
 /** Options of {@linkcode sft}: its configuration (see `sftSchema` for each default) and hooks. */
 export type SftOptions = z.input<typeof sftSchema> & StageHooks;
@@ -62,11 +58,42 @@ export async function sft(
   }
   const left = problems.length - sequences.length;
 
-  const optimizer = new AdamW(model.decoder.parameters(), { betas: config.betas }),
-    cursor = new EpochCursor(sequences.length, config.seed);
-  const rate = learningRate(config.learningRate), guard = updateGuard();
-  const { steps, batchSize, gradientAccumulation: parts } = config;
-  const size = parts > 1 ? Math.ceil(batchSize / parts) : null;
+  const { batchSize, gradientAccumulation, seed, checkpointing } = config;
+  const { decoder } = model, cursor = new EpochCursor(sequences.length, seed);
+  const trainer = new Trainer(decoder, { ...config, learningRate: learningRate(config.learningRate) });
+  const size = gradientAccumulation > 1 ? Math.ceil(batchSize / gradientAccumulation) : null;
+
+  const step = async (index: number, signal: AbortSignal): Promise<StepResult> => {
+    const started = performance.now(), before = cursor.state;
+    try {
+      const batch = cursor.draw(batchSize).map((place) => sequences[place]);
+      const count = batch.reduce((sum, { completion }) => sum + completion.length, 0);
+      const learned = await accumulate(
+        decoder,
+        batch,
+        () => crossEntropy(count),
+        { size, checkpointing, dropout: { seed, step: index }, signal },
+      );
+      const { metrics, failure } = await trainer.update(index, learned);
+      const { loss, tokens, entropy, hits } = learned, seconds = (performance.now() - started) / 1000;
+      return {
+        metrics: {
+          loss,
+          ...metrics,
+          entropy: entropy / tokens,
+          tokens,
+          tokenAccuracy: hits / tokens,
+          tokensPerSecond: tokens / seconds,
+          seconds: { training: seconds },
+        },
+        failure,
+      };
+    } catch (error) {
+      // what a resume draws must be what this step drew
+      cursor.state = before;
+      throw error;
+    }
+  };
 
   try {
     return await trainingLoop(
@@ -76,89 +103,22 @@ export async function sft(
         title: `SFT on ${sequences.length} demonstrations${left ? ` (${left} too long, left out)` : ""}`,
         config,
         diagnosis: { stage: "sft" },
-        async step(index, signal) {
-          const started = performance.now(),
-            drawnFrom = cursor.state,
-            drawn = cursor.draw(config.batchSize).map((i) => sequences[i]);
-          const total = drawn.reduce((sum, { completion }) => sum + completion.length, 0);
-          let gradients: Gradients | null = null, loss = 0, entropy = 0, hits = 0;
-          try {
-            for (const [from, some] of microBatches(drawn, size)) {
-              if (from > 0) await breathe(signal);
-              const batch = new TokenBatch(some);
-              const dropoutSeed = Math.floor(counterUniform(config.seed, index, from) * 2 ** 31);
-              try {
-                const result = await backward(
-                  model.decoder,
-                  batch,
-                  ({ logprobs }) => ({
-                    loss: -logprobs.reduce((sum, x) => sum + x, 0) / total,
-                    gradient: new Float32Array(logprobs.length).fill(-1 / total),
-                  }),
-                  { dropoutSeed, checkpointing: config.checkpointing },
-                );
-                loss += result.loss;
-                entropy += result.values.entropy.reduce((sum, x) => sum + x, 0);
-                hits += result.values.hits.reduce((sum, x) => sum + x, 0);
-                gradients = addGradients(gradients, result.gradients);
-              } finally {
-                batch.dispose();
-              }
-            }
-          } catch (error) {
-            // what a resume draws must be what this step drew
-            cursor.state = drawnFrom;
-            disposeGradients(gradients);
-            throw error;
-          }
-          const lr = rate.at(index, steps), at = (value: Scheduled) => anneal(value).at(index, steps);
-          const gradientNorm = await optimizer.step(gradients!, {
-            learningRate: lr,
-            weightDecay: at(config.weightDecay),
-            maxGradNorm: at(config.maxGradNorm),
-            loss,
-          });
-          const verdict = guard.check(loss, gradientNorm);
-          const seconds = (performance.now() - started) / 1000;
-          return {
-            metrics: {
-              loss,
-              learningRate: lr,
-              gradientNorm,
-              entropy: entropy / total,
-              tokens: total,
-              tokenAccuracy: hits / total,
-              tokensPerSecond: total / seconds,
-              skippedUpdates: guard.state.skipped,
-              seconds: { training: seconds },
-            },
-            failure: verdict === "stop"
-              ? "the loss or its gradient was not finite several times in a row"
-              : undefined,
-          };
-        },
+        step,
         async save() {
-          return {
-            tensors: await parameterState(model, optimizer),
-            state: { cursor: cursor.state, updates: optimizer.updates, guard: guard.state },
-          };
+          const { tensors, state } = await trainer.save();
+          return { tensors, state: { ...state, cursor: cursor.state } };
         },
         restore({ tensors, state }) {
-          const held = state as {
-            cursor: EpochCursor["state"];
-            updates: number;
-            guard: { skipped: number; inARow: number };
-          };
-          restoreParameters(model, optimizer, tensors, held.updates);
+          const held = state as TrainerState & { cursor: EpochCursor["state"] };
+          trainer.restore({ tensors, state: held });
           cursor.state = held.cursor;
-          Object.assign(guard.state, held.guard);
         },
       },
       config,
       { ...hooks, evaluation: evaluationHook(model, hooks.evaluation) },
     );
   } finally {
-    optimizer.dispose();
+    trainer.dispose();
   }
 }
 

@@ -18,13 +18,12 @@ import { pretrainingDocument } from "../data/pretraining_text.ts";
 import { Random } from "../random/random.ts";
 import { createModel } from "../models/create_model.ts";
 import { tinyGemmaConfig } from "../models/tiny_gemma.ts";
-import { parameterState, restoreParameters } from "../stages/training_state.ts";
 import { chatPrompt } from "../text/chat_prompt.ts";
 import { Tokenizer } from "../text/tokenizer.ts";
-import { backward } from "../training/backward.ts";
-import { AdamW } from "../training/optimizer.ts";
+import { accumulate } from "../training/accumulate.ts";
+import { crossEntropy } from "../training/cross_entropy.ts";
 import type { TrainingRun } from "../training/run.ts";
-import { TokenBatch } from "../training/token_batch.ts";
+import { Trainer, type TrainerState } from "../training/trainer.ts";
 import { trainingLoop } from "../training/training_loop.ts";
 
 /** Options of {@linkcode pretrain}. */
@@ -57,7 +56,16 @@ export async function pretrain(
   const tokenizer = new Tokenizer(files.tokenizer, files.tokenizerConfig),
     config = tinyGemmaConfig(vocabularySize);
   const model = createModel(config, { tokenizer, seed }), { decoder } = model;
-  const optimizer = new AdamW(decoder.parameters(), { betas: [0.9, 0.99] }), random = new Random(seed + 1);
+  const random = new Random(seed + 1);
+  const trainer = new Trainer(decoder, {
+    steps,
+    learningRate: {
+      at: (step) =>
+        peak * Math.min(1, (step + 1) / warmup) * Math.min(1, (steps - step) / (decayShare * steps)),
+    },
+    betas: [0.9, 0.99],
+    weightDecay: 0.05,
+  });
   const exclude = new Set(heldOutProblems().map(({ question }) => normaliseQuestion(question)));
   const encode = (text: string) => tokenizer.encode(text, { bos: false });
 
@@ -68,51 +76,41 @@ export async function pretrain(
       title: `Pre-training ${(model.parameterCount / 1e6).toFixed(2)} M parameters`,
       config: { steps, batch, seed, vocabularySize, peak, warmup, decayShare },
       diagnosis: { stage: "sft" },
-      async step(index) {
+      async step(index, signal) {
         const started = performance.now();
-        const tokens = new TokenBatch(Array.from({ length: batch }, () => {
+        const documents = Array.from({ length: batch }, () => {
           const { prompt, completion } = pretrainingDocument(random, { exclude });
           return {
             prompt: encode(chatPrompt(tokenizer, prompt)),
             completion: [...encode(completion), tokenizer.endOfTurnId],
           };
-        }));
-        const count = tokens.tokens, rows = tokens.layout.rows;
-        const { loss, values, gradients } = await backward(decoder, tokens, ({ logprobs }) => ({
-          loss: -logprobs.reduce((sum, x) => sum + x, 0) / count,
-          gradient: new Float32Array(count).fill(-1 / count),
-        }));
-        tokens.dispose();
-        const learningRate = peak * Math.min(1, (index + 1) / warmup) *
-          Math.min(1, (steps - index) / (decayShare * steps));
-        const gradientNorm = await optimizer.step(gradients, {
-          learningRate,
-          weightDecay: 0.05,
-          maxGradNorm: 1,
         });
-        const training = (performance.now() - started) / 1000;
-        const tokenAccuracy = values.hits.reduce((sum, x) => sum + x, 0) / count;
+        const count = documents.reduce((sum, { completion }) => sum + completion.length, 0);
+        const learned = await accumulate(decoder, documents, () => crossEntropy(count), {
+          size: batch,
+          signal,
+        });
+        const { metrics, failure } = await trainer.update(index, learned);
+        const { loss, tokens, hits } = learned, training = (performance.now() - started) / 1000;
         return {
           metrics: {
             loss,
-            learningRate,
-            gradientNorm,
-            tokens: count,
-            tokenAccuracy,
-            tokensPerSecond: rows / training,
+            ...metrics,
+            tokens,
+            tokenAccuracy: hits / tokens,
+            tokensPerSecond: tokens / training,
             seconds: { training },
           },
+          failure,
         };
       },
       async save() {
-        return {
-          tensors: await parameterState(model, optimizer),
-          state: { random: random.state, updates: optimizer.updates },
-        };
+        const { tensors, state } = await trainer.save();
+        return { tensors, state: { ...state, random: random.state } };
       },
       restore({ tensors, state }) {
-        const held = state as { random: Random["state"]; updates: number };
-        restoreParameters(model, optimizer, tensors, held.updates);
+        const held = state as TrainerState & { random: Random["state"] };
+        trainer.restore({ tensors, state: held });
         random.state = held.random;
       },
     },
@@ -126,7 +124,7 @@ export async function pretrain(
     await Deno.writeTextFile(join(output, "tokenizer.json"), json(files.tokenizer, 1));
     await Deno.writeTextFile(join(output, "tokenizer_config.json"), json(files.tokenizerConfig, 2));
   }
-  optimizer.dispose();
+  trainer.dispose();
   model.dispose();
   return run;
 }

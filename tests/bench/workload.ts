@@ -5,14 +5,14 @@ import type { CausalLM } from "../../lib/models/causal_lm.ts";
 import { createModel } from "../../lib/models/create_model.ts";
 import type { DecoderConfig } from "../../lib/models/decoder_config.ts";
 import { generate } from "../../lib/generation/generate.ts";
+import { learningRate } from "../../lib/schedules/learning_rate.ts";
 import type { Reward } from "../../lib/rewards/reward.ts";
 import { grpo } from "../../lib/stages/grpo.ts";
 import { problemPrompt } from "../../lib/stages/problem_prompt.ts";
 import { Tokenizer } from "../../lib/text/tokenizer.ts";
-import { addGradients, backward, type Gradients } from "../../lib/training/backward.ts";
-import { microBatches } from "../../lib/training/micro_batches.ts";
-import { AdamW } from "../../lib/training/optimizer.ts";
-import { TokenBatch } from "../../lib/training/token_batch.ts";
+import { accumulate } from "../../lib/training/accumulate.ts";
+import { crossEntropy } from "../../lib/training/cross_entropy.ts";
+import { Trainer } from "../../lib/training/trainer.ts";
 
 /** The work of peers/trl_cpu.py: a random Gemma 3, 4 prompts of 32 tokens × 8 completions of 64. */
 export const work = { vocabulary: 512, promptLength: 32, newTokens: 64, prompts: 4, group: 8 } as const;
@@ -67,7 +67,8 @@ const tokens = (count: number, random: Random) =>
 
 /** An SFT step on 32 × 96 tokens, forward, backward and AdamW: call it as often as it is to be timed. */
 export function sftStep(model: CausalLM): () => Promise<void> {
-  const random = new Random(0), optimizer = new AdamW(model.decoder.parameters());
+  const random = new Random(0), { decoder } = model;
+  const trainer = new Trainer(decoder, { steps: 1, learningRate: learningRate(1e-3) });
   const length = work.promptLength + work.newTokens,
     rows = work.prompts * work.group,
     all = rows * (length - 1);
@@ -76,17 +77,7 @@ export function sftStep(model: CausalLM): () => Promise<void> {
     completion: tokens(length - 1, random),
   }));
   return async () => {
-    let gradients: Gradients | null = null;
-    for (const [, some] of microBatches(sequences, null)) {
-      const batch = new TokenBatch(some);
-      const { gradients: more } = await backward(model.decoder, batch, ({ logprobs }) => ({
-        loss: -logprobs.reduce((sum, x) => sum + x, 0) / all,
-        gradient: new Float32Array(logprobs.length).fill(-1 / all),
-      }));
-      batch.dispose();
-      gradients = addGradients(gradients, more);
-    }
-    await optimizer.step(gradients!, { learningRate: 1e-3 });
+    await trainer.update(0, await accumulate(decoder, sequences, () => crossEntropy(all)));
   };
 }
 

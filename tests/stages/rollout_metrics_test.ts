@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { rolloutMetrics, rolloutRecords } from "../../lib/stages/rollout_metrics.ts";
-import type { RolloutGroup } from "../../lib/stages/rollout.ts";
+import type { RolloutGroup } from "../../lib/stages/rollouts.ts";
 import type { RewardResult } from "../../lib/rewards/reward.ts";
 
 const rewards: RewardResult[] = [
@@ -21,10 +21,13 @@ const group = {
   ],
   rewards,
 } as unknown as RolloutGroup;
+const batch = { groups: [group], withoutSignal: 1, dropped: 2, phase: "easy" };
 
 Deno.test("rolloutMetrics() counts a component's failures and averages what it scored", () => {
-  const { components, reward } = rolloutMetrics([group], { correctness: 1, judge: 1 });
+  const { components, reward, zeroVarianceFraction } = rolloutMetrics(batch, { correctness: 1, judge: 1 });
   assert.equal(reward, 0.75);
+  // of the one group kept and the two dropped
+  assert.equal(zeroVarianceFraction, 1 / 3);
   assert.deepEqual(components!.judge, { mean: 0.5, std: 0, weight: 1, failures: 1 });
   assert.equal(components!.correctness.failures, 0);
 });

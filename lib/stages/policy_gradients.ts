@@ -1,0 +1,132 @@
+import type { z } from "zod";
+import type { Decoder } from "../models/decoder.ts";
+import { anneal, type Scheduled } from "../schedules/anneal.ts";
+import { accumulate } from "../training/accumulate.ts";
+import type { Gradients } from "../training/backward.ts";
+import { policyLoss } from "../training/policy_loss.ts";
+import type { ReferencePolicy } from "../training/reference_policy.ts";
+import type { StepMetrics } from "../training/run.ts";
+import type { grpoSchema } from "./grpo_schema.ts";
+import type { RolloutBatch } from "./rollouts.ts";
+
+/** Options of {@linkcode policyGradients}. */
+export interface PolicyGradientOptions {
+  /** What the KL in the loss is measured against; `null` where beta is 0. */
+  reference: ReferencePolicy | null;
+  config: z.output<typeof grpoSchema>;
+  /** The update's number, from 0. */
+  index: number;
+  signal: AbortSignal;
+}
+
+/** The gradients of the policy's loss on some rollouts, and what is worth logging of it. */
+export interface PolicyGradients {
+  gradients: Gradients;
+  loss: number;
+  metrics: Pick<
+    StepMetrics,
+    "loss" | "policyLoss" | "entropy" | "kl" | "clipLow" | "clipHigh" | "tokens"
+  >;
+}
+
+/** Sends rollouts and their advantages through the policy and its loss, pass by pass, as the configuration of GRPO has it. */
+export async function policyGradients(
+  decoder: Decoder,
+  { groups, kl, advantages }: RolloutBatch & { advantages: number[][] },
+  { reference, config, index, signal }: PolicyGradientOptions,
+): Promise<PolicyGradients> {
+  const now = (value: Scheduled) => anneal(value).at(index, config.steps);
+  const { loss, maskTruncated, gradientAccumulation, checkpointing } = config;
+  const temperature = now(config.temperature), beta = config.klInReward ? 0 : now(config.beta);
+  const batch = groups.flatMap(({ promptIds, completions }, group) =>
+    completions.map((rollout, i) => ({
+      prompt: promptIds,
+      completion: rollout.tokens,
+      rollout,
+      advantage: advantages[group][i],
+    }))
+  );
+  const trainedTokens = (sequences: readonly typeof batch[number][]) =>
+    sequences.reduce(
+      (sum, { completion, rollout }) => sum + (maskTruncated && rollout.truncated ? 0 : completion.length),
+      0,
+    );
+  const allTokens = trainedTokens(batch), perPart = batch.length / gradientAccumulation;
+  // the quantile of entropies is that of all tokens at once
+  const size = config.microBatch ?? (config.topEntropyQuantile < 1 ? perPart : null);
+  const options = {
+    loss,
+    importance: config.importance,
+    epsilon: now(config.epsilon),
+    epsilonHigh: config.epsilonHigh === null ? null : now(config.epsilonHigh),
+    dualClip: config.dualClip,
+    beta,
+    klEstimator: config.klEstimator,
+    maxTokens: config.maxTokens,
+    accumulationTokens: allTokens,
+    maskTruncated,
+    topEntropyQuantile: config.topEntropyQuantile,
+  };
+
+  const { gradients, tokens, entropy, sums, loss: sum } = await accumulate(
+    decoder,
+    batch,
+    async ({ sequences, part, tokens }) => {
+      const referenceLogprobs = beta > 0 ? await reference!.logprobs(tokens, temperature) : undefined;
+      const rollouts = sequences.map(({ rollout }) => rollout);
+      // a pass is weighted so that cutting a part into several changes nothing
+      const accumulationSteps = gradientAccumulation *
+        (loss === "bnpo"
+          ? trainedTokens(part) / Math.max(1, trainedTokens(sequences))
+          : part.length / sequences.length);
+      return (values) => {
+        const policy = policyLoss({
+          logprobs: tokens.split(values.logprobs),
+          oldLogprobs: config.iterations > 1 ? rollouts.map(({ logprobs }) => logprobs) : undefined,
+          referenceLogprobs,
+          advantages: sequences.map(({ advantage }) => advantage),
+          truncated: rollouts.map(({ truncated }) => truncated),
+          entropy: tokens.split(values.entropy),
+        }, { ...options, accumulationSteps });
+        const gradient = new Float32Array(tokens.tokens);
+        let place = 0;
+        for (const row of policy.gradient) {
+          gradient.set(row, place);
+          place += row.length;
+        }
+        return {
+          loss: policy.loss,
+          gradient,
+          sums: {
+            policyLoss: policy.policyLoss,
+            kl: policy.kl * policy.tokens,
+            clipLow: policy.clipLow * policy.tokens,
+            clipHigh: policy.clipHigh * policy.tokens,
+          },
+        };
+      };
+    },
+    {
+      parts: gradientAccumulation,
+      size,
+      temperature,
+      checkpointing,
+      dropout: { seed: config.seed, step: index },
+      signal,
+    },
+  );
+  const mean = (sum: number) => sum / Math.max(1, allTokens);
+  return {
+    gradients,
+    loss: sum,
+    metrics: {
+      loss: sum,
+      policyLoss: sums.policyLoss,
+      entropy: entropy / tokens,
+      kl: config.klInReward ? kl : reference ? mean(sums.kl) : undefined,
+      clipLow: mean(sums.clipLow),
+      clipHigh: mean(sums.clipHigh),
+      tokens,
+    },
+  };
+}

@@ -1,0 +1,192 @@
+import type { z } from "zod";
+import type { Problem } from "../data/problem.ts";
+import type { CausalLM, Completion } from "../models/causal_lm.ts";
+import { counterUniform } from "../random/counter_random.ts";
+import { Random } from "../random/random.ts";
+import type { Reward, RewardResult } from "../rewards/reward.ts";
+import { anneal } from "../schedules/anneal.ts";
+import type { Curriculum } from "../schedules/curriculum.ts";
+import { klInReward } from "../training/kl_in_reward.ts";
+import type { ReferencePolicy } from "../training/reference_policy.ts";
+import { TokenBatch } from "../training/token_batch.ts";
+import { untilAborted } from "../training/until_aborted.ts";
+import type { grpoSchema } from "./grpo_schema.ts";
+import { problemPrompt } from "./problem_prompt.ts";
+
+/** The completions of one prompt and what they are worth. */
+export interface RolloutGroup {
+  problem: Problem;
+  promptIds: number[];
+  completions: Completion[];
+  rewards: RewardResult[];
+}
+
+/** What the policy did at one step: plain data, for a checkpoint between two updates that it serves. */
+export interface RolloutBatch {
+  groups: RolloutGroup[];
+  /** Total rewards, a row a group; less the KL penalty where that comes off the reward. */
+  rewards: number[][];
+  /** Groups without signal, and how many of them were dropped and sampled anew. */
+  withoutSignal: number;
+  dropped: number;
+  /** Mean k3 estimate a token, where the KL comes off the reward. */
+  kl?: number;
+  phase: string;
+  samplingSeconds: number;
+  rewardSeconds: number;
+}
+
+/** What {@linkcode Rollouts} are made with. */
+export interface RolloutOptions {
+  problems: Problem[];
+  reward: Reward;
+  curriculum: Curriculum;
+  /** Where the KL comes off the reward; `null` where beta is 0. */
+  reference: ReferencePolicy | null;
+  config: z.output<typeof grpoSchema>;
+}
+
+/** Further draws for groups without signal, when they are dropped. */
+const resamplings = 3;
+
+/**
+ * The rollouts of a run: draws problems as the curriculum has them, samples a group of completions for each, scores them, samples
+ * others in place of groups without signal, and takes the KL penalty off the reward where that is asked.
+ *
+ * @example
+ * ```ts
+ * const rollouts = new Rollouts(model, { problems, reward, curriculum: curriculum(), reference: null, config });
+ * const { groups, rewards } = await rollouts.sample(0, signal);
+ * ```
+ */
+export class Rollouts {
+  readonly #random: Random;
+
+  constructor(readonly model: CausalLM, readonly options: RolloutOptions) {
+    this.#random = new Random(options.config.seed);
+  }
+
+  /** The rollouts of update number `index`. */
+  async sample(index: number, signal: AbortSignal): Promise<RolloutBatch> {
+    const { problems, curriculum, config } = this.options, { steps, promptsPerStep } = config;
+    const batch: RolloutBatch = {
+      groups: [],
+      rewards: [],
+      withoutSignal: 0,
+      dropped: 0,
+      phase: curriculum.phaseAt(index, steps).name,
+      samplingSeconds: 0,
+      rewardSeconds: 0,
+    };
+    for (let attempt = 0; batch.groups.length < promptsPerStep; attempt++) {
+      const missing = promptsPerStep - batch.groups.length;
+      const drawn = curriculum.draw(problems, missing, index, steps, this.#random);
+      const seed = Math.floor(counterUniform(config.seed, index, attempt) * 2 ** 31);
+      const { groups, samplingSeconds, rewardSeconds } = await this.#rollOut(drawn, { index, seed, signal });
+      batch.samplingSeconds += samplingSeconds;
+      batch.rewardSeconds += rewardSeconds;
+      const drop = config.dropZeroVariance && attempt < resamplings;
+      const kept = groups.filter((group) => !withoutSignal(group)), without = groups.length - kept.length;
+      batch.withoutSignal += without;
+      batch.dropped += drop ? without : 0;
+      batch.groups.push(...drop ? kept : groups);
+    }
+    batch.rewards = batch.groups.map((group) => group.rewards.map(({ total }) => total));
+    const beta = anneal(config.beta).at(index, steps);
+    if (config.klInReward && beta > 0) await this.#takeKlOff(batch, index, beta);
+    return batch;
+  }
+
+  /** Samples a group of completions for each problem and scores them all. */
+  async #rollOut(
+    problems: Problem[],
+    { index, seed, signal }: { index: number; seed: number; signal: AbortSignal },
+  ) {
+    const { model, options: { reward, curriculum, config } } = this, started = performance.now();
+    const { steps, generations, systemPrompt, maxTokens, topK, topP, minP } = config;
+    const prompts = problems.map((problem) => problemPrompt(model.tokenizer, problem, systemPrompt));
+    const completions = await model.generate(prompts.map(({ ids }) => ids), {
+      n: generations,
+      maxTokens,
+      temperature: anneal(config.temperature).at(index, steps),
+      topK,
+      topP,
+      minP,
+      seed,
+      signal,
+    });
+    signal.throwIfAborted();
+    const sampled = performance.now(), phase = curriculum.phaseAt(index, steps).name;
+    const scores = reward.score(completions.map((completion) => ({
+      prompt: prompts[completion.prompt].text,
+      completion: completion.text,
+      problem: problems[completion.prompt],
+      tokens: completion.pieces,
+      tokenLogprobs: completion.logprobs,
+      step: index,
+      steps,
+      phase,
+    })));
+    const rewards = await untilAborted(scores, signal);
+    const groups = problems.map((problem, i): RolloutGroup => {
+      const places = completions.flatMap(({ prompt }, place) => prompt === i ? [place] : []);
+      return {
+        problem,
+        promptIds: prompts[i].ids,
+        completions: places.map((place) => completions[place]),
+        rewards: places.map((place) => rewards[place]),
+      };
+    });
+    return {
+      groups,
+      samplingSeconds: (sampled - started) / 1000,
+      rewardSeconds: (performance.now() - sampled) / 1000,
+    };
+  }
+
+  async #takeKlOff(batch: RolloutBatch, index: number, beta: number): Promise<void> {
+    const { config, reference } = this.options, { steps, generations } = config;
+    const sequences = batch.groups.flatMap(({ promptIds, completions }) =>
+      completions.map(({ tokens, logprobs }) => ({ prompt: promptIds, completion: tokens, logprobs }))
+    );
+    const tokens = new TokenBatch(sequences), logprobs = sequences.map(({ logprobs }) => logprobs);
+    try {
+      const temperature = anneal(config.temperature).at(index, steps);
+      const referenceLogprobs = await reference!.logprobs(tokens, temperature);
+      const rewards = klInReward(batch.rewards.flat(), { beta, logprobs, referenceLogprobs });
+      const estimates = logprobs.flatMap((row, i) =>
+        row.map((value, t) => {
+          const difference = referenceLogprobs[i][t] - value;
+          return Math.exp(difference) - difference - 1;
+        })
+      );
+      batch.kl = estimates.reduce((sum, kl) => sum + kl, 0) / estimates.length;
+      batch.rewards = batch.rewards.map((_, i) => rewards.slice(i * generations, (i + 1) * generations));
+    } finally {
+      tokens.dispose();
+    }
+  }
+
+  /** Tells an adaptive curriculum how the step went. */
+  observe(correctness: number | undefined): void {
+    if (correctness !== undefined && Number.isFinite(correctness)) {
+      this.options.curriculum.observe(correctness);
+    }
+  }
+
+  /** What the next draw depends on. */
+  get state() {
+    return { random: this.#random.state, curriculum: this.options.curriculum.state };
+  }
+
+  restore({ random, curriculum }: Rollouts["state"]): void {
+    this.#random.state = random;
+    this.options.curriculum.restore(curriculum);
+  }
+}
+
+/** Whether all rewards of a group are equal, so that it teaches nothing; a completion that could not be scored is not counted. */
+export function withoutSignal({ rewards }: Pick<RolloutGroup, "rewards">): boolean {
+  const known = rewards.map(({ total }) => total).filter((total) => !Number.isNaN(total));
+  return known.every((total) => total === known[0]);
+}

@@ -1,0 +1,40 @@
+import { Random } from "../random/random.ts";
+
+/**
+ * Draws indices of a dataset epoch by epoch, each a fresh seeded shuffle: the data cursor of a run.
+ *
+ * @example
+ * ```ts
+ * const cursor = new EpochCursor(sequences.length, 1);
+ * const batch = cursor.draw(32).map((index) => sequences[index]);
+ * ```
+ */
+export class EpochCursor {
+  #random: Random;
+  #order: number[] = [];
+  #next = 0;
+
+  constructor(readonly size: number, seed: number) {
+    this.#random = new Random(seed);
+  }
+
+  draw(count: number): number[] {
+    return Array.from({ length: count }, () => {
+      if (this.#next >= this.#order.length) {
+        this.#order = this.#random.shuffle(Array.from({ length: this.size }, (_, i) => i));
+        this.#next = 0;
+      }
+      return this.#order[this.#next++];
+    });
+  }
+
+  get state() {
+    return { random: this.#random.state, order: this.#order, next: this.#next };
+  }
+
+  set state({ random, order, next }) {
+    this.#random.state = random;
+    this.#order = [...order];
+    this.#next = next;
+  }
+}

@@ -1,0 +1,105 @@
+import type { Decoder } from "../models/decoder.ts";
+import { anneal, type Scheduled } from "../schedules/anneal.ts";
+import type { LearningRate } from "../schedules/learning_rate.ts";
+import type { Checkpoint } from "./checkpoint.ts";
+import type { Gradients } from "./backward.ts";
+import { AdamW, type NamedArrays } from "./optimizer.ts";
+import { assignParameters, parameterState } from "./parameter_state.ts";
+import { type GuardState, updateGuard } from "./update_guard.ts";
+
+/** Options of {@linkcode Trainer}. */
+export interface TrainerOptions {
+  /** Updates in all: what schedules are shares of. */
+  steps: number;
+  learningRate: Pick<LearningRate, "at">;
+  /** @default [0.9, 0.999] */
+  betas?: [number, number];
+  /** Decoupled decay of matrices. @default 0 */
+  weightDecay?: Scheduled;
+  /** Gradients are scaled down to this global L2 norm. @default 1 */
+  maxGradNorm?: Scheduled;
+}
+
+/** What an update says for the log. */
+export interface Update {
+  learningRate: number;
+  /** Global L2 norm before clipping. */
+  gradientNorm: number;
+  /** Updates skipped so far because a loss or gradient was not finite. */
+  skippedUpdates: number;
+}
+
+/** What a trainer keeps in a checkpoint beside its tensors. */
+export interface TrainerState {
+  updates: number;
+  guard: GuardState;
+}
+
+/**
+ * Updates a model's trainable parameters: AdamW at a scheduled learning rate, clipped, and guarded from losses and gradients that are
+ * not finite. What it depends on goes into a checkpoint and comes back with the same bits.
+ *
+ * @example
+ * ```ts
+ * const trainer = new Trainer(model.decoder, { steps: 100, learningRate: learningRate(1e-3) });
+ * const { gradientNorm } = await trainer.update(0, await accumulate(model.decoder, batch, lossOf));
+ * trainer.dispose();
+ * ```
+ */
+export class Trainer {
+  readonly #optimizer: AdamW;
+  readonly #guard = updateGuard();
+  readonly #options: TrainerOptions;
+
+  constructor(readonly decoder: Decoder, options: TrainerOptions) {
+    this.#optimizer = new AdamW(decoder.parameters(), { betas: options.betas });
+    this.#options = options;
+  }
+
+  /**
+   * Makes update number `index` (from 0), or skips it when the loss or a gradient is not finite; disposes of the gradients. `failure`
+   * says why the run must stop, when too many in a row were skipped.
+   */
+  async update(
+    index: number,
+    { gradients, loss }: { gradients: Gradients; loss: number },
+  ): Promise<{ metrics: Update; failure?: string }> {
+    const { steps, learningRate: rate, weightDecay = 0, maxGradNorm = 1 } = this.#options;
+    const learningRate = rate.at(index, steps);
+    const gradientNorm = await this.#optimizer.step(gradients, {
+      learningRate,
+      weightDecay: anneal(weightDecay).at(index, steps),
+      maxGradNorm: anneal(maxGradNorm).at(index, steps),
+      loss,
+    });
+    const stop = this.#guard.check(loss, gradientNorm) === "stop";
+    return {
+      metrics: { learningRate, gradientNorm, skippedUpdates: this.#guard.state.skipped },
+      ...(stop ? { failure: "the loss or its gradient was not finite several times in a row" } : {}),
+    };
+  }
+
+  /** Copies of the trained parameters and the moments, `parameter/NAME` and `optimizer/NAME`, and the counts. */
+  async save(): Promise<{ tensors: Checkpoint["tensors"]; state: TrainerState }> {
+    const tensors = await parameterState(this.decoder);
+    for (const [name, moment] of Object.entries(await this.#optimizer.state())) {
+      tensors[`optimizer/${name}`] = moment;
+    }
+    return { tensors, state: { updates: this.#optimizer.updates, guard: { ...this.#guard.state } } };
+  }
+
+  /** Takes them back. @throws {RangeError} when the checkpoint is of another model */
+  restore({ tensors, state }: { tensors: Checkpoint["tensors"]; state: TrainerState }): void {
+    assignParameters(this.decoder, tensors);
+    const moments = Object.entries(tensors).filter(([name]) => name.startsWith("optimizer/"));
+    this.#optimizer.restore(
+      Object.fromEntries(moments.map(([name, moment]) => [name.slice(10), moment])) as NamedArrays,
+      state.updates,
+    );
+    Object.assign(this.#guard.state, state.guard);
+  }
+
+  dispose(): void {
+    this.#optimizer.dispose();
+  }
+}
