@@ -1,5 +1,5 @@
-import { createRequire } from "node:module";
 import type { ComputeEngine } from "@cortex-js/compute-engine";
+import { packageRequire } from "../backend/package_files.ts";
 
 type Node = number | string | { num: string } | [string, ...Node[]];
 type Complex = [re: number, im: number];
@@ -13,7 +13,7 @@ let engine: ComputeEngine | undefined;
 export function loadExpressions(): void {
   if (engine) return;
   // Importing showwork stays fast, and answersMatch() synchronous: so not `import()`.
-  const library = createRequire(import.meta.url)("@cortex-js/compute-engine");
+  const library = packageRequire("@cortex-js/compute-engine");
   engine = new library.ComputeEngine() as ComputeEngine;
   engine.parse("\\frac{x}{2}", { form: "raw" });
 }

@@ -4,8 +4,8 @@
  */
 import * as tf from "@tensorflow/tfjs";
 import * as tfwasm from "@tensorflow/tfjs-backend-wasm";
-import { createRequire } from "node:module";
 import { PlainError } from "../display/plain_error.ts";
+import { packageRequire } from "./package_files.ts";
 
 /** The largest heap a 32-bit WebAssembly module can have, in bytes. */
 export const heapLimit = 65536 * 65536;
@@ -40,8 +40,10 @@ export function sharedWasm(): Promise<SharedWasm> {
 }
 
 async function load(): Promise<SharedWasm> {
-  const require = createRequire(import.meta.url);
-  const folder = require.resolve("@tensorflow/tfjs-backend-wasm/package.json").replace(/package\.json$/, "");
+  const folder = packageRequire.resolve("@tensorflow/tfjs-backend-wasm/package.json").replace(
+    /package\.json$/,
+    "",
+  );
   const name = "tfjs-backend-wasm-threaded-simd";
   const source = (await Deno.readTextFile(`${folder}wasm-out/${name}.js`)).replace(
     "pthreadPoolSize=8",

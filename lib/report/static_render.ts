@@ -1,4 +1,4 @@
-import { fileURLToPath } from "node:url";
+import { packageRequire } from "../backend/package_files.ts";
 import { Ttf } from "./ttf.ts";
 
 /**
@@ -37,7 +37,7 @@ interface PrivateWindow {
   };
 }
 
-const asset = (specifier: string) => fileURLToPath(import.meta.resolve(specifier));
+const asset = (specifier: string): string => packageRequire.resolve(specifier);
 const fontFiles = () =>
   ["400Regular/OpenSans_400Regular", "700Bold/OpenSans_700Bold"].map((name) =>
     asset(`@expo-google-fonts/open-sans/${name}.ttf`)

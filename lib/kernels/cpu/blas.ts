@@ -3,6 +3,9 @@
  * the SIMD product, and a call costs under a microsecond.
  */
 
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { isCheckout, packageRoot } from "../../backend/package_files.ts";
 import { findKernels } from "./blas_kernels.ts";
 import { heapAddress } from "./heap_address.ts";
 
@@ -31,33 +34,32 @@ export interface BlasLibrary {
   kernels: [string, string] | null;
 }
 
-function wheelLibraries(): string[] {
-  const found: string[] = [];
-  const roots = [
-    new URL("../../../.venv/lib", import.meta.url),
-    new URL("../../../.venv/Lib", import.meta.url),
-  ];
-  for (const root of roots) {
-    try {
-      for (const python of Deno.readDirSync(root)) {
-        for (const part of ["site-packages/scipy_openblas32/lib"]) {
-          const folder = new URL(`${root.href}/${python.name}/${part}`);
-          try {
-            for (const file of Deno.readDirSync(folder)) {
-              if (/libscipy_openblas.*\.(so|dylib|dll)$/.test(file.name)) {
-                found.push(decodeURIComponent(`${folder.pathname}/${file.name}`));
-              }
-            }
-          } catch {
-            continue;
-          }
-        }
-      }
-    } catch {
-      continue;
-    }
+/** Virtual environments that may hold the wheel `scipy-openblas32`: the one in use, and those of this folder and the ones above it. */
+function virtualEnvironments(): string[] {
+  const found = [Deno.env.get("VIRTUAL_ENV") ?? ""];
+  for (let folder = Deno.cwd();; folder = dirname(folder)) {
+    found.push(join(folder, ".venv"));
+    if (dirname(folder) === folder) break;
   }
-  return found;
+  if (isCheckout) found.push(fileURLToPath(new URL(".venv", packageRoot)));
+  return [...new Set(found.filter((folder) => folder !== ""))];
+}
+
+/** The entries of a folder, none when there is no such folder. */
+function entries(folder: string): string[] {
+  try {
+    return Array.from(Deno.readDirSync(folder), ({ name }) => join(folder, name));
+  } catch {
+    return [];
+  }
+}
+
+function wheelLibraries(): string[] {
+  return virtualEnvironments().flatMap((root) => [
+    ...entries(join(root, "lib")).map((python) => join(python, "site-packages")),
+    join(root, "Lib", "site-packages"),
+  ]).flatMap((packages) => entries(join(packages, "scipy_openblas32", "lib")))
+    .filter((file) => /libscipy_openblas.*\.(so|dylib|dll)$/.test(file));
 }
 
 function candidates(): string[] {

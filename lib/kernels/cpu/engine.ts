@@ -3,6 +3,7 @@
  * tensors of the backend `wasm`.
  */
 import * as tf from "@tensorflow/tfjs";
+import { packagedFile } from "../../backend/package_files.ts";
 import { type SharedWasm, sharedWasm } from "../../backend/shared_wasm.ts";
 import { type BlasLibrary, findBlas, type Gemm } from "./blas.ts";
 import { adviseHugePages } from "./huge_pages.ts";
@@ -57,7 +58,9 @@ export class CpuEngine {
   static async open(wasm: SharedWasm, blas: BlasLibrary | null, threads: number): Promise<CpuEngine> {
     adviseHugePages(wasm.memory);
     const aligned = (bytes: number) => ((wasm.allocate(bytes + 64) + 63) & ~63) >>> 0;
-    const module = await WebAssembly.compile(await Deno.readFile(new URL("./kernels.wasm", import.meta.url)));
+    const module = await WebAssembly.compile(
+      await Deno.readFile(await packagedFile("lib/kernels/cpu/kernels.wasm")),
+    );
     const start = {
       module,
       memory: wasm.memory,

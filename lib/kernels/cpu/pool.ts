@@ -5,6 +5,7 @@
  * the same on every run.
  */
 import { Worker } from "node:worker_threads";
+import { workerScript } from "../../backend/package_files.ts";
 import { type BlasLibrary, type Gemm, openBlas } from "./blas.ts";
 import { openKernels, type PackedProduct } from "./blas_kernels.ts";
 
@@ -145,7 +146,7 @@ export class Pool {
 
   /** Adds a worker with its own scratch; resolves when it serves. */
   async grow(scratch: number): Promise<void> {
-    const worker = new Worker(new URL("./worker.ts", import.meta.url));
+    const worker = new Worker(workerScript(new URL("./worker.ts", import.meta.url)));
     await new Promise<void>((resolve, reject) => {
       worker.once("message", () => resolve());
       worker.once("error", (error) => reject(new Error("starting a CPU worker failed", { cause: error })));
