@@ -1,6 +1,7 @@
 import { memoryLeft } from "./check_memory.ts";
 import { estimateMemory, type EstimateMemoryOptions, type MemoryEstimate } from "./estimate_memory.ts";
-import { type HubOptions, modelDirectory, readModelConfig } from "./model_directory.ts";
+import { findModel } from "./find_model.ts";
+import type { HubOptions } from "./model_directory.ts";
 
 /** Options of {@linkcode modelMemory}. */
 export interface ModelMemoryOptions extends EstimateMemoryOptions, HubOptions {}
@@ -19,6 +20,6 @@ export interface ModelMemoryOptions extends EstimateMemoryOptions, HubOptions {}
  * ```
  */
 export async function modelMemory(path: string, options: ModelMemoryOptions = {}): Promise<MemoryEstimate> {
-  const { revision, ...rest } = options, directory = await modelDirectory(path, { revision, weights: false });
-  return estimateMemory(await readModelConfig(directory), { limit: memoryLeft(), ...rest });
+  const { revision, ...rest } = options, { config } = await findModel(path, { revision });
+  return estimateMemory(config, { limit: memoryLeft(), ...rest });
 }

@@ -21,9 +21,9 @@ import {
 import { demonstration } from "../../lib/data/demonstration.ts";
 import { Random } from "../../lib/random/random.ts";
 import { cpuEngine } from "../../lib/kernels/cpu/engine.ts";
-import { readWeights } from "../../lib/weights/read_weights.ts";
+import { readWeights } from "../../lib/models/read_weights.ts";
 import { parameterNames } from "../../lib/models/parameter_names.ts";
-import { type TensorToFetch, writeSafetensors } from "../../lib/weights/safetensors.ts";
+import { SafetensorsFile, type TensorToFetch, writeSafetensors } from "../../lib/weights/safetensors.ts";
 import { problemPrompt } from "../../lib/stages/problem_prompt.ts";
 import { setObserver } from "../../lib/display/observer.ts";
 
@@ -131,13 +131,16 @@ try {
   const before = memory("VmRSS");
   if (parts.has("weights")) {
     // alone, in a process of its own (--only weights): what reading the file takes, without tokenizer and adapter
-    const paths = [join(folder, "model.safetensors")];
+    const described = parseModelConfig(config);
+    const file = await SafetensorsFile.open(join(folder, "model.safetensors"));
+    const places = new Map(parameterNames(described).map(({ name }) => [name, { stored: name }]));
     await stage("weights", async () => {
       const started = performance.now();
-      const weights = await readWeights(parseModelConfig(config), { paths, where: folder });
+      const weights = await readWeights(described, { files: [file], places });
       const seconds = (performance.now() - started) / 1000;
       const bytes = weights.reduce((sum, [, { size }]) => sum + 4 * size, 0) / 1e6;
       tf.dispose(weights.map(([, tensor]) => tensor));
+      file.close();
       return {
         seconds,
         note: `${bytes.toFixed(0)} MB of float32 from ${dtype}; peak ${

@@ -1,0 +1,55 @@
+import * as tf from "@tensorflow/tfjs";
+import { ModelFileError } from "../weights/model_file_error.ts";
+import { readWeight } from "../weights/read_weight.ts";
+import type { WeightFile } from "../weights/weight_file.ts";
+import type { DecoderConfig } from "./decoder_config.ts";
+import { parameterNames } from "./parameter_names.ts";
+
+/** Where a parameter of a decoder stands in a file, and how it becomes the weight that it is. */
+export interface ParameterPlace {
+  /** Its name in the file. */
+  stored: string;
+  /** The row of the weight that a stored row is. @default the same */
+  rowOf?: (stored: number) => number;
+  /** Added to every number. @default 0 */
+  add?: number;
+}
+
+/** Open files of a checkpoint, and where each parameter stands in them. */
+export interface Checkpoint {
+  files: WeightFile[];
+  places: ReadonlyMap<string, ParameterPlace>;
+}
+
+/**
+ * Reads a decoder's weights into float32 tensors, one after the other, so that no tensor is in memory twice. The caller disposes of
+ * them, and closes the files.
+ *
+ * @throws {ModelFileError} naming the file, the tensor and what was expected; no tensor is left behind
+ */
+export async function readWeights(
+  config: DecoderConfig,
+  { files, places }: Checkpoint,
+): Promise<[string, tf.Tensor][]> {
+  // All shapes before any number: a checkpoint of another size is refused at once.
+  const found = parameterNames(config).map(({ name, shape }) => {
+    const place = places.get(name)!, file = files.find(({ tensors }) => tensors.has(place.stored))!;
+    const stored = file.tensors.get(place.stored)!;
+    if (stored.shape.join() !== shape.join()) {
+      throw new ModelFileError(
+        `loading ${file.path}: tensor ${place.stored} has the shape [${stored.shape}], the configuration wants [${shape}]`,
+      );
+    }
+    return { name, shape, file, ...place };
+  });
+  const weights: [string, tf.Tensor][] = [];
+  try {
+    for (const { name, file, stored, ...rest } of found) {
+      weights.push([name, await readWeight(file, stored, rest)]);
+    }
+    return weights;
+  } catch (error) {
+    tf.dispose(weights.map(([, tensor]) => tensor));
+    throw error;
+  }
+}
