@@ -1,4 +1,5 @@
 import { stringify } from "@std/yaml";
+import { wholeOptions } from "../stages/grpo_schema.ts";
 import { movePaths } from "./config_paths.ts";
 import type { RunConfig } from "./schema.ts";
 
@@ -9,7 +10,8 @@ export interface ConfigToYamlOptions {
 }
 
 /**
- * A resolved configuration as YAML with every option in it, which `loadConfig` loads again to the same thing.
+ * A resolved configuration as YAML with every option in it, which `loadConfig` loads again to the same thing. What GRPO's algorithm fills
+ * in stands behind it as a comment, so that another algorithm fills in its own.
  *
  * @example
  * ```ts
@@ -20,5 +22,9 @@ export interface ConfigToYamlOptions {
  */
 export function configToYaml(config: RunConfig, options: ConfigToYamlOptions = {}): string {
   const plain = JSON.parse(JSON.stringify(config));
-  return stringify(movePaths(plain, Deno.cwd(), options.directory ?? Deno.cwd()), { lineWidth: 110 });
+  const text = stringify(movePaths(plain, Deno.cwd(), options.directory ?? Deno.cwd()), { lineWidth: 110 });
+  const filledIn = Object.entries(wholeOptions(config.grpo)).filter(([key]) => !(key in plain.grpo));
+  if (filledIn.length === 0) return text;
+  const comment = filledIn.map(([key, value]) => `${key} ${value}`).join(", ");
+  return text.replace(/^ {2}algorithm: .*$/m, (line) => `${line} # fills in ${comment}`);
 }

@@ -13,7 +13,7 @@ import type { TrainingRun } from "../training/run.ts";
 import { Trainer, type TrainerState } from "../training/trainer.ts";
 import { type StepResult, trainingLoop } from "../training/training_loop.ts";
 import { evaluationHook, splitHooks, type StageHooks } from "./evaluation_inside.ts";
-import { grpoSchema } from "./grpo_schema.ts";
+import { grpoSchema, wholeOptions } from "./grpo_schema.ts";
 import { policyGradients } from "./policy_gradients.ts";
 import { rolloutMetrics, rolloutRecords, rolloutSample } from "./rollout_metrics.ts";
 import { type RolloutBatch, Rollouts } from "./rollouts.ts";
@@ -119,7 +119,7 @@ export async function grpo(model: CausalLM, problems: Problem[], options: GrpoOp
         stage: "grpo",
         name,
         title: `GRPO, ${config.promptsPerStep} prompts × ${config.generations} completions a step`,
-        config: { ...config, reward: reward.toJSON(), curriculum: curriculum.toJSON() },
+        config: { ...wholeOptions(config), reward: reward.toJSON(), curriculum: curriculum.toJSON() },
         diagnosis: { stage: "grpo", steps, maxTokens, maskTruncated, beta: anneal(config.beta).at(0, steps) },
         step,
         async save() {

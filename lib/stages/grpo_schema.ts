@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { learningRateSchema, scheduled } from "../schedules/schedule_schema.ts";
-import { algorithms } from "../training/algorithms.ts";
+import { type Algorithm, algorithms } from "../training/algorithms.ts";
 import { trainingFields } from "../training/training_schema.ts";
 
 const count = z.int().min(1);
@@ -29,7 +29,7 @@ const grpoObject = z.strictObject({
   learningRate: learningRateSchema.default(5e-4).describe(
     "TRL: learning_rate, lr_scheduler_type. Default 5e-4.",
   ),
-  advantage: z.enum(["group", "batch", "none", "rloo"]).default("group").describe(
+  advantage: z.enum(["group", "batch", "none", "rloo"]).optional().describe(
     "Baseline and scale of rewards. TRL: scale_rewards, RLOOTrainer. Default group: (r − mean) / (std + 1e-4).",
   ),
   normalize: z.boolean().default(false).describe(
@@ -39,10 +39,10 @@ const grpoObject = z.strictObject({
     "Normalise each reward component in its group before the weighted sum (GDPO). TRL: multi_objective_aggregation. " +
       "Default false.",
   ),
-  loss: z.enum(["grpo", "bnpo", "dr_grpo", "dapo"]).default("grpo").describe(
+  loss: z.enum(["grpo", "bnpo", "dr_grpo", "dapo"]).optional().describe(
     "What the sum over tokens is divided by. TRL: loss_type. Default grpo: the mean of per-sequence means.",
   ),
-  importance: z.enum(["token", "sequence", "trajectory"]).default("token").describe(
+  importance: z.enum(["token", "sequence", "trajectory"]).optional().describe(
     "Ratio per token, per sequence as a geometric mean (GSPO) or as a product (RLOO). " +
       "TRL: importance_sampling_level. Default token.",
   ),
@@ -52,7 +52,7 @@ const grpoObject = z.strictObject({
   klEstimator: z.enum(["k1", "k2", "k3"]).default("k3").describe(
     "Estimator of the KL in the loss (Schulman 2020). TRL has k3 only. Default k3.",
   ),
-  klInReward: z.boolean().default(false).describe(
+  klInReward: z.boolean().optional().describe(
     "Take the KL penalty (k1) off the reward, as RLOO does, where GRPO adds it to the loss. Default false.",
   ),
   referenceEvery: count.nullable().default(null).describe(
@@ -63,10 +63,10 @@ const grpoObject = z.strictObject({
     "A refresh makes the reference this share of the policy and the rest of itself. TRL: ref_model_mixup_alpha. " +
       "Default 0.6.",
   ),
-  epsilon: scheduled(z.number().positive().lt(1)).default(0.2).describe(
+  epsilon: scheduled(z.number().positive().lt(1)).optional().describe(
     "The ratio is clipped below 1 − epsilon, and above 1 + epsilon without epsilonHigh. TRL: epsilon. Default 0.2.",
   ),
-  epsilonHigh: scheduled(z.number().positive()).nullable().default(null).describe(
+  epsilonHigh: scheduled(z.number().positive()).nullable().optional().describe(
     "Clip above 1 + this (clip-higher). TRL: epsilon_high. Default null: epsilon.",
   ),
   dualClip: z.number().gt(1).nullable().default(null).describe(
@@ -75,10 +75,10 @@ const grpoObject = z.strictObject({
   topEntropyQuantile: z.number().gt(0).max(1).default(1).describe(
     "Train only on this share of tokens with the highest entropy. TRL: top_entropy_quantile. Default 1: all.",
   ),
-  maskTruncated: z.boolean().default(false).describe(
+  maskTruncated: z.boolean().optional().describe(
     "Completions that hit the token limit teach nothing. TRL: mask_truncated_completions. Default false.",
   ),
-  dropZeroVariance: z.boolean().default(false).describe(
+  dropZeroVariance: z.boolean().optional().describe(
     "Groups whose rewards are all equal are dropped and sampled again with other prompts (DAPO). Default false.",
   ),
   temperature: scheduled(z.number().positive()).default(0.8).describe(
@@ -93,7 +93,8 @@ const grpoObject = z.strictObject({
     "Longest completion in tokens. TRL: max_completion_length. Default 128.",
   ),
   ...trainingFields,
-}).superRefine((value, context) => {
+}).superRefine((given, context) => {
+  const value = { ...filledIn(given), ...defined(given) };
   const issue = (path: keyof typeof value, message: string) =>
     context.addIssue({ code: "custom", path: [path], message });
   const {
@@ -125,7 +126,14 @@ const grpoObject = z.strictObject({
     );
   }
   if (typeof epsilon === "number" && typeof epsilonHigh === "number") {
-    if (epsilonHigh < epsilon) issue("epsilonHigh", `must not be below epsilon (${epsilon})`);
+    if (epsilonHigh < epsilon) {
+      if (given.epsilonHigh === undefined) {
+        issue(
+          "epsilon",
+          `must not be above the epsilonHigh of ${value.algorithm}, ${epsilonHigh}; give both`,
+        );
+      } else issue("epsilonHigh", `must not be below epsilon (${epsilon})`);
+    }
   }
   if (
     dualClip !== null && typeof (epsilonHigh ?? epsilon) === "number" &&
@@ -139,20 +147,51 @@ const grpoObject = z.strictObject({
   if (value.normalizeThenSum && advantage !== "group") {
     issue("normalizeThenSum", `goes with advantage \`group\` only, not \`${advantage}\``);
   }
+  if (value.normalizeThenSum && value.klInReward && value.beta !== 0) {
+    issue(
+      "normalizeThenSum",
+      "does not go with klInReward: each component is normalised by itself, and a penalty off their sum would be lost; " +
+        "set klInReward false for a KL penalty in the loss, or beta 0 for none",
+    );
+  }
 });
 
-/** What the algorithm sets and the options don't. */
-function fillAlgorithm(options: unknown): unknown {
-  if (typeof options !== "object" || options === null) return options;
-  const name = (options as { algorithm?: unknown }).algorithm;
-  if (typeof name !== "string" || !Object.hasOwn(algorithms, name)) return options;
-  const { klIn, ...preset } = algorithms[name as keyof typeof algorithms];
-  const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
-  return { ...preset, klInReward: klIn === "reward", ...given };
+type Given = z.output<typeof grpoObject>;
+type FilledIn = Omit<Algorithm, "klIn"> & { klInReward: boolean };
+
+/** Options of `grpo` with every default filled in, the algorithm's too. */
+export type GrpoConfig = Omit<Given, keyof FilledIn> & Required<Pick<Given, keyof FilledIn>>;
+
+/** What the algorithm fills in where nothing is given. */
+function filledIn({ algorithm }: Pick<Given, "algorithm">): FilledIn {
+  const { klIn, ...preset } = algorithms[algorithm ?? "grpo"];
+  return { ...preset, klInReward: klIn === "reward" };
 }
 
-/** Options of `grpo`; the reward, the curriculum and functions such as `onStep` are passed beside them. */
-export const grpoSchema = z.preprocess(fillAlgorithm, grpoObject) as unknown as z.ZodType<
-  z.output<typeof grpoObject>,
-  z.input<typeof grpoObject>
->;
+const defined = <T extends object>(options: T): T =>
+  Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as T;
+
+/**
+ * Options of `grpo`; the reward, the curriculum and functions such as `onStep` are passed beside them.
+ *
+ * What the algorithm fills in can be read from the result and is not copied with it: in `{ ...config.grpo, algorithm: "rloo" }` another
+ * algorithm fills in its own, and what a person wrote stays. {@linkcode wholeOptions} makes a copy with all of it.
+ */
+export const grpoSchema = grpoObject.transform((given): GrpoConfig => {
+  const config = defined(given) as GrpoConfig;
+  for (const key of Object.keys(filledIn(given)) as (keyof FilledIn)[]) {
+    if (key in config) continue;
+    Object.defineProperty(config, key, {
+      get: () => filledIn(config)[key],
+      // written from here on
+      set: (value) => Object.defineProperty(config, key, { value, enumerable: true, writable: true }),
+      configurable: true,
+    });
+  }
+  return config;
+});
+
+/** A copy of the options as plain data, what the algorithm filled in among them: for a run's record. */
+export function wholeOptions(config: GrpoConfig): GrpoConfig {
+  return { ...filledIn(config), ...config };
+}

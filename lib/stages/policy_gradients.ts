@@ -1,4 +1,3 @@
-import type { z } from "zod";
 import type { Decoder } from "../models/decoder.ts";
 import { anneal, type Scheduled } from "../schedules/anneal.ts";
 import { accumulate } from "../training/accumulate.ts";
@@ -6,14 +5,14 @@ import type { Gradients } from "../training/backward.ts";
 import { policyLoss } from "../training/policy_loss.ts";
 import type { ReferencePolicy } from "../training/reference_policy.ts";
 import type { StepMetrics } from "../training/run.ts";
-import type { grpoSchema } from "./grpo_schema.ts";
+import type { GrpoConfig } from "./grpo_schema.ts";
 import type { RolloutBatch } from "./rollouts.ts";
 
 /** Options of {@linkcode policyGradients}. */
 export interface PolicyGradientOptions {
   /** What the KL in the loss is measured against; `null` where beta is 0. */
   reference: ReferencePolicy | null;
-  config: z.output<typeof grpoSchema>;
+  config: GrpoConfig;
   /** The update's number, from 0. */
   index: number;
   signal: AbortSignal;

@@ -1,4 +1,3 @@
-import type { z } from "zod";
 import type { Problem } from "../data/problem.ts";
 import type { CausalLM, Completion } from "../models/causal_lm.ts";
 import { counterUniform } from "../random/counter_random.ts";
@@ -10,7 +9,7 @@ import { klInReward } from "../training/kl_in_reward.ts";
 import type { ReferencePolicy } from "../training/reference_policy.ts";
 import { TokenBatch } from "../training/token_batch.ts";
 import { untilAborted } from "../training/until_aborted.ts";
-import type { grpoSchema } from "./grpo_schema.ts";
+import type { GrpoConfig } from "./grpo_schema.ts";
 import { problemPrompt } from "./problem_prompt.ts";
 
 /** The completions of one prompt and what they are worth. */
@@ -43,7 +42,7 @@ export interface RolloutOptions {
   curriculum: Curriculum;
   /** Where the KL comes off the reward; `null` where beta is 0. */
   reference: ReferencePolicy | null;
-  config: z.output<typeof grpoSchema>;
+  config: GrpoConfig;
 }
 
 /** Further draws for groups without signal, when they are dropped. */

@@ -4,7 +4,10 @@ import { nearest } from "../../lib/options/nearest.ts";
 import { parseOptions } from "../../lib/options/parse_options.ts";
 import { dataSchema } from "../../lib/data/data_schema.ts";
 import { evaluateSchema } from "../../lib/stages/evaluate_schema.ts";
-import { grpoSchema } from "../../lib/stages/grpo_schema.ts";
+import { configToYaml } from "../../lib/config/config_to_yaml.ts";
+import { loadConfig } from "../../lib/config/load_config.ts";
+import { grpoSchema, wholeOptions } from "../../lib/stages/grpo_schema.ts";
+import { algorithms } from "../../lib/training/algorithms.ts";
 import { rewardSchema } from "../../lib/rewards/reward_schema.ts";
 import { sftSchema } from "../../lib/stages/sft_schema.ts";
 import { runSchema } from "../../lib/config/schema.ts";
@@ -115,6 +118,49 @@ Deno.test("grpoSchema's algorithm sets what the options don't", () => {
   assert.equal(parseOptions(grpoSchema, { algorithm: "dapo" }, "grpo").epsilonHigh, 0.28);
 });
 
+Deno.test("an algorithm given in a cell wins over what the file's filled in, and not over what a person wrote", async () => {
+  const read = (options: object) => {
+    const { advantage, loss, importance, epsilon, epsilonHigh, klInReward, dropZeroVariance, maskTruncated } =
+      parseOptions(grpoSchema, options, "grpo");
+    return {
+      advantage,
+      loss,
+      importance,
+      epsilon,
+      epsilonHigh,
+      klInReward,
+      dropZeroVariance,
+      maskTruncated,
+    };
+  };
+  const names = Object.keys(algorithms) as (keyof typeof algorithms)[];
+  for (const before of [null, ...names]) {
+    const text = configToYaml(
+      await loadConfig(new URL("../../data/configs/demo.yaml", import.meta.url), {
+        grpo: { algorithm: before, maskTruncated: true },
+      }),
+    );
+    const folder = await Deno.makeTempDir(), file = `${folder}/config.yaml`;
+    await Deno.writeTextFile(file, text);
+    const { grpo } = await loadConfig(file);
+    await Deno.remove(folder, { recursive: true });
+    for (const algorithm of names) {
+      const { klIn, ...preset } = algorithms[algorithm],
+        want = { ...preset, klInReward: klIn === "reward", maskTruncated: true };
+      assert.deepEqual(read({ ...grpo, algorithm }), want);
+      assert.deepEqual(read(JSON.parse(JSON.stringify({ ...grpo, algorithm }))), want);
+      // what the preset before filled in, written by hand in the cell
+      assert.deepEqual(read({ ...grpo, algorithm, loss: grpo.loss }), { ...want, loss: grpo.loss });
+      const changed = structuredClone(grpo);
+      changed.algorithm = algorithm;
+      assert.deepEqual(read(changed), want);
+    }
+    grpo.importance = "sequence";
+    assert.equal(read({ ...grpo, algorithm: "rloo" }).importance, "sequence");
+    assert.equal(wholeOptions(grpo).importance, "sequence");
+  }
+});
+
 Deno.test("settings are validated together", () => {
   const cases: [Parameters<typeof grpoSchema.parse>[0], string, RegExp][] = [
     [{ generations: 1 }, "generations", /at least 2.*group/],
@@ -125,8 +171,10 @@ Deno.test("settings are validated together", () => {
     ],
     [{ promptsPerStep: 2, generations: 4, microBatch: 9 }, "microBatch", /\(8\)/],
     [{ epsilon: 0.3, epsilonHigh: 0.2 }, "epsilonHigh", /below epsilon/],
+    [{ epsilon: 0.3, algorithm: "dapo" }, "epsilon", /above the epsilonHigh of dapo, 0.28/],
     [{ epsilon: 0.3, dualClip: 1.2 }, "dualClip", /1 \+ epsilon/],
     [{ advantage: "rloo", normalizeThenSum: true }, "normalizeThenSum", /`group` only/],
+    [{ klInReward: true, normalizeThenSum: true }, "normalizeThenSum", /does not go with klInReward/],
     [{ beta: { kind: "linear", from: 0.1, to: -1 } }, "beta.to", /at least 0/],
     [{ temperature: { kind: "exponential", from: 1, to: 0 } }, "temperature.to", /above 0|sign/],
     [
@@ -166,7 +214,7 @@ Deno.test("whatever stands in an option, parseOptions() accepts it or names the 
   ];
   let refused = 0;
   for (const schema of [sftSchema, evaluateSchema, grpoSchema]) {
-    for (const key of Object.keys(parseOptions(schema as typeof sftSchema, {}, "stage"))) {
+    for (const key of Object.getOwnPropertyNames(parseOptions(schema as typeof sftSchema, {}, "stage"))) {
       for (const value of junk) {
         try {
           parseOptions(schema as typeof sftSchema, { [key]: value } as never, "stage");
