@@ -30,8 +30,8 @@ export type LoraValues = Map<string, { a: tf.Tensor2D; b: tf.Tensor2D; scale: nu
 
 /** What {@linkcode Decoder.hidden} leaves out, or in. */
 export interface HiddenOptions {
-  /** `false` leaves the adapter out: the reference policy under LoRA. @default true */
-  adapter?: boolean;
+  /** `false` leaves the adapter out; pairs by module name take its place, as a reference policy's do. @default true */
+  adapter?: boolean | ReadonlyMap<string, LoraPair>;
   /** In training, names the pass: the same number drops the same inputs of the adapter. @default null: drops none */
   dropoutSeed?: number | null;
   /** Keep only what goes into each layer, and compute the rest again in the backward pass. @default false */
@@ -228,8 +228,8 @@ export class Decoder {
   }
 
   /** A linear layer as `project` takes it. */
-  linear(module: string, adapter = true): Linear {
-    const lora = adapter ? this.lora.get(module) : undefined;
+  linear(module: string, adapter: HiddenOptions["adapter"] = true): Linear {
+    const lora = this.#pairs(adapter).get(module);
     return {
       weight: this.#stored(`${module}.weight`) as unknown as tf.Tensor2D,
       bias: this.maybe(`${module}.bias`),
@@ -239,7 +239,7 @@ export class Decoder {
   }
 
   /** The parts of layer `index` for sequences of at most `positions` tokens, with the adapter or without. */
-  layer(index: number, positions: number, adapter = true): DecoderLayer {
+  layer(index: number, positions: number, adapter: HiddenOptions["adapter"] = true): DecoderLayer {
     const { qkNorm, postNorms, layerRope, layerWindows } = this.config, at = `model.layers.${index}`;
     const linear = (part: string) => this.linear(`${at}.${part}`, adapter),
       norm = (part: string) => this.weight<tf.Tensor1D>(`${at}.${part}.weight`);
@@ -289,9 +289,9 @@ export class Decoder {
     });
   }
 
-  #layerVariables(index: number, adapter: boolean): tf.Variable[] {
+  #layerVariables(index: number, adapter: HiddenOptions["adapter"]): tf.Variable[] {
     return this.parameters().filter(({ name }) =>
-      name.includes(`model.layers.${index}.`) && (adapter || !name.startsWith("base_model."))
+      name.includes(`model.layers.${index}.`) && (adapter === true || !name.startsWith("base_model."))
     ).map(({ variable }) => variable);
   }
 
@@ -299,13 +299,13 @@ export class Decoder {
     x: tf.Tensor2D,
     index: number,
     layout: Layout,
-    { adapter, dropoutSeed }: { adapter: boolean; dropoutSeed: number | null },
+    { adapter, dropoutSeed }: Required<Pick<HiddenOptions, "adapter" | "dropoutSeed">>,
   ): tf.Tensor2D {
     const { config, trainBase: trainable } = this,
       { rmsEps: epsilon, rmsAddOne: addOne, heads, kvHeads, headDim } = config;
     const layer = this.layer(index, layout.longest, adapter), normed = { epsilon, addOne, trainable };
-    const drops = dropoutSeed !== null && adapter &&
-      [...this.lora.values()].some(({ dropout = 0 }) => dropout > 0);
+    const drops = dropoutSeed !== null &&
+      [...this.#pairs(adapter).values()].some(({ dropout = 0 }) => dropout > 0);
     let places = 4 * index;
     const projected = (x: tf.Tensor2D, linears: Linear[]) =>
       drops ? projectWithDropout(x, linears, pcg(dropoutSeed ^ pcg(places++))) : project(x, linears);
@@ -404,9 +404,9 @@ export class Decoder {
     return decoder;
   }
 
-  /** A weight's values with the active adapter added: W + scale·B·A. */
-  async merged(name: string): Promise<Float32Array> {
-    const values = await this.values(name), pair = this.lora.get(name.replace(/\.weight$/, ""));
+  /** A weight's values with the active adapter, or with other pairs, added: W + scale·B·A. */
+  async merged(name: string, adapter: HiddenOptions["adapter"] = true): Promise<Float32Array> {
+    const values = await this.values(name), pair = this.#pairs(adapter).get(name.replace(/\.weight$/, ""));
     if (!pair) return values;
     // tfjs-wasm keeps a product's right side packed and does not see it change in place: so a tensor of its own
     const a = await pair.a.data() as Float32Array;
@@ -417,6 +417,11 @@ export class Decoder {
     const data = await sum.data() as Float32Array;
     sum.dispose();
     return data;
+  }
+
+  #pairs(adapter: HiddenOptions["adapter"]): ReadonlyMap<string, LoraPair> {
+    if (adapter === true || adapter === undefined) return this.lora;
+    return adapter || new Map();
   }
 
   #known(name: string): void {

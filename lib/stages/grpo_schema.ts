@@ -56,7 +56,7 @@ const grpoObject = z.strictObject({
     "Take the KL penalty (k1) off the reward, as RLOO does, where GRPO adds it to the loss. Default false.",
   ),
   referenceEvery: count.nullable().default(null).describe(
-    "Steps between refreshes of the reference policy; under LoRA it then gets weights of its own. " +
+    "Steps between refreshes of the reference policy; under LoRA a mixture then gets weights of its own. " +
       "TRL: sync_ref_model, ref_model_sync_steps. Default null: it stays as it was at the start.",
   ),
   referenceMixup: z.number().gt(0).max(1).default(0.6).describe(

@@ -1,6 +1,6 @@
 import * as tf from "@tensorflow/tfjs";
 import { cpuEngine } from "../kernels/cpu/engine.ts";
-import type { Decoder } from "../models/decoder.ts";
+import type { Decoder, HiddenOptions } from "../models/decoder.ts";
 import { embedding } from "../ops/embedding.ts";
 import { type TokenLogprobs, tokenLogprobs } from "../ops/token_logprobs.ts";
 import type { TokenBatch } from "./token_batch.ts";
@@ -28,8 +28,8 @@ export type Gradients = Record<string, tf.Tensor>;
 export interface ForwardOptions {
   /** Logits are divided by this. @default 1 */
   temperature?: number;
-  /** `false` leaves the adapter out: the reference policy under LoRA. @default true */
-  adapter?: boolean;
+  /** `false` leaves the adapter out; pairs by module name take its place, as a reference policy's do. @default true */
+  adapter?: HiddenOptions["adapter"];
   /** Names the pass for the adapter's dropout; `null` drops nothing. @default null */
   dropoutSeed?: number | null;
   /** Compute activations again in the backward pass instead of keeping them. @default false */

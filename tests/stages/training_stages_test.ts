@@ -219,6 +219,32 @@ test("grpo() measures no KL against a reference that is refreshed to the policy,
   assert.ok(inReward.slice(1).every((kl) => kl > 1e-6), `${inReward}`);
 });
 
+test("grpo() after sft() under LoRA measures KL against what SFT left, in one run and in a resumed one", async (folder) => {
+  const options = { ...small, steps: 4, beta: 0.1, checkpoints: folder };
+  const start = async () => {
+    const model = tinyModel();
+    model.addLora({ rank: 4 });
+    await sft(model, problems, { steps: 5, batchSize: 4, learningRate: 1e-2 });
+    return model;
+  };
+  const whole = await start(), undisturbed = await grpo(whole, problems, { ...options, reward: digits });
+  const kls = undisturbed.steps.map(({ kl }) => kl!);
+  assert.ok(Math.abs(kls[0]) < 1e-9, `${kls}`);
+  assert.ok(kls.slice(1).every((kl) => kl > 1e-6), `${kls}`);
+
+  const stopped = await start(), stop = new AbortController();
+  await grpo(stopped, problems, {
+    ...options,
+    reward: digits,
+    signal: stop.signal,
+    onStep: ({ step }) => step === 2 && stop.abort(),
+  });
+  const again = await start();
+  const { steps } = await resume(folder, { model: again, problems, reward: digits });
+  assert.deepEqual(steps.map(({ kl }) => kl), kls);
+  for (const model of [whole, stopped, again]) model.dispose();
+});
+
 test("grpo() judges held-out problems in its own panel, keeps the best checkpoint and goes back to it", async (folder) => {
   const { opened } = pressable(), model = tinyModel();
   const run = await grpo(model, problems, {

@@ -57,25 +57,71 @@ testOnCpu(
   },
 );
 
+/** Gives every B of the adapter in use one value. */
+function fillB(decoder: ReturnType<typeof tinyDecoder>, value: number) {
+  for (const { b } of decoder.lora.values()) tf.tidy(() => b.assign(tf.fill(b.shape, value) as tf.Tensor2D));
+}
+
+for (const startsAt of [0, 0.03]) {
+  testOnCpu(
+    `ReferencePolicy of an adapter whose B starts at ${startsAt} is the policy that it began with`,
+    async () => {
+      const decoder = tinyDecoder(tinyConfig);
+      addLora(decoder, { rank: 2 });
+      fillB(decoder, startsAt);
+      const reference = await ReferencePolicy.of(decoder);
+      const rows = (values: Float32Array[]) => values.map((row) => [...row]);
+      const at = () => withBatch((batch) => reference.logprobs(batch, 1)).then(rows);
+      const policy = () =>
+        withBatch(async (batch) => batch.split((await tokenValues(decoder, batch)).logprobs)).then(rows);
+      const off = () =>
+        withBatch(async (batch) =>
+          batch.split((await tokenValues(decoder, batch, { adapter: false })).logprobs)
+        )
+          .then(rows);
+      const start = await at();
+      assertAllClose(start, await policy(), 1e-6);
+      if (startsAt > 0) assert.ok(Math.abs(start[0][0] - (await off())[0][0]) > 1e-4);
+      assert.equal(reference.kind, startsAt === 0 ? "base" : "adapter");
+      const state = await reference.state();
+
+      fillB(decoder, 0.05);
+      assert.deepEqual(await at(), start);
+      assert.ok(Math.abs((await policy())[0][0] - start[0][0]) > 1e-4);
+      // another process: the adapter is what it became, the reference what it was
+      const other = await ReferencePolicy.of(decoder);
+      other.restore(state);
+      assert.deepEqual([await withBatch((batch) => other.logprobs(batch, 1)).then(rows), other.kind], [
+        start,
+        reference.kind,
+      ]);
+
+      await reference.refresh(1);
+      assertAllClose(await at(), await policy(), 1e-6);
+      assert.equal(reference.kind, "adapter");
+      fillB(decoder, startsAt);
+      await other.refresh(0.5);
+      assert.equal(other.kind, "weights");
+      assertAllClose(await withBatch((batch) => other.logprobs(batch, 1)).then(rows), start, 1e-5);
+      for (const each of [reference, other, decoder]) each.dispose();
+    },
+  );
+}
+
 testOnCpu(
-  "ReferencePolicy is the adapter off, until a refresh gives it weights with the adapter in",
+  "a ReferencePolicy with an adapter of its own refuses a checkpoint that lacks a matrix",
   async () => {
     const decoder = tinyDecoder(tinyConfig);
     addLora(decoder, { rank: 2 });
-    const reference = await ReferencePolicy.of(decoder);
-    const at = () =>
-      withBatch((batch) => reference.logprobs(batch, 1)).then((rows) => rows.map((row) => [...row]));
-    const policy = () =>
-      withBatch(async (batch) => batch.split((await tokenValues(decoder, batch)).logprobs)).then((rows) =>
-        rows.map((row) => [...row])
-      );
-    const start = await at();
-    for (const { b } of decoder.lora.values()) tf.tidy(() => b.assign(tf.fill(b.shape, 0.05) as tf.Tensor2D));
-    assert.deepEqual([await at(), reference.frozen, await reference.state()], [start, false, {}]);
-    assert.ok(Math.abs((await policy())[0][0] - start[0][0]) > 1e-4);
-    await reference.refresh(1);
-    assert.equal(reference.frozen, true);
-    assertAllClose(await at(), await policy(), 1e-5);
+    fillB(decoder, 0.1);
+    const reference = await ReferencePolicy.of(decoder), state = await reference.state();
+    const [first, ...others] = Object.keys(state);
+    const lacking = Object.fromEntries(others.map((name) => [name, state[name]]));
+    assert.throws(() => reference.restore(lacking), /holds 27 of its 28 adapter matrices/);
+    assert.throws(
+      () => reference.restore({ ...state, "reference/model.layers.9.mlp.up_proj.lora_a": state[first] }),
+      /28 of its 28 adapter matrices and 1 that the model has not/,
+    );
     reference.dispose();
     decoder.dispose();
   },
