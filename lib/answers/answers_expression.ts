@@ -1,4 +1,6 @@
 import type { ComputeEngine } from "@cortex-js/compute-engine";
+// its smallest part, so that the package is there to be required where nothing was installed beforehand
+import "@cortex-js/compute-engine/math-json";
 import { packageRequire } from "../backend/package_files.ts";
 
 type Node = number | string | { num: string } | [string, ...Node[]];

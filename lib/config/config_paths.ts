@@ -1,14 +1,16 @@
 import { isAbsolute, relative, resolve } from "node:path";
 import { existsSync } from "node:fs";
+import { embeddedModels } from "../models/embedded_models.ts";
 
 type Group = Record<string, unknown>;
 
 const isGroup = (value: unknown): value is Group =>
   typeof value === "object" && value !== null && !Array.isArray(value);
 
-/** `google/gemma-3-270m-it` is a hub id unless such a folder exists. */
-function isHubId(path: string, from: string): boolean {
-  return /^[\w-]+\/[\w.-]+$/.test(path) && !existsSync(resolve(from, path));
+/** `google/gemma-3-270m-it` is a hub id and `tiny-gemma` the embedded model, unless such a folder exists. */
+function isModelName(path: string, from: string): boolean {
+  const named = embeddedModels.includes(path) || /^[\w-]+\/[\w.-]+$/.test(path);
+  return named && !existsSync(resolve(from, path));
 }
 
 /**
@@ -36,7 +38,7 @@ export function movePaths(config: unknown, from: string, to: string): unknown {
     const { path } = result.model;
     result.model = within(
       result.model,
-      typeof path === "string" && isHubId(path, from) ? ["adapter"] : ["path", "adapter"],
+      typeof path === "string" && isModelName(path, from) ? ["adapter"] : ["path", "adapter"],
     );
   }
   if (isGroup(result.data)) {

@@ -1,5 +1,6 @@
 import { dirname, resolve } from "node:path";
 import { parse } from "@std/yaml";
+import { packagedFile } from "../backend/package_files.ts";
 import { displayable } from "../display/displayable.ts";
 import { ConfigError } from "../options/config_error.ts";
 import { movePaths } from "./config_paths.ts";
@@ -14,6 +15,9 @@ export type ConfigOverrides = DeepPartial<RunInput>;
 type DeepPartial<T> = T extends (infer _)[] ? T
   : T extends object ? { [K in keyof T]?: DeepPartial<T[K]> }
   : T;
+
+/** Configurations that come with the toolkit: the demo's, and those of the five reference systems. */
+const presets = ["demo", "r1", "r2", "r3", "r4", "r5"];
 
 /** The sections that draw random numbers. */
 const seeded = ["model", "data", "evaluate", "sft", "grpo"];
@@ -62,7 +66,7 @@ async function read(path: string): Promise<unknown> {
 }
 
 /**
- * Loads the configuration of a run from YAML, lays overrides over it, fills in defaults and checks all of it.
+ * Loads the configuration of a run from YAML, or one that comes with the toolkit by its name (`demo`, `r1` … `r5`), lays overrides over it, fills in defaults and checks all of it.
  *
  * Paths in the file are relative to the file, paths in overrides to the working directory; in the result all are relative
  * to the working directory. The run's `seed` and `systemPrompt` are those of every section that has none. The result is plain data that
@@ -78,7 +82,11 @@ async function read(path: string): Promise<unknown> {
  * ```
  */
 export async function loadConfig(path: string | URL, overrides?: ConfigOverrides): Promise<RunConfig> {
-  const file = path instanceof URL ? decodeURIComponent(path.pathname) : path;
+  const file = path instanceof URL
+    ? decodeURIComponent(path.pathname)
+    : presets.includes(path)
+    ? await packagedFile(`data/configs/${path}.yaml`)
+    : path;
   const base = movePaths(await read(file), dirname(resolve(file)), Deno.cwd());
   const merged = withShared(mergeOverrides(base, movePaths(overrides, Deno.cwd(), Deno.cwd())));
   const result = runSchema.safeParse(merged);

@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { observer } from "../display/observer.ts";
 import type { DecoderConfig } from "./decoder_config.ts";
 import { downloadModel } from "../weights/hub.ts";
+import { embeddedModel } from "./embedded_models.ts";
 import { parseModelConfig } from "./model_config.ts";
 import { ModelFileError } from "../weights/model_file_error.ts";
 
@@ -11,13 +12,14 @@ export interface HubOptions {
   revision?: string;
 }
 
-/** The directory itself, or the snapshot of a hub id, downloaded with a progress bar; `weights: false` leaves the weights out. */
+/** The directory itself, the folder of a model that comes with the toolkit, or the snapshot of a hub id, downloaded with a progress bar; `weights: false` leaves the weights out. */
 export async function modelDirectory(
   path: string,
   { revision, weights = true }: HubOptions & { weights?: boolean } = {},
 ): Promise<string> {
   const isDirectory = await Deno.stat(path).then((stat) => stat.isDirectory, () => false);
-  if (isDirectory || !/^[\w][\w.-]*\/[\w][\w.-]*$/.test(path)) return path;
+  if (isDirectory) return path;
+  if (!/^[\w][\w.-]*\/[\w][\w.-]*$/.test(path)) return await embeddedModel(path) ?? path;
   const view = observer().view({ title: `Fetching ${path}`, total: 100, unit: "%" });
   let ended = "failed";
   try {

@@ -1,3 +1,6 @@
+// so that both packages are there to be required where nothing was installed beforehand
+import "@expo-google-fonts/open-sans/package.json" with { type: "json" };
+import plotlyPackage from "plotly.js-cartesian-dist-min/package.json" with { type: "json" };
 import { packageRequire } from "../backend/package_files.ts";
 import { Ttf } from "./ttf.ts";
 
@@ -50,7 +53,7 @@ let loading: Promise<PrivateWindow> | undefined;
 export const plotlySource = (): Promise<string> => Deno.readTextFile(asset("plotly.js-cartesian-dist-min"));
 
 /** The version of Plotly that the import map pins; pages that load it from a network name this one. */
-export const plotlyVersion = "4.1.1";
+export const plotlyVersion: string = plotlyPackage.version;
 
 /** An inline style or an attribute; what SVG inherits (`font-*`, `text-*`, `fill`, `stroke`) is looked up the tree. */
 function css(element: Node, property: string): string | undefined {

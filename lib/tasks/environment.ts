@@ -1,4 +1,6 @@
-import { join } from "node:path";
+import { join, relative } from "node:path";
+import { fileURLToPath } from "node:url";
+import { isCheckout, packageRoot } from "../backend/package_files.ts";
 import { PlainError } from "../display/plain_error.ts";
 
 /** The notebook environment could not be made. The message says what was missing and how to get it. */
@@ -24,9 +26,13 @@ export interface NotebookEnvironmentOptions {
   say?: (line: string) => void;
 }
 
-/** The repository's folder, absolute. */
-export const projectRoot: string = decodeURIComponent(new URL("../..", import.meta.url).pathname)
-  .replace(/^\/([A-Za-z]:)/, "$1").replace(/\/$/, "");
+/** The toolkit's own folder, where this is a checkout. */
+const checkout = isCheckout ? fileURLToPath(packageRoot).replace(/[\\/]$/, "") : null;
+
+/** The project's folder, absolute: the repository, or where a task was started that lies elsewhere. */
+export const projectRoot: string = checkout !== null && !relative(checkout, Deno.cwd()).startsWith("..")
+  ? checkout
+  : Deno.cwd();
 
 /** JupyterLab, what runs and prints notebooks, and a BLAS for machines that have none. */
 const packages = ["jupyterlab>=4.2,<5", "nbclient>=0.10", "nbconvert>=7.16", "scipy-openblas32>=0.3.27"];

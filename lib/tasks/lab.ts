@@ -1,26 +1,28 @@
 /**
  * `deno task lab`: JupyterLab on the notebooks, with the same environment and kernel as `deno task demo`. What stands after
- * `deno task lab` goes to JupyterLab, such as `--no-browser` or `--port 8890`.
+ * `deno task lab` goes to JupyterLab, such as `--no-browser` or `--port 8890`; a notebook among it is opened.
  *
  * @module
  */
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { PlainError } from "../display/plain_error.ts";
 import { notebookEnvironment, projectRoot } from "./environment.ts";
 
 /** Starts JupyterLab and returns its exit status when a person ends it. */
 async function lab(args: string[]): Promise<number> {
   const { python, env } = await notebookEnvironment();
+  const named = args.find((argument) => argument.endsWith(".ipynb")),
+    notebook = named ?? "notebooks/show_your_work.ipynb";
   const child = new Deno.Command(python, {
     args: [
       "-m",
       "jupyterlab",
       `--ServerApp.root_dir=${projectRoot}`,
-      "--LabApp.default_url=/lab/tree/notebooks/show_your_work.ipynb",
+      `--LabApp.default_url=/lab/tree/${notebook}`,
       "--MultiKernelManager.default_kernel_name=deno",
-      ...args,
+      ...args.filter((argument) => argument !== named),
     ],
-    cwd: join(projectRoot, "notebooks"),
+    cwd: join(projectRoot, dirname(notebook)),
     env,
   }).spawn();
   // Ctrl-C reaches JupyterLab from the terminal itself; here it must only not end the parent first.

@@ -1,7 +1,7 @@
-import { join } from "node:path";
 import { formatDuration } from "../display/format_number.ts";
 import { PlainError } from "../display/plain_error.ts";
-import { type NotebookEnvironment, projectRoot } from "./environment.ts";
+import { packagedFile } from "../backend/package_files.ts";
+import type { NotebookEnvironment } from "./environment.ts";
 
 /** A notebook did not run to its end. The message names the cell; the partial notebook is saved. */
 export class NotebookError extends PlainError {
@@ -41,7 +41,7 @@ type RunnerEvent =
  */
 export async function runNotebook(options: RunNotebookOptions): Promise<"finished" | "interrupted"> {
   const { notebook, output, environment, timeout = 3600, terminal = ownTerminal() } = options;
-  const runner = join(projectRoot, "lib", "tasks", "run_notebook.py");
+  const runner = await packagedFile("lib/tasks/run_notebook.py");
   const child = new Deno.Command(environment.python, {
     args: [runner, notebook, output, "--timeout", String(timeout)],
     env: { ...environment.env, SHOWWORK_PROGRESS: "1", PYTHONIOENCODING: "utf-8" },

@@ -58,7 +58,9 @@ export function openThread(start: WorkerStart): Thread {
       throw new Error("a CPU kernel aborted");
     },
   };
-  const kernels = new WebAssembly.Instance(module, { env: environment }).exports as unknown as Kernels;
+  // deno publish takes the module's import "env" for a path and writes "./env" into the binary
+  const imports = { env: environment, "./env": environment };
+  const kernels = new WebAssembly.Instance(module, imports).exports as unknown as Kernels;
   const packing = scratch + scratchBytes - kernels.gemmScratch();
   const simd: Gemm = (tA, tB, m, n, k, a, lda, b, ldb, c, ldc, accumulate) =>
     kernels.gemm(
