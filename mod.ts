@@ -45,7 +45,8 @@ export { difficultyOf } from "./lib/data/difficulty.ts";
 export { addDistractors } from "./lib/data/distractors.ts";
 export { generateProblems } from "./lib/data/generator.ts";
 export type { Dataset, Difficulty, Problem } from "./lib/data/problem.ts";
-export { DataError } from "./lib/data/read_problems.ts";
+export { DataError } from "./lib/data/data_error.ts";
+export { registerSource, type SourceReader } from "./lib/data/source_registry.ts";
 
 export { checkGraph } from "./lib/graph/check_graph.ts";
 export { executeGraph } from "./lib/graph/execute_graph.ts";

@@ -30,7 +30,9 @@ export function movePaths(config: unknown, from: string, to: string): unknown {
     return result;
   };
   const sources = (list: unknown) =>
-    Array.isArray(list) ? list.map((source) => within(source, ["path"])) : list;
+    Array.isArray(list)
+      ? list.map((source) => isGroup(source) && source.source === "hub" ? source : within(source, ["path"]))
+      : list;
 
   if (!isGroup(config)) return config;
   const result: Group = { ...config };

@@ -1,3 +1,5 @@
+import type { ChatMessage } from "../text/chat_prompt.ts";
+
 /** How hard a problem is: `easy` takes one step, `medium` two, `hard` three or more. */
 export type Difficulty = "easy" | "medium" | "hard";
 
@@ -10,7 +12,7 @@ export interface Problem {
   id: string;
   /** What the model is asked, without any instruction or tag. */
   question: string;
-  /** The reference answer, as short as it can be: `18`, `3/4`, `Paris`. */
+  /** The reference answer, as short as it can be: `18`, `3/4`, `Paris`; empty where only a text to learn is known. */
   answer: string;
   /** A worked solution in plain prose, one step a sentence, without tags. */
   reasoning?: string;
@@ -19,6 +21,10 @@ export interface Problem {
   domain: string;
   /** The computational graph of the solution (R2), where it is known. */
   graph?: unknown;
+  /** What SFT teaches to say, word for word, in place of a demonstration written from reasoning and answer. */
+  completion?: string;
+  /** A whole chat; SFT learns the assistant's turns. `question` is its first user turn. */
+  messages?: ChatMessage[];
 }
 
 /** A training and a test set that share no problem. */

@@ -1,130 +1,149 @@
 import { graphFromAnnotations } from "../graph/graph_from_annotations.ts";
+import { basename } from "node:path";
+import { DataError } from "./data_error.ts";
+import { decodeText } from "./decode_text.ts";
 import { difficultyOf } from "./difficulty.ts";
-import { difficulties, type Difficulty, type Problem } from "./problem.ts";
-import { DataError, readJsonl, readText, textField } from "./read_problems.ts";
+import { optionalText, textField } from "./fields.ts";
+import { levelDifficulty } from "./level_difficulty.ts";
+import { plainNumber } from "./plain_number.ts";
+import type { Problem } from "./problem.ts";
+import { readBytes } from "./read_bytes.ts";
+import { readRows, type Row, type Rows } from "./read_rows.ts";
+import { type ProblemReader, type ReadOptions, readSet } from "./read_set.ts";
+
+/** The names of the known sets. */
+export const benchmarks = ["gsm8k", "math500", "mgsm", "svamp", "msvamp"] as const;
+
+export type Benchmark = (typeof benchmarks)[number];
 
 const graded = (problem: Omit<Problem, "difficulty">): Problem => ({
   ...problem,
   difficulty: difficultyOf(problem.reasoning ?? problem.question),
 });
 
+/** What a file is called, for ids: its name without folder and endings. */
+export const stemOf = (path: string): string =>
+  basename(path).replace(/(\.(jsonl?|[ct]sv|parquet|gz|txt))+$/i, "");
+
+function numberField(value: Record<string, unknown>, field: string, where: string): string {
+  const text = textField(value, field, where), number = plainNumber(text);
+  if (number === null) {
+    throw new DataError(
+      `reading ${where}: the field "${field}" must hold a number, got ${JSON.stringify(text)}`,
+    );
+  }
+  return number;
+}
+
+/** A GSM8K solution as reasoning, answer and graph. @throws {DataError} when it does not end in `#### answer` */
+export function gsm8kSolution(
+  solution: string,
+  where: string,
+): Pick<Problem, "answer" | "reasoning" | "graph"> {
+  const at = solution.lastIndexOf("####"), answer = solution.slice(at + 4).trim();
+  if (at < 0 || !answer) {
+    throw new DataError(`reading ${where}: a GSM8K answer ends in "#### number", this one does not`);
+  }
+  const reasoning = solution.slice(0, at).replace(/<<[^>]*>>/g, "").trim();
+  const { graph } = graphFromAnnotations(solution, answer);
+  return { answer, ...(reasoning ? { reasoning } : {}), ...(graph ? { graph } : {}) };
+}
+
+/** How each known set makes a problem of a record; `name` is what its file is called. */
+export const benchmarkReaders: Record<Benchmark, (name: string) => ProblemReader> = {
+  gsm8k: (name) => ({ value, where }, i) =>
+    graded({
+      id: `gsm8k/${name}/${i}`,
+      question: textField(value, "question", where),
+      ...gsm8kSolution(textField(value, "answer", where), where),
+      domain: "maths",
+    }),
+  math500: (name) => ({ value, where }, i) => {
+    const reasoning = optionalText(value, "solution", where);
+    const question = textField(value, "problem", where);
+    return {
+      id: `math500/${optionalText(value, "unique_id", where) ?? `${name}/${i}`}`,
+      question,
+      answer: textField(value, "answer", where),
+      ...(reasoning ? { reasoning } : {}),
+      difficulty: levelDifficulty(optionalText(value, "level", where) ?? "") ??
+        difficultyOf(reasoning ?? question),
+      domain: "maths",
+    };
+  },
+  mgsm: (name) => ({ value, where }, i) =>
+    graded({
+      id: `mgsm/${name}/${i}`,
+      question: textField(value, "question", where),
+      answer: numberField(value, "answer_number" in value ? "answer_number" : "answer", where),
+      domain: "maths",
+    }),
+  svamp: (name) => ({ value, where }, i) => {
+    const body = textField(value, "Body", where).replace(/[^.!?]$/u, "$&.");
+    return graded({
+      id: `svamp/${optionalText(value, "ID", where) ?? `${name}/${i}`}`,
+      question: `${body} ${textField(value, "Question", where)}`,
+      answer: numberField(value, "Answer", where),
+      domain: "maths",
+    });
+  },
+  msvamp: (name) => ({ value, where }, i) => {
+    const held = (fields: string[]) => fields.find((field) => optionalText(value, field, where)) ?? fields[0];
+    return graded({
+      id: `msvamp/${name}/${i}`,
+      question: textField(value, held(["m_query", "question", "query"]), where),
+      answer: numberField(value, held(["response", "answer"]), where),
+      domain: "maths",
+    });
+  },
+};
+
+/** MGSM's own files: a question and its number a line, parted by a tab, without a header. */
+async function tabbedRows(path: string): Promise<Rows> {
+  const text = decodeText(await readBytes(path), path), rows: Row[] = [], bad: Rows["bad"] = [];
+  for (const [i, line] of text.split(/\r?\n/).entries()) {
+    if (!line.trim()) continue;
+    const where = `${path}, line ${i + 1}`, [question, answer, ...more] = line.split("\t");
+    if (!question?.trim() || !answer?.trim() || more.some((part) => part.trim())) {
+      bad.push({ where, reason: "MGSM has a question and an answer parted by a tab" });
+    } else rows.push({ where, value: { question, answer } });
+  }
+  return { rows, bad };
+}
+
+async function readBenchmark(set: Benchmark, path: string, options?: ReadOptions): Promise<Problem[]> {
+  const rows = set === "mgsm" && /\.tsv(\.gz)?$/i.test(path) ? await tabbedRows(path) : await readRows(path);
+  return readSet(path, rows, benchmarkReaders[set](stemOf(path)), options);
+}
+
 /**
- * GSM8K: `{question, answer}` a line, the answer ending in `#### 18`; `<<48/2=24>>` marks are taken out of the reasoning and
+ * GSM8K: `{question, answer}` a record, the answer ending in `#### 18`; `<<48/2=24>>` marks are taken out of the reasoning and
  * become the problem's graph, where they lead to the answer.
  */
-export async function readGsm8k(path: string): Promise<Problem[]> {
-  return (await readJsonl(path)).map(({ value, where }, i) => {
-    const solution = textField(value, "answer", where), at = solution.lastIndexOf("####");
-    if (at < 0) {
-      throw new DataError(`reading ${where}: a GSM8K answer ends in "#### number", this one does not`);
-    }
-    const reasoning = solution.slice(0, at).replace(/<<[^>]*>>/g, "").trim();
-    const answer = solution.slice(at + 4).trim(), { graph } = graphFromAnnotations(solution, answer);
-    return graded({
-      id: `gsm8k/${i}`,
-      question: textField(value, "question", where),
-      answer,
-      reasoning,
-      domain: "maths",
-      ...(graph ? { graph } : {}),
-    });
-  });
-}
+export const readGsm8k = (path: string, options?: ReadOptions): Promise<Problem[]> =>
+  readBenchmark("gsm8k", path, options);
 
-/** MATH-500: `{problem, solution, answer, subject, level, unique_id}` a line; level 1–2 is easy, 3 medium, 4–5 hard. */
-export async function readMath500(path: string): Promise<Problem[]> {
-  return (await readJsonl(path)).map(({ value, where }, i) => {
-    const level = Number(value.level);
-    return {
-      id: `math500/${value.unique_id ?? i}`,
-      question: textField(value, "problem", where),
-      answer: textField(value, "answer", where),
-      ...(value.solution ? { reasoning: textField(value, "solution", where) } : {}),
-      difficulty: level <= 2 ? "easy" : level === 3 ? "medium" : "hard",
-      domain: "maths",
-    };
-  });
-}
+/** MATH-500: `{problem, solution, answer, subject, level, unique_id}` a record; level 1–2 (`2` or `Level 2`) is easy, 3 medium, 4–5 hard. */
+export const readMath500 = (path: string, options?: ReadOptions): Promise<Problem[]> =>
+  readBenchmark("math500", path, options);
 
-/** MGSM: a question and its number a line, parted by a tab. */
-export async function readMgsm(path: string): Promise<Problem[]> {
-  return (await readText(path)).split("\n").filter((line) => line.trim()).map((line, i) => {
-    const parts = line.split("\t");
-    if (parts.length < 2 || !parts[0].trim() || !parts[1].trim()) {
-      throw new DataError(
-        `reading ${path}, line ${i + 1}: MGSM has a question and an answer parted by a tab`,
-      );
-    }
-    return graded({ id: `mgsm/${i}`, question: parts[0].trim(), answer: parts[1].trim(), domain: "maths" });
-  });
-}
+/** MGSM: a question and its number a line, parted by a tab; or the records of its parquet files. */
+export const readMgsm = (path: string, options?: ReadOptions): Promise<Problem[]> =>
+  readBenchmark("mgsm", path, options);
 
-async function readArray(path: string): Promise<Record<string, unknown>[]> {
-  let value: unknown;
-  try {
-    value = JSON.parse(await readText(path));
-  } catch (error) {
-    if (error instanceof DataError) throw error;
-    throw new DataError(`reading ${path}: it is not JSON`);
-  }
-  if (!Array.isArray(value)) throw new DataError(`reading ${path}: it must be a JSON array of problems`);
-  return value;
-}
+/** SVAMP: `{ID, Body, Question, Equation, Answer}` a record. */
+export const readSvamp = (path: string, options?: ReadOptions): Promise<Problem[]> =>
+  readBenchmark("svamp", path, options);
 
-/** SVAMP: `{ID, Body, Question, Equation, Answer}` in an array. */
-export async function readSvamp(path: string): Promise<Problem[]> {
-  return (await readArray(path)).map((value, i) => {
-    const where = `${path}, problem ${i + 1}`, body = textField(value, "Body", where);
-    return graded({
-      id: `svamp/${value.ID ?? i}`,
-      question: `${body.replace(/[^.!?]$/, "$&.")} ${textField(value, "Question", where)}`,
-      answer: String(Number(textField(value, "Answer", where))),
-      domain: "maths",
-    });
-  });
-}
+/** MSVAMP: `{m_query, response}` a record, or with the fields of its parquet files. */
+export const readMsvamp = (path: string, options?: ReadOptions): Promise<Problem[]> =>
+  readBenchmark("msvamp", path, options);
 
-/** MSVAMP: `{m_query, response}` in an array, or with the fields of its parquet files. */
-export async function readMsvamp(path: string): Promise<Problem[]> {
-  return (await readArray(path)).map((value, i) => {
-    const where = `${path}, problem ${i + 1}`,
-      question = ["m_query", "question", "query"].find((field) => field in value) ?? "m_query";
-    const answer = ["response", "answer"].find((field) => field in value) ?? "response";
-    return graded({
-      id: `msvamp/${i}`,
-      question: textField(value, question, where),
-      answer: textField(value, answer, where),
-      domain: "maths",
-    });
-  });
-}
-
-/** Which fields of a JSONL file hold what. */
-export interface FieldMapping {
-  question: string;
-  answer: string;
-  reasoning?: string;
-  difficulty?: string;
-  domain?: string;
-  id?: string;
-}
-
-/** Any JSONL file by a field mapping; difficulty comes from the number of steps where no field says. */
-export async function readMapped(path: string, fields: FieldMapping, domain: string): Promise<Problem[]> {
-  return (await readJsonl(path)).map(({ value, where }, i) => {
-    const optional = (field?: string) =>
-      field && value[field] !== undefined ? textField(value, field, where) : undefined;
-    const reasoning = optional(fields.reasoning), said = optional(fields.difficulty)?.toLowerCase();
-    if (said && !difficulties.includes(said as Difficulty)) {
-      throw new DataError(`reading ${where}: the difficulty must be ${difficulties.join(", ")}, got ${said}`);
-    }
-    const problem = {
-      id: optional(fields.id) ?? `${path}/${i}`,
-      question: textField(value, fields.question, where),
-      answer: textField(value, fields.answer, where),
-      ...(reasoning ? { reasoning } : {}),
-      domain: optional(fields.domain) ?? domain,
-    };
-    return said ? { ...problem, difficulty: said as Difficulty } : graded(problem);
-  });
-}
+/** The readers by the name of the set. */
+export const readBenchmarks = {
+  gsm8k: readGsm8k,
+  math500: readMath500,
+  mgsm: readMgsm,
+  svamp: readSvamp,
+  msvamp: readMsvamp,
+};

@@ -103,9 +103,7 @@ function problemsOf(schema: z.ZodType, input: unknown, issue: Issue, before: Pro
     const isObject = typeof value === "object" && value !== null;
     const branches = issue.errors.filter((errors) => errors.length > 0);
     const inside = branches.filter((errors) =>
-      errors.every((error) =>
-        error.path.length > 0 || error.code === "unrecognized_keys" || error.code === "custom"
-      )
+      errors.every((error) => error.path.length > 0 || error.code === "unrecognized_keys")
     );
     const meant = (isObject ? inside : []).sort((a, b) => a.length - b.length)[0];
     if (meant) return meant.flatMap((error) => problemsOf(schema, input, error, path));

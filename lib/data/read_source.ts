@@ -1,0 +1,78 @@
+import type { DataSource, KnownSource } from "./data_schema.ts";
+import { DataError } from "./data_error.ts";
+import { addDistractors } from "./distractors.ts";
+import { generateProblems } from "./generator.ts";
+import { type FieldMapping, mappedReader } from "./mapped_problem.ts";
+import { difficulties, type Problem } from "./problem.ts";
+import { readProblems } from "./read_problems.ts";
+import { type BadLine, readRows } from "./read_rows.ts";
+import { readSet } from "./read_set.ts";
+import { sourceReader } from "./source_registry.ts";
+import { readBenchmarks, stemOf } from "./sources.ts";
+
+/** What a source gave. */
+export interface ReadSource {
+  problems: Problem[];
+  /** Lines that were left out. */
+  bad: BadLine[];
+}
+
+const isKnown = (source: DataSource): source is KnownSource => sourceReader(source.source) === undefined;
+
+/** Records in memory as problems: those that are whole stay as they are, others by their fields. */
+export function problemsOf(
+  records: readonly unknown[],
+  { name, domain = "maths", fields = {} }: { name: string; domain?: string; fields?: FieldMapping },
+): Problem[] {
+  const map = mappedReader(fields, { name, domain });
+  const rows = records.map((value, i) => ({
+    where: `${name}, item ${i + 1}`,
+    value: value as Record<string, unknown>,
+  }));
+  return readSet(name, { rows, bad: [] }, (row, i) => {
+    const { value, where } = row;
+    if (typeof value !== "object" || value === null || Array.isArray(value)) {
+      throw new DataError(
+        `reading ${where}: it must be an object such as { question, answer }, got ${JSON.stringify(value)}`,
+      );
+    }
+    const problem = value as Partial<Problem>;
+    const whole = [problem.id, problem.question, problem.answer, problem.domain].every((text) =>
+      typeof text === "string"
+    ) && difficulties.includes(problem.difficulty!);
+    return whole ? value as unknown as Problem : map(row, i);
+  });
+}
+
+/** Reads a source of a data set; `seed` is that of what is random in it. @throws {DataError} naming file, line and rule */
+export async function readSource(source: DataSource, seed: number): Promise<ReadSource> {
+  if (!isKnown(source)) {
+    const records = await sourceReader(source.source)!(source, { seed });
+    if (!Array.isArray(records)) {
+      throw new DataError(
+        `reading data: the source ${source.source} must give a list of problems, got ${typeof records}`,
+      );
+    }
+    return { problems: problemsOf(records, { name: source.source }), bad: [] };
+  }
+  if (source.source === "generator") {
+    return { problems: generateProblems({ ...source, seed: source.seed ?? seed }), bad: [] };
+  }
+  const bad: BadLine[] = [],
+    options = { badLines: source.badLines, onBadLine: (line: BadLine) => void bad.push(line) };
+  let all: Problem[];
+  if (source.source === "problems") {
+    const { domains } = source;
+    all = (await readProblems(source.path, options)).filter(({ domain }) =>
+      !domains || domains.includes(domain)
+    );
+  } else if (source.source === "file" || source.source === "jsonl") {
+    const { path, fields, domain } = source;
+    all = readSet(path, await readRows(path), mappedReader(fields, { name: stemOf(path), domain }), options);
+  } else all = await readBenchmarks[source.source](source.path, options);
+  const chosen = source.limit === null ? all : all.slice(0, source.limit);
+  return {
+    problems: source.distractors > 0 ? addDistractors(chosen, { seed, share: source.distractors }) : chosen,
+    bad,
+  };
+}
