@@ -77,7 +77,7 @@ Deno.test("loadConfig() lays overrides over the file: groups merge, lists and ot
   assert.equal(config.grpo.generations, plain.grpo.generations);
   assert.deepEqual(config.grpo.learningRate, { kind: "linear", peak: 1e-3 });
   assert.deepEqual(config.sft.learningRate, { kind: "cosine", peak: 1e-4, warmupRatio: 0.05 });
-  assert.equal(config.data.test.length, 1);
+  assert.equal(config.data.test!.length, 1);
   assert.deepEqual(config.data.train, plain.data.train);
 });
 
