@@ -1,6 +1,7 @@
+import type { Tokenizer } from "../text/tokenizer.ts";
 import { CompletionText } from "./completion_text.ts";
-import type { CausalLM } from "../models/causal_lm.ts";
 import { generate } from "./generate.ts";
+import type { SampledDecoder } from "./sampled_decoder.ts";
 import type { SamplingOptions } from "./sampling_options.ts";
 
 /** Options of `generate` and `stream`. */
@@ -48,12 +49,18 @@ export interface CompletionChunk {
   completion?: Completion;
 }
 
+/** What completes texts; `CausalLM` is one. */
+export interface SampledModel {
+  readonly decoder: SampledDecoder;
+  readonly tokenizer: Tokenizer;
+}
+
 /** Tokens between looks where somebody reads along. */
 const streamedTokens = 2;
 
 /** Samples completions of prompts, texts or token ids, as text. The body of `CausalLM.generate`. */
 export async function complete(
-  { decoder, tokenizer }: CausalLM,
+  { decoder, tokenizer }: SampledModel,
   prompts: readonly string[] | readonly number[][],
   { stop = [], includeStop = false, onText, ...options }: GenerateOptions,
 ): Promise<Completion[]> {

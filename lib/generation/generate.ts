@@ -1,10 +1,7 @@
-import * as tf from "@tensorflow/tfjs";
 import { counterGumbel } from "../random/counter_random.ts";
-import { cpuEngine } from "../kernels/cpu/engine.ts";
+import { device } from "../kernels/device.ts";
 import { samplingFloor } from "../kernels/sampling_floor.ts";
-import type { Decoder } from "../models/decoder.ts";
-import { generateOnCpu } from "./generate_on_cpu.ts";
-import { generateOnGpu } from "./generate_on_gpu.ts";
+import type { SampledDecoder } from "./sampled_decoder.ts";
 import { checkedSampling, rowSeed, type SampledTokens, type SamplingOptions } from "./sampling_options.ts";
 
 /** Bytes of KV cache that are held at once. */
@@ -15,26 +12,34 @@ const cacheBytes = 512 << 20;
  * kernels of ours go by {@linkcode generateReference}.
  */
 export async function generate(
-  decoder: Decoder,
+  decoder: SampledDecoder,
   prompts: readonly (readonly number[])[],
   options: SamplingOptions = {},
 ): Promise<SampledTokens[]> {
-  const engine = cpuEngine(), settings = checkedSampling(decoder.config, prompts, options);
-  if (!engine && tf.getBackend() !== "webgpu") return await generateReference(decoder, prompts, options);
-  const { config } = decoder, { n, maxTokens } = settings, results: SampledTokens[] = [];
+  const { kernels } = device(), settings = checkedSampling(decoder.config, prompts, options);
+  if (!kernels) return await generateReference(decoder, prompts, options);
+  const { n, maxTokens, seed, eosIds } = settings, { onTokens, onProgress, signal } = options;
   const longest = Math.max(...prompts.map((prompt) => prompt.length)) + maxTokens;
-  const rowBytes = config.layers * 2 * longest * config.kvHeads * config.headDim * 4;
+  const model = decoder.describe(longest), results: SampledTokens[] = [];
+  const rowBytes = model.layers.length * 2 * longest * model.kvHeads * model.headDim * 4;
   const promptsAtOnce = Math.max(1, Math.floor(cacheBytes / rowBytes / n));
   for (let from = 0; from < prompts.length; from += promptsAtOnce) {
+    const some = prompts.slice(from, from + promptsAtOnce), first = from * n;
     const done = results.reduce((sum, { tokens }) => sum + tokens.length, 0);
-    const onProgress = options.onProgress && ((tokens: number) => options.onProgress!(done + tokens));
-    const some = prompts.slice(from, from + promptsAtOnce), own = { ...options, onProgress };
-    results.push(
-      ...engine
-        ? await generateOnCpu(engine, decoder, some, from, settings, own)
-        : await generateOnGpu(decoder, some, from, settings, own),
-    );
-    if (options.signal?.aborted) break;
+    const drawn = await kernels.decode(model, some, {
+      ...settings,
+      seeds: Int32Array.from({ length: some.length * n }, (_, row) => rowSeed(seed, first + row) | 0),
+      stop: onTokens &&
+        ((tokens, logprobs, row) => onTokens(tokens.slice(), logprobs.slice(), first + row) === true),
+      onProgress: onProgress && ((tokens) => onProgress(done + tokens)),
+      signal,
+    });
+    results.push(...drawn.map((completion, row) => ({
+      prompt: from + Math.floor(row / n),
+      ...completion,
+      ended: eosIds.includes(completion.tokens.at(-1)!),
+    })));
+    if (signal?.aborted) break;
   }
   return sound(results);
 }
@@ -53,7 +58,7 @@ function sound(results: SampledTokens[]): SampledTokens[] {
  * The two agree in every token, rounding apart.
  */
 export async function generateReference(
-  decoder: Decoder,
+  decoder: SampledDecoder,
   prompts: readonly (readonly number[])[],
   options: SamplingOptions = {},
 ): Promise<SampledTokens[]> {

@@ -1,5 +1,5 @@
 import { pcg } from "../random/counter_random.ts";
-import type { DecoderConfig } from "../models/decoder_config.ts";
+import type { SampledDecoder } from "./sampled_decoder.ts";
 
 /** How completions are drawn. */
 export interface SamplingOptions {
@@ -46,7 +46,7 @@ export interface SampledTokens {
 
 /** The options with their defaults, checked against the model and the prompts. @throws {RangeError} naming the rule */
 export function checkedSampling(
-  config: DecoderConfig,
+  config: SampledDecoder["config"],
   prompts: readonly (readonly number[])[],
   options: SamplingOptions,
 ) {

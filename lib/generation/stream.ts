@@ -1,11 +1,10 @@
-import type { CausalLM } from "../models/causal_lm.ts";
-import { complete, type CompletionChunk, type GenerateOptions } from "./complete.ts";
+import { complete, type CompletionChunk, type GenerateOptions, type SampledModel } from "./complete.ts";
 
 /**
  * Completions as they come. Leaving the loop ends the sampling. The body of `CausalLM.stream`.
  */
 export async function* stream(
-  model: CausalLM,
+  model: SampledModel,
   prompts: readonly string[] | readonly number[][],
   { signal, onText, ...options }: GenerateOptions,
 ): AsyncGenerator<CompletionChunk, void> {

@@ -1,6 +1,6 @@
-import * as tf from "@tensorflow/tfjs";
 import { heapLimit } from "../backend/shared_wasm.ts";
 import { PlainError } from "../display/plain_error.ts";
+import { device } from "../kernels/device.ts";
 import type { DecoderConfig } from "./decoder_config.ts";
 import { estimateMemory, type EstimateMemoryOptions, type MemoryEstimate } from "./estimate_memory.ts";
 
@@ -11,7 +11,7 @@ export class ModelMemoryError extends PlainError {
 
 /** Bytes that tensors may still take: on the CPU what is left of the WebAssembly heap; what a GPU has is not known. */
 export function memoryLeft(): number {
-  return tf.getBackend() === "wasm" ? heapLimit - tf.memory().numBytes : Infinity;
+  return device().memoryLeft;
 }
 
 /**

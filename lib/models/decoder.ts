@@ -1,13 +1,11 @@
 import * as tf from "@tensorflow/tfjs";
-import { attention } from "../ops/attention.ts";
+import type { DecoderDescription, LayerDescription, Linear } from "../kernels/decoder_description.ts";
+import { device } from "../kernels/device.ts";
 import { checkpoint } from "../ops/checkpoint.ts";
+import { decoderLayer } from "../ops/decoder_layer.ts";
 import { embedding } from "../ops/embedding.ts";
-import { gatedActivation } from "../ops/gated_activation.ts";
 import { Layout } from "../ops/layout.ts";
-import { pcg } from "../random/counter_random.ts";
-import { activeDevice } from "../kernels/webgpu/program.ts";
-import { type Linear, project } from "../ops/projection.ts";
-import { projectWithDropout } from "../ops/projection_dropout.ts";
+import { project } from "../ops/projection.ts";
 import { rmsNorm } from "../ops/rms_norm.ts";
 import type { DecoderConfig } from "./decoder_config.ts";
 import { packHalf, unpackHalf } from "../weights/pack_half.ts";
@@ -36,30 +34,6 @@ export interface HiddenOptions {
   dropoutSeed?: number | null;
   /** Keep only what goes into each layer, and compute the rest again in the backward pass. @default false */
   checkpointing?: boolean;
-}
-
-/** One decoder layer's parts by their role; a norm that the architecture lacks is absent. */
-export interface DecoderLayer {
-  inputNorm: tf.Tensor1D;
-  query: Linear;
-  key: Linear;
-  value: Linear;
-  queryNorm?: tf.Tensor1D;
-  keyNorm?: tf.Tensor1D;
-  output: Linear;
-  /** After attention, before the residual sum (Gemma). */
-  postAttentionNorm?: tf.Tensor1D;
-  mlpNorm: tf.Tensor1D;
-  gate: Linear;
-  up: Linear;
-  down: Linear;
-  /** After the MLP, before the residual sum (Gemma). */
-  postMlpNorm?: tf.Tensor1D;
-  /** Rotary tables [at least the positions asked for, headDim/2]. */
-  cos: tf.Tensor2D;
-  sin: tf.Tensor2D;
-  /** Sliding window in tokens; 0: all. */
-  window: number;
 }
 
 /** A parameter that training updates. */
@@ -105,13 +79,12 @@ export class Decoder {
         `building a decoder needs an even head size for rotary positions, got headDim ${config.headDim}`,
       );
     }
-    const id = serial++,
-      largest = tf.getBackend() === "webgpu" ? activeDevice().limits.maxBufferSize : Infinity;
+    const id = serial++, { largestTensor } = device();
     for (const [name, given] of weights) {
       const bytes = 4 * tf.util.sizeFromShape(given.shape);
-      if (bytes > largest) {
+      if (bytes > largestTensor) {
         throw new RangeError(
-          `building a decoder: ${name} [${given.shape}] takes ${bytes} bytes, and a buffer of this GPU holds ${largest}: take the CPU, useBackend({ backend: "cpu" })`,
+          `building a decoder: ${name} [${given.shape}] takes ${bytes} bytes, and a buffer of this GPU holds ${largestTensor}: take the CPU, useBackend({ backend: "cpu" })`,
         );
       }
       const tensor = given instanceof tf.Tensor ? given : tf.tensor(given.data, given.shape, "float32");
@@ -203,7 +176,7 @@ export class Decoder {
     if (this.trainBase) {
       throw new RangeError("packing weights to 16 bits needs a frozen base: add or load an adapter first");
     }
-    if (tf.getBackend() !== "webgpu") return;
+    if (!device().halfMatrices) return;
     for (const [name, weight] of this.#weights) {
       const [rows, width] = weight.shape as number[];
       // the products read four halves at a time
@@ -238,8 +211,29 @@ export class Decoder {
     };
   }
 
-  /** The parts of layer `index` for sequences of at most `positions` tokens, with the adapter or without. */
-  layer(index: number, positions: number, adapter: HiddenOptions["adapter"] = true): DecoderLayer {
+  /** All parts by their role, for sequences of at most `positions` tokens, with the adapter or without. */
+  describe(positions: number, adapter: HiddenOptions["adapter"] = true): DecoderDescription {
+    const { config } = this;
+    return {
+      layers: config.layerRope.map((_, index) => this.#describeLayer(index, positions, adapter)),
+      embedding: this.embeddings,
+      head: this.head,
+      finalNorm: this.weight("model.norm.weight"),
+      heads: config.heads,
+      kvHeads: config.kvHeads,
+      headDim: config.headDim,
+      epsilon: config.rmsEps,
+      addOne: config.rmsAddOne,
+      embeddingScale: config.embeddingScale,
+      queryScale: config.queryScale,
+      attentionSoftcap: config.attentionSoftcap ?? 0,
+      finalSoftcap: config.finalSoftcap ?? 0,
+      activation: config.activation,
+      trainable: this.trainBase,
+    };
+  }
+
+  #describeLayer(index: number, positions: number, adapter: HiddenOptions["adapter"]): LayerDescription {
     const { qkNorm, postNorms, layerRope, layerWindows } = this.config, at = `model.layers.${index}`;
     const linear = (part: string) => this.linear(`${at}.${part}`, adapter),
       norm = (part: string) => this.weight<tf.Tensor1D>(`${at}.${part}.weight`);
@@ -277,65 +271,22 @@ export class Decoder {
         `running the model needs sequences of at most ${config.maxPositions} tokens (max_position_embeddings), got ${layout.longest}`,
       );
     }
-    let x = embedding(layout.tensors().ids, this.embeddings, config.embeddingScale);
-    for (let index = 0; index < config.layers; index++) {
-      const layer = (x: tf.Tensor2D) => this.#layer(x, index, layout, { adapter, dropoutSeed });
+    const model = this.describe(layout.longest, adapter), { epsilon, addOne, trainable } = model;
+    const drops = dropoutSeed !== null &&
+      [...this.#pairs(adapter).values()].some(({ dropout = 0 }) => dropout > 0);
+    let x = embedding(layout.tensors().ids, model.embedding, model.embeddingScale);
+    for (let index = 0; index < model.layers.length; index++) {
+      const layer = (x: tf.Tensor2D) =>
+        decoderLayer(x, model, { index, layout, dropoutSeed: drops ? dropoutSeed : null });
       x = checkpointing ? checkpoint(layer, x, this.#layerVariables(index, adapter)) : layer(x);
     }
-    return rmsNorm(x, this.weight("model.norm.weight"), {
-      epsilon: config.rmsEps,
-      addOne: config.rmsAddOne,
-      trainable: this.trainBase,
-    });
+    return rmsNorm(x, model.finalNorm, { epsilon, addOne, trainable });
   }
 
   #layerVariables(index: number, adapter: HiddenOptions["adapter"]): tf.Variable[] {
     return this.parameters().filter(({ name }) =>
       name.includes(`model.layers.${index}.`) && (adapter === true || !name.startsWith("base_model."))
     ).map(({ variable }) => variable);
-  }
-
-  #layer(
-    x: tf.Tensor2D,
-    index: number,
-    layout: Layout,
-    { adapter, dropoutSeed }: Required<Pick<HiddenOptions, "adapter" | "dropoutSeed">>,
-  ): tf.Tensor2D {
-    const { config, trainBase: trainable } = this,
-      { rmsEps: epsilon, rmsAddOne: addOne, heads, kvHeads, headDim } = config;
-    const layer = this.layer(index, layout.longest, adapter), normed = { epsilon, addOne, trainable };
-    const drops = dropoutSeed !== null &&
-      [...this.#pairs(adapter).values()].some(({ dropout = 0 }) => dropout > 0);
-    let places = 4 * index;
-    const projected = (x: tf.Tensor2D, linears: Linear[]) =>
-      drops ? projectWithDropout(x, linears, pcg(dropoutSeed ^ pcg(places++))) : project(x, linears);
-    /** residual + norm(x), or residual + x without a norm. */
-    const add = (x: tf.Tensor2D, norm: tf.Tensor1D | undefined, residual: tf.Tensor2D): tf.Tensor2D =>
-      norm ? rmsNorm(x, norm, { ...normed, residual }) : tf.add(residual, x);
-    const packed = projected(rmsNorm(x, layer.inputNorm, normed), [layer.query, layer.key, layer.value]);
-    const { queryNorm, keyNorm, cos, sin, window } = layer;
-    const attended = attention(packed, {
-      ...{
-        layout,
-        heads,
-        kvHeads,
-        headDim,
-        epsilon,
-        addOne,
-        trainable,
-        queryNorm,
-        keyNorm,
-        cos,
-        sin,
-        window,
-      },
-      scale: config.queryScale,
-      softcap: config.attentionSoftcap ?? 0,
-    });
-    const middle = add(projected(attended, [layer.output]), layer.postAttentionNorm, x);
-    const gateUp = projected(rmsNorm(middle, layer.mlpNorm, normed), [layer.gate, layer.up]);
-    const down = projected(gatedActivation(gateUp, config.activation), [layer.down]);
-    return add(down, layer.postMlpNorm, middle);
   }
 
   /** Logits [sequences, longest, vocabulary]; rows past a sequence's end are zero. */

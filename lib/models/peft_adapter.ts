@@ -1,11 +1,11 @@
 import * as tf from "@tensorflow/tfjs";
 import { basename, join, resolve } from "node:path";
 import { baseLicence } from "./base_licence.ts";
-import type { CausalLM } from "./causal_lm.ts";
 import type { Decoder, LoraValues } from "./decoder.ts";
 import { loraOf, type LoraSettings, loraSettings } from "./lora.ts";
 import { linearModules, moduleFilter } from "./lora_modules.ts";
 import { modelCard, type ModelCardParts } from "./model_card.ts";
+import type { SavedModel } from "./saved_model.ts";
 import { ModelFileError } from "../weights/model_file_error.ts";
 import { readSafetensors, writeSafetensors } from "../weights/safetensors.ts";
 
@@ -24,7 +24,7 @@ export interface SaveAdapterOptions {
  */
 export async function saveAdapter(
   directory: string,
-  model: CausalLM,
+  model: SavedModel,
   { name = model.adapter ?? undefined, card = {} }: SaveAdapterOptions = {},
 ): Promise<void> {
   const { decoder } = model, lora = name === undefined ? undefined : model.adapterOptions(name);

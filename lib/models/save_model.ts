@@ -1,8 +1,8 @@
 import { join } from "node:path";
-import type { CausalLM } from "./causal_lm.ts";
 import type { DecoderConfig } from "./decoder_config.ts";
 import { modelJsonText, parseModelConfig, toModelJson } from "./model_config.ts";
 import { type TensorToFetch, writeSafetensors } from "../weights/safetensors.ts";
+import type { SavedModel } from "./saved_model.ts";
 
 /** Options of {@linkcode saveModel}. */
 export interface SaveModelOptions {
@@ -31,7 +31,7 @@ const torchNames = { F32: "float32", F16: "float16", BF16: "bfloat16" };
  */
 export async function saveModel(
   directory: string,
-  model: CausalLM,
+  model: SavedModel,
   { maxShardBytes = 5e9, dtype = "F32" }: SaveModelOptions = {},
 ): Promise<void> {
   const { decoder, config } = model;

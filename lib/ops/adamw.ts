@@ -1,6 +1,5 @@
 import * as tf from "@tensorflow/tfjs";
-import { cpuEngine } from "../kernels/cpu/engine.ts";
-import { adamwStep, squaredNorms } from "../kernels/webgpu/adamw.ts";
+import { device } from "../kernels/device.ts";
 
 /** One AdamW update's numbers. */
 export interface AdamwOptions {
@@ -56,43 +55,22 @@ export function adamw(
   moments: Moments,
   options: AdamwOptions,
 ): void {
-  const engine = cpuEngine(),
-    { learningRate, beta1, beta2, epsilon, weightDecay, step, gradientScale } = options;
-  const correction1 = 1 - beta1 ** step, correction2 = 1 - beta2 ** step;
-  if (!engine && tf.getBackend() !== "webgpu") return adamwReference(parameter, gradient, moments, options);
+  const { kernels } = device(), { step, ...numbers } = options;
+  if (!kernels) return adamwReference(parameter, gradient, moments, options);
   for (const written of [parameter, moments.m, moments.v]) detach(written);
-  if (engine) {
-    const { size } = parameter, chunks = size < 1 << 15 ? 1 : engine.threads;
-    engine.run(
-      "adamw",
-      [engine.at(parameter), engine.at(gradient), engine.at(moments.m), engine.at(moments.v), size],
-      [learningRate, beta1, beta2, correction1, correction2, epsilon, weightDecay, gradientScale],
-      chunks,
-    );
-  } else {
-    adamwStep(parameter, gradient, moments.m, moments.v, {
-      lr: learningRate,
-      beta1,
-      beta2,
-      epsilon,
-      weightDecay,
-      correction1,
-      correction2,
-      gradScale: gradientScale,
-    });
-  }
+  kernels.adamw.step(parameter, gradient, moments, {
+    ...numbers,
+    correction1: 1 - options.beta1 ** step,
+    correction2: 1 - options.beta2 ** step,
+  });
 }
 
 /** √Σ‖g‖² over all gradients, in double precision on the CPU; one read-back on webgpu. */
 export async function globalNorm(gradients: tf.Tensor[]): Promise<number> {
-  const engine = cpuEngine();
-  if (engine) {
-    return Math.sqrt(gradients.reduce((sum, g) => sum + engine.kernels.squaredNorm(engine.at(g), g.size), 0));
-  }
-  const total = tf.getBackend() === "webgpu"
-    ? squaredNorms(gradients)
-    : tf.tidy(() => tf.addN(gradients.map((g) => tf.sum(tf.square(g)))));
-  const [value] = await total.data();
+  const { kernels } = device();
+  if (kernels) return Math.sqrt(await kernels.adamw.squaredNorm(gradients));
+  const total = tf.tidy(() => tf.addN(gradients.map((g) => tf.sum(tf.square(g))))),
+    [value] = await total.data();
   total.dispose();
   return Math.sqrt(value);
 }

@@ -1,7 +1,5 @@
 import * as tf from "@tensorflow/tfjs";
-import { cpuEngine } from "../kernels/cpu/engine.ts";
-import { attentionBackward, attentionForward } from "../kernels/webgpu/attention.ts";
-import { headsBackward, headsForward } from "../kernels/webgpu/heads.ts";
+import { device } from "../kernels/device.ts";
 import { rmsNorm } from "./rms_norm.ts";
 import type { Layout } from "./layout.ts";
 
@@ -105,128 +103,19 @@ export function attentionReference(packed: tf.Tensor2D, options: AttentionOption
  * → [rows, heads·headDim]. Rows outside every sequence have no meaning.
  */
 export function attention(packed: tf.Tensor2D, options: AttentionOptions): tf.Tensor2D {
-  const engine = cpuEngine();
-  if (engine) return onCpu(engine, packed, options);
-  return tf.getBackend() === "webgpu" ? onGpu(packed, options) : attentionReference(packed, options);
-}
-
-function onCpu(
-  engine: NonNullable<ReturnType<typeof cpuEngine>>,
-  packed: tf.Tensor2D,
-  options: AttentionOptions,
-): tf.Tensor2D {
-  const { layout, heads, kvHeads, headDim, scale, softcap = 0, window = 0, epsilon, addOne, cos, sin } =
-    options;
-  const rows = packed.shape[0],
-    wide = packed.shape[1],
-    rotatedWide = (heads + kvHeads) * headDim,
-    outWide = heads * headDim;
-  const one = addOne ? 1 : 0, { starts, lengths, positions, prefixes, families } = layout.tensors();
-  const at = (tensor?: tf.Tensor) => tensor ? engine.at(tensor) : 0;
-  const shape = [at(starts), at(lengths), layout.starts.length, heads, kvHeads, headDim, window];
-  const shared = [at(prefixes), at(families), layout.families.length - 1];
-  const pairs = layout.starts.length * kvHeads, work = layout.longest * rows * headDim;
-  const chunks = work < 1 << 14 ? 1 : Math.min(pairs, engine.threads * 4),
-    rowChunks = engine.chunks(rows, rotatedWide);
-  const { queryNorm, keyNorm, trainable = true } = options;
-  const rotation = [queryNorm, keyNorm, cos, sin, positions].map(at).concat(rows, heads, kvHeads, headDim);
-  const norms = queryNorm && keyNorm && trainable ? [queryNorm, keyNorm] : [];
-  const op = tf.customGrad((...inputs) => {
-    const save = inputs.pop() as unknown as tf.GradSaveFunc, packed = inputs[0] as tf.Tensor;
-    const rotated = engine.output([rows, rotatedWide]), out = engine.output<tf.Tensor2D>([rows, outWide]);
-    engine.run(
-      "qkForward",
-      [at(packed), wide, at(rotated), rotatedWide, ...rotation],
-      [epsilon, one],
-      rowChunks,
-    );
-    engine.run("attentionForward", [at(packed), at(rotated), at(out), ...shape, 0, 0, 0, ...shared], [
-      scale,
-      softcap,
-    ], chunks);
-    save([packed, rotated]);
-    return {
-      value: out,
-      gradFunc: (dOut, [packed, rotated]) => {
-        const dPacked = engine.output([rows, wide]), dRotated = engine.output([rows, rotatedWide]);
-        // rows outside every sequence get no gradient from attention, but the norm's sums read them
-        if (layout.padded) {
-          engine.kernels.fill(at(dPacked), rows * wide, 0);
-          engine.kernels.fill(at(dRotated), rows * rotatedWide, 0);
-        }
-        engine.run(
-          "attentionBackward",
-          [at(packed), at(rotated), 0, ...shape, at(dPacked), at(dRotated), at(dOut), ...shared],
-          [scale, softcap],
-          Math.min(chunks, (layout.families.length - 1) * kvHeads),
-        );
-        const partials = engine.scratch(rowChunks * 2 * headDim * 4);
-        engine.run(
-          "qkBackward",
-          [at(packed), wide, at(dRotated), rotatedWide, at(dPacked), ...rotation, partials],
-          [epsilon, one],
-          rowChunks,
-        );
-        dRotated.dispose();
-        if (norms.length === 0) return [dPacked];
-        const sums = engine.output([2, headDim]);
-        engine.reduce(partials, rowChunks, 2 * headDim, at(sums));
-        const [dq, dk] = tf.unstack(sums);
-        sums.dispose();
-        return [dPacked, dq, dk];
-      },
-    };
-  });
-  return op(packed, ...norms) as tf.Tensor2D;
-}
-
-function onGpu(packed: tf.Tensor2D, options: AttentionOptions): tf.Tensor2D {
-  const {
-    layout,
-    heads,
-    kvHeads,
-    headDim,
-    scale,
-    softcap = 0,
-    window = 0,
-    epsilon,
-    addOne,
-    cos,
-    sin,
-    queryNorm,
-    keyNorm,
-    trainable = true,
-  } = options;
-  const plan = {
-    batch: layout.starts.length,
-    heads,
-    kvHeads,
-    headDim,
-    epsilon,
-    addOne,
-    cos,
-    sin,
-    queryNorm,
-    keyNorm,
-    trainable,
-  };
-  const numbers = { scale, window, softcap }, rows = packed.shape[0];
+  const { kernels } = device();
+  if (!kernels) return attentionReference(packed, options);
+  const { forward, backward } = kernels.attention, { queryNorm, keyNorm, trainable = true } = options;
+  const numbers = { ...options, softcap: options.softcap ?? 0, window: options.window ?? 0, trainable };
   const op = tf.customGrad((...inputs) => {
     const save = inputs.pop() as unknown as tf.GradSaveFunc, packed = inputs[0] as tf.Tensor2D;
-    const { q, k, v } = headsForward(packed, plan),
-      { out, logSumExp } = attentionForward(q, k, v, null, numbers);
-    save([packed, q, k, v, out, logSumExp]);
+    const { out, saved } = forward(packed, numbers);
+    save([packed, ...saved]);
     return {
-      value: out.reshape([rows, heads * headDim]),
-      gradFunc: (dOut, saved) => {
-        const [q, k, v, out] = saved.slice(1) as tf.Tensor4D[], dy = dOut.reshape(out.shape) as tf.Tensor4D;
-        const { dq, dk, dv } = attentionBackward(dy, q, k, v, out, saved[5] as tf.Tensor3D, null, numbers);
-        const { dpacked, dqueryNorm, dkeyNorm } = headsBackward(
-          { q: dq, k: dk, v: dv },
-          saved[0] as tf.Tensor2D,
-          plan,
-        );
-        return dqueryNorm && dkeyNorm ? [dpacked, dqueryNorm, dkeyNorm] : [dpacked];
+      value: out,
+      gradFunc: (dOut, [packed, ...saved]) => {
+        const { dPacked, norms } = backward(dOut as tf.Tensor2D, packed as tf.Tensor2D, saved, numbers);
+        return [dPacked, ...(norms ?? [])];
       },
     };
   });

@@ -1,9 +1,6 @@
 import * as tf from "@tensorflow/tfjs";
-import { cpuEngine } from "../kernels/cpu/engine.ts";
-import { gatedBackward, gatedForward } from "../kernels/webgpu/gated_activation.ts";
-
-/** GELU in its tanh form (Gemma) or SiLU (Llama, Qwen). */
-export type Activation = "gelu_tanh" | "silu";
+import type { Activation } from "../kernels/decoder_description.ts";
+import { device } from "../kernels/device.ts";
 
 /** {@linkcode gatedActivation} in tfjs-core operations. */
 export function gatedActivationReference(x: tf.Tensor2D, activation: Activation): tf.Tensor2D {
@@ -23,38 +20,14 @@ export function gatedActivationReference(x: tf.Tensor2D, activation: Activation)
  * → [rows, width].
  */
 export function gatedActivation(x: tf.Tensor2D, activation: Activation): tf.Tensor2D {
-  const engine = cpuEngine(), [rows, both] = x.shape, width = both / 2, kind = activation === "silu" ? 1 : 0;
-  if (engine) {
-    return tf.customGrad((x, save) => {
-      const y = engine.output<tf.Tensor2D>([rows, width]);
-      engine.run(
-        "gatedForward",
-        [engine.at(x as tf.Tensor), engine.at(y), rows, width, kind],
-        [],
-        engine.chunks(rows, width),
-      );
-      (save as tf.GradSaveFunc)([x as tf.Tensor]);
-      return {
-        value: y,
-        gradFunc: (dy, [x]) => {
-          const dx = engine.output([rows, both]);
-          engine.run(
-            "gatedBackward",
-            [engine.at(x), engine.at(dy), engine.at(dx), rows, width, kind],
-            [],
-            engine.chunks(rows, width),
-          );
-          return dx;
-        },
-      };
-    })(x) as tf.Tensor2D;
-  }
-  if (tf.getBackend() !== "webgpu") return gatedActivationReference(x, activation);
+  const { kernels } = device();
+  if (!kernels) return gatedActivationReference(x, activation);
+  const { forward, backward } = kernels.gatedActivation;
   return tf.customGrad((x, save) => {
     (save as tf.GradSaveFunc)([x as tf.Tensor]);
     return {
-      value: gatedForward(x as tf.Tensor2D, activation),
-      gradFunc: (dy, [x]) => gatedBackward(dy as tf.Tensor2D, x as tf.Tensor2D, activation),
+      value: forward(x as tf.Tensor2D, activation),
+      gradFunc: (dy, [x]) => backward(dy as tf.Tensor2D, x as tf.Tensor2D, activation),
     };
   })(x) as tf.Tensor2D;
 }

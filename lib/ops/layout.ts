@@ -1,8 +1,10 @@
 import * as tf from "@tensorflow/tfjs";
+import { device } from "../kernels/device.ts";
+import type { RowLayout } from "../kernels/kernels.ts";
 
 /** How {@linkcode Layout} places sequences. */
 export interface LayoutOptions {
-  /** Give each sequence the same number of rows. @default true on webgpu */
+  /** Give each sequence the same number of rows. @default as the device wants */
   padded?: boolean;
   /**
    * For each sequence the index of an earlier one that it continues, -1 for none: it sees that one's keys and values as if they
@@ -16,7 +18,7 @@ export interface LayoutOptions {
  * Where the sequences of a batch lie among its rows. On the CPU they follow each other without padding; on webgpu each
  * takes the same number of rows, padded on the right, where the causal mask keeps padding from being seen.
  */
-export class Layout {
+export class Layout implements RowLayout {
   readonly starts: Int32Array;
   readonly lengths: Int32Array;
   /** The sequence that each continues, -1 for none. */
@@ -35,7 +37,7 @@ export class Layout {
 
   /** @throws {RangeError} when there is no sequence or one is empty */
   constructor(sequences: readonly (readonly number[])[], options: LayoutOptions = {}) {
-    const { padded = tf.getBackend() === "webgpu", prefixes } = options;
+    const { padded = device().padded, prefixes } = options;
     if (sequences.length === 0 || sequences.some((ids) => ids.length === 0)) {
       throw new RangeError(
         `laying out a batch needs sequences of at least one token, got lengths [${

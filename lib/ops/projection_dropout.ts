@@ -1,6 +1,7 @@
 import * as tf from "@tensorflow/tfjs";
+import type { Linear } from "../kernels/decoder_description.ts";
 import { pcg } from "../random/counter_random.ts";
-import { type Linear, project } from "./projection.ts";
+import { project } from "./projection.ts";
 
 /**
  * x with a share of its numbers set to 0 and the rest divided by (1 − rate), so that the mean stays (Srivastava et al. 2014). Which

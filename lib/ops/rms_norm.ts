@@ -1,6 +1,5 @@
 import * as tf from "@tensorflow/tfjs";
-import { cpuEngine } from "../kernels/cpu/engine.ts";
-import { rmsNormBackward, rmsNormForward } from "../kernels/webgpu/rms_norm.ts";
+import { device } from "../kernels/device.ts";
 
 /** Options of {@linkcode rmsNorm}. */
 export interface RmsNormOptions {
@@ -33,76 +32,19 @@ export function rmsNormReference(
  * the result.
  */
 export function rmsNorm(x: tf.Tensor2D, weight: tf.Tensor1D, options: RmsNormOptions): tf.Tensor2D {
-  const { epsilon, addOne = false, trainable = true, residual } = options, one = addOne ? 1 : 0;
-  const engine = cpuEngine(), webgpu = tf.getBackend() === "webgpu";
-  if (!engine && !webgpu) return rmsNormReference(x, weight, options);
-  const [rows, width] = x.shape;
+  const { epsilon, addOne = false, trainable = true, residual } = options, { kernels } = device();
+  if (!kernels) return rmsNormReference(x, weight, options);
+  const { forward, backward } = kernels.rmsNorm,
+    numbers = { epsilon, addOne, residual, weightGradient: trainable };
   const op = tf.customGrad((...inputs) => {
     const save = inputs.pop() as unknown as tf.GradSaveFunc, x = inputs[0] as tf.Tensor2D;
     save([x, weight]);
-    const all = (dx: tf.Tensor, dw: tf.Tensor | null, dy: tf.Tensor) => [
-      dx,
-      ...(dw ? [dw] : []),
-      ...(residual ? [dy.clone()] : []),
-    ];
-    if (!engine) {
-      const { y } = rmsNormForward(x, weight, { epsilon, addOne, residual });
-      return {
-        value: y,
-        gradFunc: (dy, saved) => {
-          const { dx, dw } = rmsNormBackward(
-            dy as tf.Tensor2D,
-            saved[0] as tf.Tensor2D,
-            saved[1] as tf.Tensor1D,
-            { epsilon, addOne, weightGradient: trainable },
-          );
-          return all(dx, dw, dy);
-        },
-      };
-    }
-    const y = engine.output<tf.Tensor2D>([rows, width]);
-    engine.run(
-      "rmsForward",
-      [
-        engine.at(x),
-        width,
-        engine.at(weight),
-        residual ? engine.at(residual) : 0,
-        engine.at(y),
-        width,
-        rows,
-        width,
-      ],
-      [epsilon, one],
-      engine.chunks(rows, width),
-    );
     return {
-      value: y,
+      value: forward(x, weight, numbers),
       gradFunc: (dy, saved) => {
-        const [x, weight] = saved,
-          dx = engine.output([rows, width]),
-          dw = trainable ? engine.output([width]) : null,
-          chunks = engine.chunks(rows, width);
-        const partials = engine.scratch(chunks * width * 4);
-        engine.run(
-          "rmsBackward",
-          [
-            engine.at(x),
-            width,
-            engine.at(weight),
-            engine.at(dy),
-            width,
-            engine.at(dx),
-            width,
-            partials,
-            rows,
-            width,
-          ],
-          [epsilon, one],
-          chunks,
-        );
-        if (dw) engine.reduce(partials, chunks, width, engine.at(dw));
-        return all(dx, dw, dy);
+        const [x, weight] = saved as [tf.Tensor2D, tf.Tensor1D];
+        const { dx, dWeight } = backward(dy as tf.Tensor2D, x, weight, numbers);
+        return [dx, ...(dWeight ? [dWeight] : []), ...(residual ? [dy.clone()] : [])];
       },
     };
   });

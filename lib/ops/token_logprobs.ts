@@ -1,6 +1,5 @@
 import * as tf from "@tensorflow/tfjs";
-import { cpuEngine } from "../kernels/cpu/engine.ts";
-import { tokenLogprobsBackward, tokenLogprobsForward } from "../kernels/webgpu/token_logprobs.ts";
+import { device } from "../kernels/device.ts";
 
 /** Options of {@linkcode tokenLogprobs}. */
 export interface TokenLogprobsOptions {
@@ -40,12 +39,6 @@ export function tokenLogprobsReference(
 }
 
 /**
- * Logits that all chunks hold at once, 256 MB. A block reads the whole table, so with a large vocabulary few rows a block would
- * mean reading Gemma's 671 MB for every eight tokens.
- */
-const blockFloats = 1 << 26;
-
-/**
  * Log-probabilities of chosen tokens straight from hidden states: log softmax(hidden·tableᵀ / temperature)[target]. The
  * [rows × vocabulary] logits exist only in blocks, forward and backward, so that a large vocabulary fits.
  *
@@ -57,74 +50,30 @@ export function tokenLogprobs(
   targets: tf.Tensor1D,
   options: TokenLogprobsOptions = {},
 ): TokenLogprobs {
-  const engine = cpuEngine(), { temperature = 1, softcap = 0, tableTrainable = true } = options;
-  if (!engine && tf.getBackend() !== "webgpu") return tokenLogprobsReference(hidden, table, targets, options);
-  const [rows, width] = hidden.shape, vocabulary = table.shape[0];
+  const { kernels } = device(), { temperature = 1, softcap = 0, tableTrainable = true } = options;
+  if (!kernels) return tokenLogprobsReference(hidden, table, targets, options);
+  const { forward, backward } = kernels.tokenLogprobs,
+    numbers = { temperature, softcap, tableGradient: tableTrainable };
   let entropy!: tf.Tensor1D, hits!: tf.Tensor1D;
-  const inputs = tableTrainable ? [hidden, table] : [hidden];
   const op = tf.customGrad((...args) => {
     const save = args.pop() as unknown as tf.GradSaveFunc, hidden = args[0] as tf.Tensor2D;
-    if (!engine) {
-      const forward = tokenLogprobsForward(hidden, table, targets, { temperature, softcap });
-      entropy = tf.keep(forward.entropy);
-      hits = tf.keep(forward.argmaxMatches);
-      save([hidden, targets, forward.logSumExp]);
-      return {
-        value: forward.logprob,
-        gradFunc: (dy, saved) => {
-          const [hidden, targets, logSumExp] = saved as tf.Tensor[];
-          const { dhidden, dtable } = tokenLogprobsBackward(
-            dy as tf.Tensor1D,
-            hidden as tf.Tensor2D,
-            table,
-            targets as tf.Tensor1D,
-            logSumExp as tf.Tensor1D,
-            { temperature, softcap, tableGradient: tableTrainable },
-          );
-          return dtable && tableTrainable ? [dhidden, dtable] : [dhidden];
-        },
-      };
-    }
-    const logprobs = engine.output<tf.Tensor1D>([rows]), logSumExp = engine.output([rows]);
-    entropy = tf.keep(engine.output<tf.Tensor1D>([rows]));
-    hits = tf.keep(engine.output<tf.Tensor1D>([rows]));
-    // one partial gradient of the table a chunk, and one alone where a large table is trained
-    const large = tableTrainable && vocabulary * width > 1 << 24;
-    const chunks = Math.min(engine.threads, Math.ceil(rows / 16), large ? 1 : 64);
-    const block = Math.max(8, Math.min(64, Math.floor(blockFloats / chunks / vocabulary)));
-    const plan = (buffers: number) => [rows, vocabulary, width, buffers, block];
-    const addresses = (...tensors: tf.Tensor[]) => tensors.map((tensor) => engine.at(tensor));
-    engine.run(
-      "logprobs",
-      [
-        ...addresses(hidden, table, targets, logprobs, logSumExp, entropy, hits),
-        ...plan(engine.scratch(chunks * block * vocabulary * 4)),
-      ],
-      [1 / temperature, softcap],
-      chunks,
-    );
+    const { logprobs, logSumExp, ...rest } = forward(hidden, table, targets, numbers);
+    entropy = tf.keep(rest.entropy);
+    hits = tf.keep(rest.hits);
     save([hidden, targets, logSumExp]);
     return {
       value: logprobs,
-      gradFunc: (dy, [hidden, targets, logSumExp]) => {
-        const dHidden = engine.output([rows, width]),
-          buffers = chunks * block * vocabulary * 4,
-          partial = vocabulary * width;
-        const scratch = engine.scratch(buffers + (tableTrainable ? chunks * partial * 4 : 0));
-        const partials = tableTrainable ? scratch + buffers : 0;
-        engine.run(
-          "logprobsBackward",
-          [...addresses(hidden, table, targets, dy, logSumExp, dHidden), partials, ...plan(scratch)],
-          [1 / temperature, softcap],
-          chunks,
+      gradFunc: (dy, saved) => {
+        const [hidden, targets, logSumExp] = saved as [tf.Tensor2D, tf.Tensor1D, tf.Tensor1D];
+        const { dHidden, dTable } = backward(
+          dy as tf.Tensor1D,
+          { hidden, table, targets, logSumExp },
+          numbers,
         );
-        if (!tableTrainable) return [dHidden];
-        const dTable = engine.output([vocabulary, width]);
-        engine.reduce(partials, chunks, partial, engine.at(dTable));
-        return [dHidden, dTable];
+        return dTable ? [dHidden, dTable] : [dHidden];
       },
     };
   });
-  const logprobs = op(...inputs) as tf.Tensor1D;
+  const logprobs = op(...(tableTrainable ? [hidden, table] : [hidden])) as tf.Tensor1D;
   return { logprobs, entropy, hits };
 }

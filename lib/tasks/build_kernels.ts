@@ -1,6 +1,6 @@
 /**
- * `deno task kernels`: compiles the AssemblyScript CPU kernels into `lib/kernels/cpu/kernels.wasm`, which is
- * committed; a test holds the file to its sources.
+ * `deno task kernels`: compiles the AssemblyScript CPU kernels into `lib/kernels/cpu/kernels.wasm` and their types into
+ * `wasm_kernels.d.ts`, which are committed; a test holds both to their sources.
  */
 import asc from "assemblyscript/asc";
 import { gemmSource } from "../kernels/cpu/gemm_source.ts";
@@ -8,14 +8,26 @@ import { gemmSource } from "../kernels/cpu/gemm_source.ts";
 const folder = new URL("../kernels/cpu/", import.meta.url);
 const parts = ["vector_math.as.ts", "elementwise.as.ts", "sampling.as.ts"];
 
-/** Compiles the kernels and returns the module's bytes. */
-export async function buildKernels(): Promise<Uint8Array> {
+/** The kernels' functions as TypeScript has them, from the declarations that the compiler writes; not those of vectors. */
+function declarations(written: string): string {
+  const functions = [...written.matchAll(/export function (\w+)(\([^)]*\): \w+);/g)].filter(([, , type]) =>
+    !type.includes("unknown")
+  );
+  return `// deno-fmt-ignore-file
+/** The exports of kernels.wasm, on byte addresses. Generated from its sources by \`deno task kernels\`. */
+export interface WasmKernels {
+${functions.map(([, name, type]) => `  ${name}${type};\n`).join("")}}
+`;
+}
+
+/** Compiles the kernels: the module's bytes, and the types of what it exports. */
+export async function buildKernels(): Promise<{ binary: Uint8Array; types: string }> {
   const sources: Record<string, string> = { "gemm.as.ts": gemmSource() };
   for (const part of parts) sources[part] = await Deno.readTextFile(new URL(part, folder));
   sources["kernels.ts"] = Object.keys(sources).map((file) => `export * from "./${file.slice(0, -3)}";`).join(
     "\n",
   );
-  let binary: Uint8Array | undefined;
+  let binary: Uint8Array | undefined, types: string | undefined;
   const { error, stderr } = await asc.main([
     "kernels.ts",
     "-o",
@@ -32,19 +44,25 @@ export async function buildKernels(): Promise<Uint8Array> {
     "65536",
     "--enable",
     "simd,relaxed-simd,threads",
+    "--bindings",
+    "raw",
+    "--disableWarning", // of vector constants, which only the kernels themselves read
+    "112",
   ], {
     readFile: (name: string) => sources[name] ?? null,
     writeFile: (name: string, contents: string | Uint8Array) => {
       if (name.endsWith(".wasm")) binary = contents as Uint8Array;
+      if (name.endsWith(".d.ts")) types = contents as string;
     },
     listFiles: () => [],
   });
-  if (error || !binary) throw new Error(`compiling the CPU kernels failed:\n${stderr.toString()}`);
-  return binary;
+  if (error || !binary || !types) throw new Error(`compiling the CPU kernels failed:\n${stderr.toString()}`);
+  return { binary, types: declarations(types) };
 }
 
 if (import.meta.main) {
-  const bytes = await buildKernels();
-  await Deno.writeFile(new URL("kernels.wasm", folder), bytes);
-  console.log(`lib/kernels/cpu/kernels.wasm: ${bytes.length} bytes`);
+  const { binary, types } = await buildKernels();
+  await Deno.writeFile(new URL("kernels.wasm", folder), binary);
+  await Deno.writeTextFile(new URL("wasm_kernels.d.ts", folder), types);
+  console.log(`lib/kernels/cpu/kernels.wasm: ${binary.length} bytes`);
 }

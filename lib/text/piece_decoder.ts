@@ -1,17 +1,20 @@
-import type { Tokenizer } from "./tokenizer.ts";
+/** What turns ids into text; `Tokenizer` is one. */
+export interface TokenDecoder {
+  decode(ids: readonly number[], options?: { skipSpecial?: boolean }): string;
+}
 
 /**
  * Turns token ids into text one by one. A token that is only part of a character adds nothing, and the token that completes
  * it adds the character.
  */
 export class PieceDecoder {
-  readonly #tokenizer: Pick<Tokenizer, "decode">;
+  readonly #tokenizer: TokenDecoder;
   readonly #skipSpecial: boolean;
   /** The ids since the last place where a character was whole, and the text of those that count already. */
   #tail: number[] = [];
   #before = "";
 
-  constructor(tokenizer: Pick<Tokenizer, "decode">, { skipSpecial = false }: { skipSpecial?: boolean } = {}) {
+  constructor(tokenizer: TokenDecoder, { skipSpecial = false }: { skipSpecial?: boolean } = {}) {
     this.#tokenizer = tokenizer;
     this.#skipSpecial = skipSpecial;
   }

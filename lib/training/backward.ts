@@ -1,6 +1,7 @@
 import * as tf from "@tensorflow/tfjs";
-import { cpuEngine } from "../kernels/cpu/engine.ts";
+import { device } from "../kernels/device.ts";
 import type { Decoder, HiddenOptions } from "../models/decoder.ts";
+import { addInto } from "../ops/add_into.ts";
 import { embedding } from "../ops/embedding.ts";
 import { type TokenLogprobs, tokenLogprobs } from "../ops/token_logprobs.ts";
 import type { TokenBatch } from "./token_batch.ts";
@@ -84,7 +85,7 @@ export async function backward(
   const variables = decoder.parameters().map(({ variable }) => variable);
   batch.layout.tensors();
   let values: TokenValues | undefined, result: TokenLoss | undefined;
-  if (!cpuEngine()) {
+  if (!device().synchronousReads) {
     values = await tokenValues(decoder, batch, options);
     result = lossOf(values);
   }
@@ -112,14 +113,8 @@ export async function backward(
 /** Adds `more` to `sum`, which takes them over. */
 export function addGradients(sum: Gradients | null, more: Gradients): Gradients {
   if (!sum) return more;
-  const engine = cpuEngine();
   for (const [name, gradient] of Object.entries(more)) {
-    if (engine) engine.kernels.accumulate(engine.at(sum[name]), engine.at(gradient), gradient.size);
-    else {
-      const total = tf.add(sum[name], gradient);
-      sum[name].dispose();
-      sum[name] = total;
-    }
+    sum[name] = addInto(sum[name], gradient);
     gradient.dispose();
   }
   return sum;

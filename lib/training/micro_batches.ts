@@ -1,15 +1,9 @@
-import * as tf from "@tensorflow/tfjs";
+import { device } from "../kernels/device.ts";
 import type { TokenSequence } from "./token_batch.ts";
 
 /**
- * Tokens that go through the model at once, forward and backward. On the CPU larger passes than 1536 tokens gain a few
- * percent and take the memory for it; a GPU wants much work a launch.
- */
-const tokensAtOnce = () => tf.getBackend() === "webgpu" ? 1 << 15 : 1536;
-
-/**
  * Cuts a batch into runs of neighbours that go through the model one after the other: `size` each, or as many as
- * {@linkcode tokensAtOnce} holds when `size` is null. Neighbours with the same prompt array share its rows (see
+ * the device wants at once when `size` is null. Neighbours with the same prompt array share its rows (see
  * {@linkcode TokenBatch}), so they stay together where they fit. A sequence is never cut: the longest goes alone.
  *
  * @example
@@ -21,7 +15,7 @@ export function* microBatches<T extends TokenSequence>(
   sequences: readonly T[],
   size: number | null,
 ): Generator<[from: number, some: T[]]> {
-  const limit = size ?? tokensAtOnce();
+  const limit = size ?? device().tokensAtOnce;
   /** What sequences [from, to) take of the limit. */
   const cost = (from: number, to: number) => {
     if (size !== null) return to - from;

@@ -1,4 +1,5 @@
 import * as tf from "@tensorflow/tfjs";
+import { device } from "../kernels/device.ts";
 import { Layout } from "../ops/layout.ts";
 
 /** A prompt and what follows it, as token ids. */
@@ -12,7 +13,7 @@ export interface TokenSequence {
  * predicts nothing, so the model need not see it.
  */
 function arrange(sequences: readonly TokenSequence[]) {
-  const whole = tf.getBackend() === "webgpu", pieces: (readonly number[])[] = [], prefixes: number[] = [];
+  const whole = device().padded, pieces: (readonly number[])[] = [], prefixes: number[] = [];
   /** For each sequence: the piece its completion is in, the row there that predicts its first token, the prompt's piece. */
   const places: { piece: number; first: number; prompt: number }[] = [];
   const same = (a: readonly number[], b: readonly number[]) =>

@@ -1,9 +1,6 @@
 import type * as tf from "@tensorflow/tfjs";
-import {
-  type Activation,
-  gatedActivation,
-  gatedActivationReference,
-} from "../../lib/ops/gated_activation.ts";
+import type { Activation } from "../../lib/kernels/decoder_description.ts";
+import { gatedActivation, gatedActivationReference } from "../../lib/ops/gated_activation.ts";
 import { normal } from "../kernels/webgpu/on_webgpu.ts";
 import { type OpCase, testAgainstReference } from "./on_each_backend.ts";
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import * as tf from "@tensorflow/tfjs";
-import type { Linear } from "../../lib/ops/projection.ts";
+import type { Linear } from "../../lib/kernels/decoder_description.ts";
 import { dropout, projectWithDropout } from "../../lib/ops/projection_dropout.ts";
 import { normal, type Values } from "../kernels/webgpu/on_webgpu.ts";
 import { type OpCase, testAgainstReference } from "./on_each_backend.ts";

@@ -1,5 +1,6 @@
 import type * as tf from "@tensorflow/tfjs";
-import { type Linear, project, projectReference } from "../../lib/ops/projection.ts";
+import type { Linear } from "../../lib/kernels/decoder_description.ts";
+import { project, projectReference } from "../../lib/ops/projection.ts";
 import { normal, type Values } from "../kernels/webgpu/on_webgpu.ts";
 import { type OpCase, testAgainstReference } from "./on_each_backend.ts";
 

@@ -7,6 +7,7 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { isCheckout, packageRoot } from "../../backend/package_files.ts";
 import { findKernels } from "./blas_kernels.ts";
+import type { BlasLibrary } from "./blas_library.ts";
 import { heapAddress } from "./heap_address.ts";
 
 /** C (+)= op(A)·op(B) on byte addresses within the heap; leading dimensions in floats. C is overwritten unless `accumulate`. */
@@ -24,15 +25,6 @@ export type Gemm = (
   ldc: number,
   accumulate?: boolean,
 ) => void;
-
-/** A BLAS library that was found. */
-export interface BlasLibrary {
-  path: string;
-  /** The prefix of its symbols, such as `scipy_` in the wheel scipy-openblas32. */
-  prefix: string;
-  /** What is before and after the names of its inner kernels, where they can be called: see `blas_kernels.ts`. */
-  kernels: [string, string] | null;
-}
 
 /** Virtual environments that may hold the wheel `scipy-openblas32`: the one in use, and those of this folder and the ones above it. */
 function virtualEnvironments(): string[] {

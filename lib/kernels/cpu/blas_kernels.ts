@@ -4,7 +4,7 @@
  * input once for all layers that read it. The symbols are the library's own interface between its parts (interface/level3.c), the
  * same for fifteen years but promised to nobody; {@linkcode findKernels} takes them only if they compute right.
  */
-import type { BlasLibrary } from "./blas.ts";
+import type { BlasLibrary } from "./blas_library.ts";
 import { addressOf, heapAddress } from "./heap_address.ts";
 
 /** Packs operands and multiplies packed ones. Addresses are bytes on the heap, leading dimensions in floats. */

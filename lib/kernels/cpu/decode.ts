@@ -1,254 +1,144 @@
+import * as tf from "@tensorflow/tfjs";
+import type { DecoderDescription } from "../decoder_description.ts";
+import type { DecodedTokens, DecodeNumbers } from "../kernels.ts";
+import { type DecodePlan, decodeWorkBytes, type HeapDecoder, packedFloats } from "./decode_plan.ts";
+import { decodeRunner } from "./decode_runner.ts";
+import type { CpuEngine } from "./engine.ts";
+
+/** How long the event loop may wait, in ms, and how long where somebody may be reading along. */
+const breathMilliseconds = 100, readingMilliseconds = 30;
+/** Weights of at most this size are copied into the order that products read them in, which is 1.4 times as fast. */
+const packedBytes = 256 << 20;
+/** Rows of a prefill pass, and logits that exist at once, in floats. */
+const prefillRows = 512, logitFloats = 8 << 20;
+
+/** The description with an address in place of every tensor. */
+function onHeap(model: DecoderDescription, at: (tensor: tf.Tensor) => number): HeapDecoder {
+  const placed = (value: unknown): unknown =>
+    value instanceof tf.Tensor
+      ? { address: at(value), shape: value.shape }
+      : Array.isArray(value)
+      ? value.map(placed)
+      : typeof value === "object" && value !== null
+      ? Object.fromEntries(Object.entries(value).map(([name, part]) => [name, placed(part)]))
+      : value;
+  return placed(model) as HeapDecoder;
+}
+
 /**
- * Decoding on the CPU, in phases that all threads share: products are split by output columns, so that each thread reads its part of
- * the weights for all rows (a product of 32 rows runs 1.3 times as fast as two of 16), attention and sampling by rows. A phase
- * takes microseconds and waits for nobody but its own chunks. The KV cache is written in place, head by head, a prompt's once for
- * all its completions; nothing is read back, finished rows cost nothing. The same phases serve the prefill, whose rows are the
- * tokens of all prompts.
+ * Draws `n` completions of each prompt on the CPU, where everything stays on the heap: one prefill a prompt, a KV cache written in
+ * place, finished rows dropped.
  */
-import { samplingFloor } from "../sampling_floor.ts";
-import { type Buffers, carve, type DecodePlan, PHASE } from "./decode_plan.ts";
-import { columns, pack, packInput, product } from "./decode_products.ts";
-import type { Task, Thread } from "./pool.ts";
-
-/** x += norm(y), or x += y without a norm. */
-function addResidual(thread: Thread, plan: DecodePlan, x: number, y: number, norm: number, rows: number) {
-  const { kernels } = thread, { hidden, epsilon, one } = plan;
-  if (norm) kernels.rmsForward(y, hidden, norm, x, x, hidden, 0, rows, hidden, epsilon, one);
-  else kernels.accumulate(x, y, rows * hidden);
-}
-
-function project(thread: Thread, plan: DecodePlan, b: Buffers, chunk: number, index: number, rows: number) {
-  const { kernels } = thread,
-    { hidden, heads, kvHeads, headDim, epsilon, one } = plan,
-    layer = plan.layers[index];
-  const x = b.x[chunk], h = b.h[chunk], wide = (heads + 2 * kvHeads) * headDim;
-  if (index === 0) kernels.gatherRows(plan.ids, plan.embedding, x, 0, rows, hidden, plan.embeddingScale);
-  else addResidual(thread, plan, x, b.down, plan.layers[index - 1].postMlpNorm, rows);
-  kernels.rmsForward(x, hidden, layer.inputNorm, 0, h, hidden, 0, rows, hidden, epsilon, one);
-  const input = packInput(thread, plan, { x: h, packed: b.input[chunk], rows, width: hidden });
-  const blocks = b.blocks[chunk].layers[index].qkv;
-  let before = 0;
-  for (const [i, linear] of [layer.query, layer.key, layer.value].entries()) {
-    const y = b.qkv + (before + blocks[i].from) * 4;
-    columns(thread, linear, blocks[i], input, { y, ld: wide, low: b.low[chunk] });
-    before += linear.out;
-  }
-}
-
-/** Bytes from one completion's cache to the next, and from keys to values. */
-function cacheBytes({ layers, kvHeads, capacity, headDim }: DecodePlan) {
-  const half = kvHeads * capacity * headDim * 4;
-  return { half, completion: layers.length * 2 * half };
-}
-
-function cache(thread: Thread, plan: DecodePlan, b: Buffers, index: number, from: number, to: number) {
-  const { kernels } = thread,
-    { ints } = thread.heap(),
-    { heads, kvHeads, headDim, epsilon, one } = plan,
-    layer = plan.layers[index];
-  const wide = (heads + 2 * kvHeads) * headDim,
-    rotatedWide = (heads + kvHeads) * headDim,
-    bytes = cacheBytes(plan);
-  kernels.qkForward(
-    b.qkv,
-    wide,
-    b.queries,
-    rotatedWide,
-    layer.queryNorm,
-    layer.keyNorm,
-    layer.cos,
-    layer.sin,
-    plan.positions,
-    from,
-    to,
-    heads,
-    kvHeads,
-    headDim,
-    epsilon,
-    one,
-  );
-  for (let row = from; row < to; row++) {
-    const position = ints[plan.positions / 4 + row], completion = ints[plan.completions / 4 + row];
-    const keys = plan.cache + completion * bytes.completion + index * 2 * bytes.half + position * headDim * 4;
-    // a row's heads lie side by side, the cache's a whole capacity apart
-    const step = plan.capacity * headDim;
-    kernels.copyRows(
-      b.queries + (row * rotatedWide + heads * headDim) * 4,
-      headDim,
-      keys,
-      step,
-      kvHeads,
-      headDim,
-    );
-    kernels.copyRows(
-      b.qkv + (row * wide + rotatedWide) * 4,
-      headDim,
-      keys + bytes.half,
-      step,
-      kvHeads,
-      headDim,
-    );
-  }
-}
-
-function attend(
-  thread: Thread,
-  plan: DecodePlan,
-  b: Buffers,
-  chunk: number,
-  index: number,
-  from: number,
-  to: number,
-) {
-  const { kernels } = thread,
-    { ints } = thread.heap(),
-    { heads, kvHeads, headDim } = plan,
-    bytes = cacheBytes(plan);
-  for (let row = from; row < to; row++) {
-    const completion = ints[plan.completions / 4 + row], layer = plan.cache + index * 2 * bytes.half;
-    const keys = layer + completion * bytes.completion,
-      shared = layer + (completion - completion % plan.n) * bytes.completion;
-    kernels.decodeAttention(
-      b.queries + row * (heads + kvHeads) * headDim * 4,
-      keys,
-      keys + bytes.half,
-      shared,
-      shared + bytes.half,
-      ints[plan.shared / 4 + completion],
-      b.attention + row * heads * headDim * 4,
-      b.scores[chunk],
-      ints[plan.positions / 4 + row] + 1,
-      plan.capacity,
-      heads,
-      kvHeads,
-      headDim,
-      plan.queryScale,
-      plan.attentionSoftcap,
-      plan.layers[index].window,
-    );
-  }
-}
-
-function output(thread: Thread, plan: DecodePlan, b: Buffers, chunk: number, index: number, rows: number) {
-  const block = b.blocks[chunk].layers[index].output, width = plan.heads * plan.headDim;
-  if (block.from === block.to) return;
-  const input = packInput(thread, plan, { x: b.attention, packed: b.input[chunk], rows, width });
-  const place = { y: b.o + block.from * 4, ld: plan.hidden, low: b.low[chunk] };
-  columns(thread, plan.layers[index].output, block, input, place);
-}
-
-function activate(thread: Thread, plan: DecodePlan, b: Buffers, chunk: number, index: number, rows: number) {
-  const { kernels } = thread, { hidden, epsilon, one } = plan, layer = plan.layers[index];
-  const x = b.x[chunk], h = b.h[chunk], low = b.low[chunk], { gate, up } = b.blocks[chunk].layers[index];
-  addResidual(thread, plan, x, b.o, layer.postAttentionNorm, rows);
-  kernels.rmsForward(x, hidden, layer.mlpNorm, 0, h, hidden, 0, rows, hidden, epsilon, one);
-  const width = gate.to - gate.from, ld = 2 * width, y = b.gateUp[chunk];
-  if (width === 0) return;
-  const input = packInput(thread, plan, { x: h, packed: b.input[chunk], rows, width: hidden });
-  columns(thread, layer.gate, gate, input, { y, ld, low });
-  columns(thread, layer.up, up, input, { y: y + width * 4, ld, low });
-  kernels.gatedForward(y, b.active[chunk], 0, rows, width, plan.activation);
-  packInput(thread, plan, { x: b.active[chunk], packed: b.packedActive[chunk], rows, width });
-}
-
-function down(thread: Thread, plan: DecodePlan, b: Buffers, chunk: number, index: number, rows: number) {
-  const { gemm, kernels } = thread, { hidden, intermediate } = plan, linear = plan.layers[index].down;
-  const blocks = b.blocks[chunk].layers[index].down, { from, to } = blocks[0], out = to - from;
-  const y = b.down + from * 4, low = b.low[chunk];
-  if (out === 0) return;
-  for (const [part, block] of blocks.entries()) {
-    const { first, end } = block, width = end - first, x = b.active[part];
-    if (width === 0) continue;
-    product(thread, block, { x, packed: b.packedActive[part], rows, width }, y, hidden, part > 0);
-    if (linear.rank) {
-      const a = linear.loraA + first * 4;
-      gemm(false, true, rows, linear.rank, width, x, width, a, intermediate, low, linear.rank, part > 0);
+export async function decode(
+  engine: CpuEngine,
+  model: DecoderDescription,
+  prompts: readonly (readonly number[])[],
+  numbers: DecodeNumbers,
+): Promise<DecodedTokens[]> {
+  const { n, maxTokens, seeds, lookEvery, stop, onProgress, signal } = numbers, rows = prompts.length * n;
+  const owned: tf.Tensor[] = [];
+  const floats = (count: number) => {
+    const tensor = engine.output([count]);
+    owned.push(tensor);
+    return engine.at(tensor);
+  };
+  const ints = (values: ArrayLike<number>) => {
+    const tensor = tf.tensor1d(Int32Array.from(values), "int32");
+    owned.push(tensor);
+    return engine.at(tensor);
+  };
+  try {
+    const plan = planned(engine, onHeap(model, engine.at), prompts, { numbers, floats, ints });
+    const run = decodeRunner(engine, plan, floats);
+    run.prefill(prompts);
+    const heap = () => engine.pool.thread.heap();
+    const tokensOf = (row: number) => {
+      const from = plan.tokens / 4 + row * maxTokens, { ints } = heap();
+      return Array.from(ints.subarray(from, from + ints[plan.produced / 4 + row]));
+    };
+    const logprobsOf = (row: number, count: number) => {
+      const from = plan.logprobs / 4 + row * maxTokens;
+      return Array.from(heap().floats.subarray(from, from + count));
+    };
+    const seen = new Uint8Array(rows);
+    let breath = performance.now();
+    for (let made = 0; made < maxTokens; made += lookEvery) {
+      run.decode(rows, Math.min(lookEvery, maxTokens - made));
+      for (let row = 0; stop && row < rows; row++) {
+        if (seen[row]) continue;
+        const tokens = tokensOf(row), logprobs = logprobsOf(row, tokens.length), { ints } = heap();
+        if (stop(tokens, logprobs, row)) ints[plan.done / 4 + row] = 1;
+        seen[row] = ints[plan.done / 4 + row];
+      }
+      if (performance.now() - breath > (stop ? readingMilliseconds : breathMilliseconds)) {
+        // A timer, because setImmediate lets up to ten turns pass before a signal is seen: ■ would come seconds late.
+        await new Promise((done) => setTimeout(done));
+        breath = performance.now();
+      } else if (stop) {
+        // a loop over the stream gets its turn, and may leave
+        await Promise.resolve();
+      }
+      const { ints } = heap(), state = ints.subarray(plan.done / 4, plan.done / 4 + rows);
+      onProgress?.(ints.subarray(plan.produced / 4, plan.produced / 4 + rows).reduce((a, b) => a + b, 0));
+      if (signal?.aborted || state.every((done) => done)) break;
     }
-  }
-  if (linear.bias) kernels.addBias(y, hidden, linear.bias + from * 4, rows, out);
-  if (linear.rank) {
-    const { rank, loraB, loraScale } = linear;
-    kernels.scaleInPlace(low, rows * rank, loraScale);
-    gemm(false, true, rows, out, rank, low, rank, loraB + from * rank * 4, rank, y, hidden, true);
-  }
-}
-
-function logits(thread: Thread, plan: DecodePlan, b: Buffers, chunk: number, first: number, end: number) {
-  const { kernels } = thread, { hidden, vocabulary, epsilon, one } = plan, rows = end - first;
-  const offset = first * hidden * 4, x = b.x[chunk] + offset, h = b.h[chunk], { head } = b.blocks[chunk];
-  addResidual(thread, plan, x, b.down + offset, plan.layers.at(-1)!.postMlpNorm, rows);
-  kernels.rmsForward(x, hidden, plan.finalNorm, 0, h, hidden, 0, rows, hidden, epsilon, one);
-  if (head.from === head.to) return;
-  const input = packInput(thread, plan, { x: h, packed: b.input[chunk], rows, width: hidden });
-  product(thread, head, input, b.logits + head.from * 4, vocabulary);
-}
-
-/** Rows [from, to) of the pass, whose logits begin with row `first`. */
-function sample(thread: Thread, plan: DecodePlan, b: Buffers, first: number, from: number, to: number) {
-  const { kernels } = thread, { ints, floats } = thread.heap(), v = plan.vocabulary;
-  const filter = { topK: plan.topK, topP: plan.topP, minP: plan.minP },
-    filtered = plan.topK > 0 || plan.topP < 1 || plan.minP > 0;
-  for (let row = from; row < to; row++) {
-    const completion = ints[plan.completions / 4 + row], count = ints[plan.produced / 4 + completion];
-    const at = b.logits + (row - first) * v * 4, place = completion * plan.maxTokens + count;
-    if (plan.finalSoftcap) kernels.softcapInPlace(at, v, plan.finalSoftcap);
-    const floor = filtered && plan.beta
-      ? samplingFloor(floats.subarray(at / 4, at / 4 + v), plan.beta, filter)
-      : -3e38;
-    const token = plan.beta
-      ? kernels.gumbelArgmax(at, v, plan.beta, floor, ints[plan.seeds / 4 + completion], count)
-      : kernels.argmax(at, v);
-    const values = b.rowValues + (row - first) * 16;
-    ints[plan.tokens / 4 + place] = token;
-    // probabilities are the whole distribution's at the sampling temperature, which is what training divides by
-    kernels.logprobRows(
-      at,
-      plan.tokens + place * 4,
-      plan.logprobs + place * 4,
-      values,
-      values + 4,
-      values + 8,
-      1,
-      v,
-      plan.beta || 1,
-    );
-    ints[plan.last / 4 + completion] = token;
-    ints[plan.lengths / 4 + completion]++;
-    ints[plan.produced / 4 + completion] = count + 1;
-    if (plan.eos.includes(token) || count + 1 >= plan.maxTokens) ints[plan.done / 4 + completion] = 1;
+    return Array.from(seeds, (_, row) => {
+      const tokens = tokensOf(row);
+      return { tokens, logprobs: logprobsOf(row, tokens.length) };
+    });
+  } finally {
+    tf.dispose(owned);
   }
 }
 
-const plans = new WeakMap<Thread, { serial: number; plan: DecodePlan; buffers: Buffers }>();
-
-/** Arguments: the plan's JSON as bytes (address, length, serial number), a phase and what it needs. */
-export const decodeTask: Task = (thread, index, count) => {
-  const [address, length, serial, phase, a, second] = thread.i32;
-  let held = plans.get(thread);
-  if (held?.serial !== serial) {
-    const bytes = new Uint8Array(thread.memory.buffer, address >>> 0, length).slice();
-    const plan: DecodePlan = JSON.parse(new TextDecoder().decode(bytes));
-    plans.set(thread, held = { serial, plan, buffers: carve(plan) });
-  }
-  const { plan, buffers } = held;
-  const share = (rows: number): [number, number] => [
-    Math.floor(rows * index / count),
-    Math.floor(rows * (index + 1) / count),
-  ];
-  if (phase === PHASE.pack) pack(thread, buffers, index);
-  else if (phase === PHASE.project) project(thread, plan, buffers, index, a, second);
-  else if (phase === PHASE.cache) cache(thread, plan, buffers, a, ...share(second));
-  else if (phase === PHASE.attend) attend(thread, plan, buffers, index, a, ...share(second));
-  else if (phase === PHASE.cacheAndAttend) {
-    const [from, to] = share(second);
-    cache(thread, plan, buffers, a, from, to);
-    attend(thread, plan, buffers, index, a, from, to);
-  } else if (phase === PHASE.output) output(thread, plan, buffers, index, a, second);
-  else if (phase === PHASE.activate) activate(thread, plan, buffers, index, a, second);
-  else if (phase === PHASE.down) down(thread, plan, buffers, index, a, second);
-  else if (phase === PHASE.logits) logits(thread, plan, buffers, index, a, second);
-  else if (phase === PHASE.sample) {
-    const [from, to] = share(second - a);
-    sample(thread, plan, buffers, a, a + from, a + to);
-  }
-};
+/** Lays the batch out on the heap. */
+function planned(
+  engine: CpuEngine,
+  model: HeapDecoder,
+  prompts: readonly (readonly number[])[],
+  { numbers, floats, ints }: {
+    numbers: DecodeNumbers;
+    floats: (count: number) => number;
+    ints: (values: ArrayLike<number>) => number;
+  },
+): DecodePlan {
+  const { n, maxTokens, temperature, topK, topP, minP, eosIds, seeds } = numbers, rows = prompts.length * n;
+  const { layers, head, finalNorm, kvHeads, headDim } = model, [vocabulary] = head.shape;
+  const capacity = Math.max(...prompts.map((prompt) => prompt.length)) + maxTokens;
+  const promptTokens = prompts.reduce((sum, { length }) => sum + length - 1, 0);
+  const passRows = Math.max(rows, Math.min(prefillRows, promptTokens));
+  const each = (value: (prompt: readonly number[], sample: number) => number) =>
+    ints(Array.from({ length: rows }, (_, row) => value(prompts[Math.floor(row / n)], row % n)));
+  const shape = {
+    model,
+    hidden: finalNorm.shape[0],
+    intermediate: layers[0].gate.weight.shape[0],
+    vocabulary,
+    cache: floats(rows * layers.length * 2 * capacity * kvHeads * headDim),
+    capacity,
+    chunks: engine.threads,
+    passRows,
+    logitRows: Math.max(1, Math.min(rows, Math.floor(logitFloats / vocabulary))),
+    packed: engine.pool.thread.packed !== null && 4 * packedFloats(model) <= packedBytes,
+    ids: ints(new Int32Array(passRows)),
+    positions: ints(new Int32Array(passRows)),
+    completions: ints(new Int32Array(passRows)),
+    n,
+    shared: each((prompt, sample) => sample ? prompt.length - 1 : 0),
+    lengths: each((prompt) => prompt.length - 1),
+    last: each((prompt) => prompt.at(-1)!),
+    produced: ints(new Int32Array(rows)),
+    done: ints(new Int32Array(rows)),
+    seeds: ints(seeds),
+    tokens: ints(new Int32Array(rows * maxTokens)),
+    logprobs: floats(rows * maxTokens),
+    maxTokens,
+    eos: [...eosIds],
+    // in float32 as the kernels have it, or the least likely of the kept tokens falls below its own floor
+    beta: temperature ? Math.fround(1 / temperature) : 0,
+    topK,
+    topP,
+    minP,
+  };
+  return { ...shape, work: floats(decodeWorkBytes(shape) / 4) };
+}

@@ -1,60 +1,26 @@
 /** What decoding on the CPU works with: a decoder and a batch as addresses on the heap, its phases, and its work area. */
+import type { DecoderDescription, LayerDescription, Linear } from "../decoder_description.ts";
 
-/** Addresses of one linear layer [out × in] and what may be added to it; 0 where absent. */
-export interface LinearPlan {
-  weight: number;
-  bias: number;
-  out: number;
-  in: number;
-  loraA: number;
-  loraB: number;
-  rank: number;
-  loraScale: number;
+/** A tensor on the heap. */
+export interface HeapTensor {
+  address: number;
+  shape: number[];
 }
 
-/** One decoder layer by addresses. */
-export interface LayerPlan {
-  inputNorm: number;
-  query: LinearPlan;
-  key: LinearPlan;
-  value: LinearPlan;
-  queryNorm: number;
-  keyNorm: number;
-  output: LinearPlan;
-  /** After attention and after the MLP, before the residual sum (Gemma); 0: none. */
-  postAttentionNorm: number;
-  mlpNorm: number;
-  gate: LinearPlan;
-  up: LinearPlan;
-  down: LinearPlan;
-  postMlpNorm: number;
-  /** Rotary tables [position × headDim/2]. */
-  cos: number;
-  sin: number;
-  /** Sliding window in tokens; 0: all. */
-  window: number;
-}
+/** A decoder by addresses. */
+export type HeapDecoder = DecoderDescription<HeapTensor, HeapTensor>;
+export type HeapLayer = LayerDescription<HeapTensor, HeapTensor>;
+export type HeapLinear = Linear<HeapTensor, HeapTensor>;
 
-/** A whole decoder and a batch under way, as plain data that crosses to the workers once a batch. */
+/** The address of a tensor; 0 where there is none. */
+export const addressOf = (tensor?: HeapTensor) => tensor?.address ?? 0;
+
+/** A decoder and a batch under way, as plain data that crosses to the workers once a batch. */
 export interface DecodePlan {
-  layers: LayerPlan[];
-  embedding: number;
-  head: number;
-  finalNorm: number;
+  model: HeapDecoder;
   hidden: number;
-  heads: number;
-  kvHeads: number;
-  headDim: number;
   intermediate: number;
   vocabulary: number;
-  epsilon: number;
-  /** 1 where the norm's weight is stored minus one. */
-  one: number;
-  embeddingScale: number;
-  queryScale: number;
-  attentionSoftcap: number;
-  finalSoftcap: number;
-  activation: number;
   /** Floats [completion × layer × {key, value} × kvHead × capacity × headDim]. */
   cache: number;
   capacity: number;
@@ -118,7 +84,7 @@ export const PHASE = {
   sample: 9,
 } as const;
 
-const linears = ({ query, key, value, output, gate, up, down }: LayerPlan) => [
+const linears = ({ query, key, value, output, gate, up, down }: HeapLayer) => [
   query,
   key,
   value,
@@ -128,12 +94,15 @@ const linears = ({ query, key, value, output, gate, up, down }: LayerPlan) => [
   down,
 ];
 
-const maxRank = ({ layers }: Pick<DecodePlan, "layers">) =>
-  Math.max(0, ...layers.flatMap((layer) => linears(layer).map(({ rank }) => rank)));
+const maxRank = ({ model }: DecodePlan) =>
+  Math.max(0, ...model.layers.flatMap((layer) => linears(layer).map(({ lora }) => lora?.a.shape[0] ?? 0)));
 
 /** Floats that all matrices of a plan take once more when they are packed. */
-export const packedFloats = ({ layers, vocabulary, hidden }: Omit<DecodePlan, "work" | "packed">) =>
-  layers.flatMap(linears).reduce((sum, linear) => sum + linear.out * linear.in, vocabulary * hidden);
+export const packedFloats = ({ layers, head }: HeapDecoder) =>
+  [...layers.flatMap(linears).map(({ weight }) => weight), head].reduce(
+    (sum, { shape: [out, width] }) => sum + out * width,
+    0,
+  );
 
 /** Columns [from, to) of `total` that chunk `index` of `count` computes; whole vectors. */
 function columnsOf(total: number, index: number, count: number): [number, number] {
@@ -141,9 +110,9 @@ function columnsOf(total: number, index: number, count: number): [number, number
   return [Math.min(total, index * size), Math.min(total, (index + 1) * size)];
 }
 
-/** A chunk's block of a linear layer: outputs [from, to) from inputs [first, end); `packed` 0: the weight as it lies. */
+/** A chunk's block of a matrix: outputs [from, to) from inputs [first, end); `packed` 0: the weight as it lies. */
 export interface Block {
-  linear: Pick<LinearPlan, "weight" | "in">;
+  weight: HeapTensor;
   from: number;
   to: number;
   first: number;
@@ -153,43 +122,47 @@ export interface Block {
 
 /** The blocks of chunk `chunk`; `take` gives room for the packed ones, 0 where none are wanted. */
 function blocksOf(plan: DecodePlan, chunk: number, take: (floats: number) => number) {
-  const { chunks, intermediate, hidden, vocabulary } = plan;
+  const { model, chunks, intermediate, hidden, vocabulary } = plan;
   const block = (
-    linear: Block["linear"],
+    weight: HeapTensor,
     [from, to]: [number, number],
-    [first, end] = [0, linear.in],
+    [first, end] = [0, weight.shape[1]],
   ): Block => {
     const empty = from >= to || first >= end;
-    return { linear, from, to, first, end, packed: empty ? 0 : take((to - from) * (end - first)) };
+    return { weight, from, to, first, end, packed: empty ? 0 : take((to - from) * (end - first)) };
   };
   return {
-    layers: plan.layers.map(({ query, key, value, output, gate, up, down }) => {
-      const [from, to] = columnsOf(query.out + key.out + value.out, chunk, chunks);
+    layers: model.layers.map(({ query, key, value, output, gate, up, down }) => {
+      const wide = (model.heads + 2 * model.kvHeads) * model.headDim,
+        [from, to] = columnsOf(wide, chunk, chunks);
       let before = 0;
-      const qkv = [query, key, value].map((linear) => {
-        const own = block(linear, [Math.max(0, from - before), Math.min(linear.out, to - before)]);
-        before += linear.out;
+      const qkv = [query, key, value].map(({ weight }) => {
+        const [out] = weight.shape;
+        const own = block(weight, [Math.max(0, from - before), Math.min(out, to - before)]);
+        before += out;
         return own;
       });
       return {
         qkv,
-        output: block(output, columnsOf(hidden, chunk, chunks)),
-        gate: block(gate, columnsOf(intermediate, chunk, chunks)),
-        up: block(up, columnsOf(intermediate, chunk, chunks)),
+        output: block(output.weight, columnsOf(hidden, chunk, chunks)),
+        gate: block(gate.weight, columnsOf(intermediate, chunk, chunks)),
+        up: block(up.weight, columnsOf(intermediate, chunk, chunks)),
         // the activations lie in one buffer a chunk
         down: Array.from(
           { length: chunks },
-          (_, part) => block(down, columnsOf(hidden, chunk, chunks), columnsOf(intermediate, part, chunks)),
+          (_, part) =>
+            block(down.weight, columnsOf(hidden, chunk, chunks), columnsOf(intermediate, part, chunks)),
         ),
       };
     }),
-    head: block({ weight: plan.head, in: hidden }, columnsOf(vocabulary, chunk, chunks)),
+    head: block(model.head, columnsOf(vocabulary, chunk, chunks)),
   };
 }
 
 /** Addresses within the work area, and the weights' blocks: what all chunks share and, by chunk, what each has for itself. */
 export function carve(plan: DecodePlan) {
-  const { passRows: rows, hidden, heads, kvHeads, headDim, intermediate, chunks, packed } = plan;
+  const { model, passRows: rows, hidden, intermediate, chunks, packed } = plan,
+    { heads, kvHeads, headDim } = model;
   let at = plan.work;
   const take = (floats: number) => {
     const address = at;

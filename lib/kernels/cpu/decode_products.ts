@@ -1,5 +1,5 @@
 /** The matrix products of decoding, by blocks of the weights: on the BLAS's inner kernels where the plan is packed. */
-import type { Block, Buffers, DecodePlan, LinearPlan } from "./decode_plan.ts";
+import type { Block, Buffers, DecodePlan, HeapLinear } from "./decode_plan.ts";
 import type { Thread } from "./pool.ts";
 
 /** Brings all blocks of a chunk into the inner kernels' order. */
@@ -9,10 +9,10 @@ export function pack({ packed }: Thread, { blocks }: Buffers, chunk: number) {
     ...layers.flatMap(({ qkv, output, gate, up, down }) => [...qkv, output, gate, up, ...down]),
     head,
   ];
-  for (const { linear, from, to, first, end, packed: address } of all) {
+  for (const { weight, from, to, first, end, packed: address } of all) {
     if (!address) continue;
-    const weight = linear.weight + (from * linear.in + first) * 4;
-    packed!.packRight(true, end - first, to - from, weight, linear.in, address);
+    const width = weight.shape[1], start = weight.address + (from * width + first) * 4;
+    packed!.packRight(true, end - first, to - from, start, width, address);
   }
 }
 
@@ -34,7 +34,7 @@ export function packInput(thread: Thread, plan: DecodePlan, input: Input): Input
 /** y (+)= x·Wᵀ for a block of W; `y` is the address of its first column, `ld` the length of y's rows. */
 export function product(
   { gemm, packed }: Thread,
-  { linear, from, to, first, end, packed: address }: Block,
+  { weight, from, to, first, end, packed: address }: Block,
   { x, packed: input, rows, width }: Input,
   y: number,
   ld: number,
@@ -42,26 +42,27 @@ export function product(
 ): void {
   if (address) packed!.multiply(rows, to - from, width, input, address, y, ld, accumulate);
   else {
-    const weight = linear.weight + (from * linear.in + first) * 4;
-    gemm(false, true, rows, to - from, end - first, x, width, weight, linear.in, y, ld, accumulate);
+    const inputs = weight.shape[1], start = weight.address + (from * inputs + first) * 4;
+    gemm(false, true, rows, to - from, end - first, x, width, start, inputs, y, ld, accumulate);
   }
 }
 
 /** A block's columns of y = x·Wᵀ with bias and adapter; `low` is scratch. */
 export function columns(
   thread: Thread,
-  plan: LinearPlan,
+  { bias, lora }: HeapLinear,
   block: Block,
   input: Input,
   { y, ld, low }: { y: number; ld: number; low: number },
 ): void {
-  const { gemm, kernels } = thread, { rank } = plan, { from, to } = block, { x, rows, width } = input;
+  const { gemm, kernels } = thread, { from, to } = block, { x, rows, width } = input;
   if (to <= from) return;
   product(thread, block, input, y, ld);
-  if (plan.bias) kernels.addBias(y, ld, plan.bias + from * 4, rows, to - from);
-  if (rank) {
-    gemm(false, true, rows, rank, width, x, width, plan.loraA, width, low, rank, false);
-    kernels.scaleInPlace(low, rows * rank, plan.loraScale);
-    gemm(false, true, rows, to - from, rank, low, rank, plan.loraB + from * rank * 4, rank, y, ld, true);
+  if (bias) kernels.addBias(y, ld, bias.address + from * 4, rows, to - from);
+  if (lora) {
+    const { a, b, scale } = lora, rank = a.shape[0];
+    gemm(false, true, rows, rank, width, x, width, a.address, width, low, rank, false);
+    kernels.scaleInPlace(low, rows * rank, scale);
+    gemm(false, true, rows, to - from, rank, low, rank, b.address + from * rank * 4, rank, y, ld, true);
   }
 }

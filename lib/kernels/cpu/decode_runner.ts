@@ -4,7 +4,7 @@ import type { CpuEngine } from "./engine.ts";
 let serial = 0;
 
 /**
- * Drives the phases of `decode.ts` from the main thread. `allocate` gives the address of that many floats, valid as long as
+ * Drives the phases of `decode_phases.ts` from the main thread. `allocate` gives the address of that many floats, valid as long as
  * the runner is used.
  */
 export function decodeRunner(engine: CpuEngine, plan: DecodePlan, allocate: (floats: number) => number) {
@@ -21,12 +21,12 @@ export function decodeRunner(engine: CpuEngine, plan: DecodePlan, allocate: (flo
   /** All layers over the first `rows` entries of ids, positions and completions. */
   function layers(rows: number, prefill: boolean) {
     const shares = Math.min(rows, chunks);
-    for (let layer = 0; layer < plan.layers.length; layer++) {
+    for (let layer = 0; layer < plan.model.layers.length; layer++) {
       run(PHASE.project, chunks, layer, rows);
       if (prefill) {
         run(PHASE.cache, shares, layer, rows);
         // the last layer of a prefill is needed for its keys and values only
-        if (layer === plan.layers.length - 1) return;
+        if (layer === plan.model.layers.length - 1) return;
         run(PHASE.attend, shares, layer, rows);
       } else run(PHASE.cacheAndAttend, shares, layer, rows);
       run(PHASE.output, chunks, layer, rows);

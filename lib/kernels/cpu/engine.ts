@@ -5,7 +5,8 @@
 import * as tf from "@tensorflow/tfjs";
 import { packagedFile } from "../../backend/package_files.ts";
 import { type SharedWasm, sharedWasm } from "../../backend/shared_wasm.ts";
-import { type BlasLibrary, findBlas, type Gemm } from "./blas.ts";
+import { findBlas, type Gemm } from "./blas.ts";
+import type { BlasLibrary } from "./blas_library.ts";
 import { adviseHugePages } from "./huge_pages.ts";
 import { controlWords, Pool } from "./pool.ts";
 import { FLOATS, TASK, tasks } from "./tasks.ts";
@@ -86,9 +87,8 @@ export class CpuEngine {
   }
 
   /** The address of a tensor's data; unsigned, where malloc's are negative past 2 GiB. */
-  at(tensor: tf.TensorInfo): number {
-    return (tf.backend() as unknown as WasmBackend).dataIdMap.get(tensor.dataId).memoryOffset >>> 0;
-  }
+  readonly at = (tensor: tf.TensorInfo): number =>
+    (tf.backend() as unknown as WasmBackend).dataIdMap.get(tensor.dataId).memoryOffset >>> 0;
 
   /** An uninitialised tensor. */
   output<T extends tf.Tensor = tf.Tensor>(shape: number[], dtype: "float32" | "int32" = "float32"): T {

@@ -6,16 +6,14 @@
  */
 import { Worker } from "node:worker_threads";
 import { workerScript } from "../../backend/package_files.ts";
-import { type BlasLibrary, type Gemm, openBlas } from "./blas.ts";
+import { type Gemm, openBlas } from "./blas.ts";
 import { openKernels, type PackedProduct } from "./blas_kernels.ts";
-
-/** The exports of kernels.wasm, all on byte addresses. */
-// deno-lint-ignore no-explicit-any
-export type Kernels = Record<string, (...args: any[]) => any>;
+import type { BlasLibrary } from "./blas_library.ts";
+import type { WasmKernels } from "./wasm_kernels.d.ts";
 
 /** What a chunk function works with; one a thread. */
 export interface Thread {
-  kernels: Kernels;
+  kernels: WasmKernels;
   gemm: Gemm;
   /** Products of packed operands, where the BLAS lets us. */
   packed: PackedProduct | null;
@@ -60,7 +58,7 @@ export function openThread(start: WorkerStart): Thread {
   };
   // deno publish takes the module's import "env" for a path and writes "./env" into the binary
   const imports = { env: environment, "./env": environment };
-  const kernels = new WebAssembly.Instance(module, imports).exports as unknown as Kernels;
+  const kernels = new WebAssembly.Instance(module, imports).exports as unknown as WasmKernels;
   const packing = scratch + scratchBytes - kernels.gemmScratch();
   const simd: Gemm = (tA, tB, m, n, k, a, lda, b, ldb, c, ldc, accumulate) =>
     kernels.gemm(
@@ -75,7 +73,7 @@ export function openThread(start: WorkerStart): Thread {
       tB ? ldb : 1,
       c,
       ldc,
-      accumulate,
+      accumulate ?? false,
       packing,
     );
   let views = { ints: new Int32Array(memory.buffer), floats: new Float32Array(memory.buffer) };

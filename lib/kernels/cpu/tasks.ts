@@ -2,7 +2,7 @@
  * The operations that threads share, by number. Each reads its arguments from the control block (integers from word
  * 0, floats from word 40) and computes one chunk. Addresses are bytes on the heap and may pass 2 GiB, hence `>>> 0`.
  */
-import { decodeTask } from "./decode.ts";
+import { decodeTask } from "./decode_phases.ts";
 import type { Task, Thread } from "./pool.ts";
 
 /** First float argument. */
@@ -49,17 +49,27 @@ const rmsBackward: Task = ({ kernels, i32: a, f32: f }, index, count) => {
   kernels.rmsBackward(a[0], a[1], a[2], a[3], a[4], a[5], a[6], dw, from, to, a[9], f[FLOATS], f[FLOATS + 1]);
 };
 
+/** What both rotations read of an array of `rows` rows: norms and tables first, as the kernels take them. */
+type Rotation = [wq: number, wk: number, cos: number, sin: number, positions: number];
+
 const qkForward: Task = ({ kernels, i32: a, f32: f }, index, count) => {
-  const [from, to] = part(a[9], index, count);
-  kernels.qkForward(...a.subarray(0, 9), from, to, ...a.subarray(10, 13), f[FLOATS], f[FLOATS + 1]);
+  const [from, to] = part(a[9], index, count), [heads, kvHeads, hd] = a.subarray(10, 13);
+  const rotation = [...a.subarray(4, 9)] as Rotation, norm = [f[FLOATS], f[FLOATS + 1]] as const;
+  kernels.qkForward(a[0], a[1], a[2], a[3], ...rotation, from, to, heads, kvHeads, hd, ...norm);
 };
 
 const qkBackward: Task = ({ kernels, i32: a, f32: f }, index, count) => {
   const [from, to] = part(a[10], index, count), [heads, kvHeads, hd, partials] = a.subarray(11, 15);
   const dwq = (partials >>> 0) + index * 2 * hd * 4, dwk = dwq + hd * 4;
   kernels.fill(dwq, 2 * hd, 0);
-  const [norms, tables] = [a.subarray(0, 7), a.subarray(7, 10)];
-  kernels.qkBackward(...norms, dwq, dwk, ...tables, from, to, heads, kvHeads, hd, f[FLOATS], f[FLOATS + 1]);
+  const [wq, wk, ...tables] = [...a.subarray(5, 10)] as Rotation, norm = [f[FLOATS], f[FLOATS + 1]] as const;
+  const [packed, width, dRotated, rotatedWidth, dPacked] = a;
+  kernels.qkBackward(
+    ...[packed, width, dRotated, rotatedWidth, dPacked, wq, wk, dwq, dwk] as const,
+    ...tables,
+    ...[from, to, heads, kvHeads, hd] as const,
+    ...norm,
+  );
 };
 
 /** Arguments of both attention tasks: packed, rotated, out, starts, lengths, sequences, heads, kvHeads, hd, window, … */

@@ -19,8 +19,12 @@ function sections(bytes: Uint8Array): number[] {
   return ids;
 }
 
-Deno.test("kernels.wasm is what its sources compile to, byte for byte", async () => {
-  const built = await buildKernels();
+Deno.test("kernels.wasm and its types are what its sources compile to, byte for byte", async () => {
+  const { binary: built, types } = await buildKernels();
+  const held = await Deno.readTextFile(
+    new URL("../../../lib/kernels/cpu/wasm_kernels.d.ts", import.meta.url),
+  );
+  assert.equal(held, types, "wasm_kernels.d.ts is out of date: run `deno task kernels`");
   assert.equal(built.length, committed.length, "kernels.wasm is out of date: run `deno task kernels`");
   assert.ok(
     built.every((byte, i) => byte === committed[i]),

@@ -4,7 +4,6 @@ import { pcg } from "../../../lib/random/counter_random.ts";
 import { decode } from "../../../lib/kernels/webgpu/decode.ts";
 import { launchCount } from "../../../lib/kernels/webgpu/program.ts";
 import { generateReference } from "../../../lib/generation/generate.ts";
-import { decoderTensors } from "../../../lib/generation/generate_on_gpu.ts";
 import { testOnWebgpu } from "./on_webgpu.ts";
 import { plainConfig, tinyConfig, tinyDecoder } from "./tiny_decoder.ts";
 
@@ -33,7 +32,7 @@ for (
         (_, row) => pcg((pcg(seed) ^ row) >>> 0) | 0,
       );
       // looks every two tokens, so that rows end at different looks and the batch is packed
-      const actual = await decode(decoderTensors(decoder, 64), prompts, {
+      const actual = await decode(decoder.describe(64), prompts, {
         ...options,
         seeds,
         tokensBetweenLooks: 2,
@@ -58,7 +57,7 @@ for (
 }
 
 testOnWebgpu("decode() takes 9 launches a token and layer for Gemma 3", async () => {
-  const decoder = tinyDecoder(tinyConfig), model = decoderTensors(decoder, 64);
+  const decoder = tinyDecoder(tinyConfig), model = decoder.describe(64);
   const cost = async (layers: number) => {
     const before = launchCount(),
       options = { n: 1, maxTokens: 2, temperature: 0, topK: 0, topP: 1, minP: 0, eosIds: [] };
@@ -90,7 +89,7 @@ async function work(
     return read.call(backend, id);
   };
   try {
-    await decode(decoderTensors(decoder, 64), prompts, {
+    await decode(decoder.describe(64), prompts, {
       temperature: 1,
       topK: 0,
       topP: 1,

@@ -1,0 +1,68 @@
+import * as tf from "@tensorflow/tfjs";
+import { heapLimit } from "../backend/shared_wasm.ts";
+import { cpuKernels } from "./cpu/cpu_kernels.ts";
+import { type CpuEngine, cpuEngine } from "./cpu/engine.ts";
+import type { Device, Kernels } from "./kernels.ts";
+import { activeDevice } from "./webgpu/program.ts";
+import { webgpuKernels } from "./webgpu/webgpu_kernels.ts";
+
+/** tfjs's other backends, or any backend on request: operations compute by their references. */
+const reference: Device = {
+  kernels: null,
+  padded: false,
+  synchronousReads: false,
+  halfMatrices: false,
+  tokensAtOnce: 1536,
+  largestTensor: Infinity,
+  get memoryLeft() {
+    return heapLeft();
+  },
+};
+
+const webgpu: Device = {
+  kernels: webgpuKernels,
+  padded: true,
+  synchronousReads: false,
+  halfMatrices: true,
+  // a GPU wants much work a launch
+  tokensAtOnce: 1 << 15,
+  get largestTensor() {
+    return activeDevice().limits.maxBufferSize;
+  },
+  memoryLeft: Infinity,
+};
+
+const held = new WeakMap<CpuEngine, Kernels>();
+
+function cpu(engine: CpuEngine): Device {
+  let kernels = held.get(engine);
+  if (!kernels) held.set(engine, kernels = cpuKernels(engine));
+  return {
+    kernels,
+    padded: false,
+    synchronousReads: true,
+    halfMatrices: false,
+    // larger passes gain a few percent and take the memory for it
+    tokensAtOnce: 1536,
+    largestTensor: Infinity,
+    memoryLeft: heapLeft(),
+  };
+}
+
+const heapLeft = () => tf.getBackend() === "wasm" ? heapLimit - tf.memory().numBytes : Infinity;
+
+let byReference = false;
+
+/** The device that computes: that of tfjs's current backend. */
+export function device(): Device {
+  if (byReference) return reference;
+  const backend = tf.getBackend();
+  if (backend === "webgpu") return webgpu;
+  const engine = cpuEngine();
+  return engine ? cpu(engine) : reference;
+}
+
+/** Lets operations compute by their references on whatever backend is current, or by its kernels again. */
+export function computeByReference(on: boolean): void {
+  byReference = on;
+}

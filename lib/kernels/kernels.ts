@@ -1,0 +1,226 @@
+/**
+ * What `lib/ops` and sampling ask of a device. `cpu/` and `webgpu/` implement it, a file an operation; where there are no kernels
+ * (tfjs's other backends) an operation computes by its reference in tfjs-core.
+ */
+import type * as tf from "@tensorflow/tfjs";
+import type { Activation, DecoderDescription, Linear } from "./decoder_description.ts";
+
+/** A device, and what it wants of those who use it. */
+export interface Device {
+  /** `null`: operations compute by their references. */
+  readonly kernels: Kernels | null;
+  /** Whether sequences of a batch take the same number of rows, padded on the right, and share no prompt. */
+  readonly padded: boolean;
+  /** Whether a tensor can be read without waiting (`dataSync`). */
+  readonly synchronousReads: boolean;
+  /** Whether products read frozen matrices in 16 bits, see `packHalf`. */
+  readonly halfMatrices: boolean;
+  /** Tokens that should go through a model at once in training. */
+  readonly tokensAtOnce: number;
+  /** The largest tensor, in bytes. */
+  readonly largestTensor: number;
+  /** Bytes that tensors may still take; Infinity where that is not known. */
+  readonly memoryLeft: number;
+}
+
+/** Every operation that is ours, forward and backward. Results are the caller's. */
+export interface Kernels {
+  embedding: EmbeddingKernels;
+  rmsNorm: RmsNormKernels;
+  gatedActivation: GatedActivationKernels;
+  projection: ProjectionKernels;
+  attention: AttentionKernels;
+  tokenLogprobs: TokenLogprobsKernels;
+  adamw: AdamwKernels;
+  /** sum + more, in the place of `sum`, which it takes over. */
+  addInto(sum: tf.Tensor, more: tf.Tensor): tf.Tensor;
+  /** Draws `n` completions of each prompt. Leaves no tensor behind. */
+  decode(
+    model: DecoderDescription,
+    prompts: readonly (readonly number[])[],
+    numbers: DecodeNumbers,
+  ): Promise<DecodedTokens[]>;
+}
+
+/** y = scale · table[ids]. */
+export interface EmbeddingKernels {
+  /** ids int32 [rows], table [entries, width] → [rows, width] */
+  forward(ids: tf.Tensor1D, table: tf.Tensor2D, scale: number): tf.Tensor2D;
+  /** dy [rows, width] → [entries, width], added up in the order of the rows. */
+  backward(dy: tf.Tensor2D, ids: tf.Tensor1D, entries: number, scale: number): tf.Tensor2D;
+}
+
+/** Numbers of a root-mean-square norm. */
+export interface RmsNormNumbers {
+  epsilon: number;
+  /** Multiply by 1 + w instead of w. */
+  addOne: boolean;
+  /** [rows, width], added after the norm. */
+  residual?: tf.Tensor2D;
+  /** Whether the backward pass gives the weight's gradient. */
+  weightGradient: boolean;
+}
+
+/** y = residual + x / √(mean(x²) + ε) · w. */
+export interface RmsNormKernels {
+  /** x [rows, width], weight [width] → [rows, width] */
+  forward(x: tf.Tensor2D, weight: tf.Tensor1D, numbers: RmsNormNumbers): tf.Tensor2D;
+  backward(
+    dy: tf.Tensor2D,
+    x: tf.Tensor2D,
+    weight: tf.Tensor1D,
+    numbers: RmsNormNumbers,
+  ): { dx: tf.Tensor2D; dWeight: tf.Tensor1D | null };
+}
+
+/** y = act(gate) · up; x [rows, 2·width] holds gate and up side by side. */
+export interface GatedActivationKernels {
+  forward(x: tf.Tensor2D, activation: Activation): tf.Tensor2D;
+  backward(dy: tf.Tensor2D, x: tf.Tensor2D, activation: Activation): tf.Tensor2D;
+}
+
+/** Gradients of one linear layer; absent where none is wanted. */
+export interface LinearGradients {
+  weight?: tf.Tensor2D;
+  bias?: tf.Tensor1D;
+  a?: tf.Tensor2D;
+  b?: tf.Tensor2D;
+}
+
+/** Linear layers of one input, side by side. */
+export interface ProjectionKernels {
+  /** x [rows, in] → [rows, Σ out] */
+  forward(x: tf.Tensor2D, linears: readonly Linear[]): tf.Tensor2D;
+  backward(
+    dy: tf.Tensor2D,
+    x: tf.Tensor2D,
+    linears: readonly Linear[],
+  ): { dx: tf.Tensor2D; layers: LinearGradients[] };
+}
+
+/** Where sequences lie among the rows of a batch: see `Layout` in `lib/ops`. */
+export interface RowLayout {
+  readonly starts: Int32Array;
+  readonly families: Int32Array;
+  readonly longest: number;
+  readonly padded: boolean;
+  tensors(): Record<"starts" | "lengths" | "positions" | "prefixes" | "families", tf.Tensor1D>;
+}
+
+/** What an attention layer is, apart from its input. */
+export interface AttentionNumbers {
+  layout: RowLayout;
+  heads: number;
+  kvHeads: number;
+  headDim: number;
+  /** Scores are multiplied by this. */
+  scale: number;
+  /** Scores become c·tanh(score/c); 0: none. */
+  softcap: number;
+  /** A query sees the last `window` keys, itself included; 0: all. */
+  window: number;
+  /** Norms of each head of queries and keys [headDim]. */
+  queryNorm?: tf.Tensor1D;
+  keyNorm?: tf.Tensor1D;
+  /** Whether they get gradients. */
+  trainable: boolean;
+  epsilon: number;
+  addOne: boolean;
+  /** Rotary tables [positions, headDim/2]. */
+  cos: tf.Tensor2D;
+  sin: tf.Tensor2D;
+}
+
+/** Norms and rotation of queries and keys, causal softmax, weighted values. */
+export interface AttentionKernels {
+  /** packed [rows, (heads + 2·kvHeads)·headDim] → out [rows, heads·headDim], and what the backward pass reads again. */
+  forward(packed: tf.Tensor2D, numbers: AttentionNumbers): { out: tf.Tensor2D; saved: tf.Tensor[] };
+  backward(
+    dOut: tf.Tensor2D,
+    packed: tf.Tensor2D,
+    saved: tf.Tensor[],
+    numbers: AttentionNumbers,
+  ): { dPacked: tf.Tensor2D; norms: [query: tf.Tensor1D, key: tf.Tensor1D] | null };
+}
+
+/** How logits become a distribution. */
+export interface TokenLogprobsNumbers {
+  temperature: number;
+  /** 0: none. */
+  softcap: number;
+  /** Whether the backward pass gives the table's gradient. */
+  tableGradient: boolean;
+}
+
+/** log softmax(hidden·tableᵀ / temperature)[target], the logits in blocks. */
+export interface TokenLogprobsKernels {
+  /** hidden [rows, width], table [vocabulary, width], targets int32 [rows] → [rows] each */
+  forward(
+    hidden: tf.Tensor2D,
+    table: tf.Tensor2D,
+    targets: tf.Tensor1D,
+    numbers: TokenLogprobsNumbers,
+  ): Record<"logprobs" | "logSumExp" | "entropy" | "hits", tf.Tensor1D>;
+  backward(
+    dy: tf.Tensor1D,
+    inputs: { hidden: tf.Tensor2D; table: tf.Tensor2D; targets: tf.Tensor1D; logSumExp: tf.Tensor1D },
+    numbers: TokenLogprobsNumbers,
+  ): { dHidden: tf.Tensor2D; dTable: tf.Tensor2D | null };
+}
+
+/** One AdamW update's numbers. */
+export interface AdamwNumbers {
+  learningRate: number;
+  beta1: number;
+  beta2: number;
+  epsilon: number;
+  weightDecay: number;
+  /** 1 − beta1^step and 1 − beta2^step. */
+  correction1: number;
+  correction2: number;
+  /** The gradient is multiplied by this on the way. */
+  gradientScale: number;
+}
+
+/** The optimizer's passes over a parameter. */
+export interface AdamwKernels {
+  /** Changes the parameter and its moments in place. */
+  step(
+    parameter: tf.Tensor,
+    gradient: tf.Tensor,
+    moments: { m: tf.Tensor; v: tf.Tensor },
+    numbers: AdamwNumbers,
+  ): void;
+  /** Σ‖g‖² over all gradients; one read-back at most. */
+  squaredNorm(gradients: readonly tf.Tensor[]): Promise<number>;
+}
+
+/** What to draw. */
+export interface DecodeNumbers {
+  /** Completions a prompt. */
+  n: number;
+  maxTokens: number;
+  /** 0 takes the most likely token. */
+  temperature: number;
+  topK: number;
+  topP: number;
+  minP: number;
+  /** One a completion, prompt by prompt. */
+  seeds: Int32Array;
+  eosIds: readonly number[];
+  /** Tokens between looks: at `stop`, `onProgress` and `signal`. */
+  lookEvery: number;
+  /** Asked at each look, for every completion that has grown, whether it should end. */
+  stop?: (tokens: number[], logprobs: number[], row: number) => boolean;
+  /** Called at each look with the number of tokens so far. */
+  onProgress?: (tokens: number) => void;
+  signal?: AbortSignal;
+}
+
+/** One completion. */
+export interface DecodedTokens {
+  /** The end token is the last one, when there is one. */
+  tokens: number[];
+  /** log p of each token at the temperature (1 when greedy), in nats. */
+  logprobs: number[];
+}
