@@ -42,9 +42,9 @@ const windows = Deno.build.os === "windows";
 /**
  * Finds or makes the Python environment that notebooks run in: `.venv` with JupyterLab, nbclient, nbconvert and
  * `scipy-openblas32`, and in it a kernel that is this very Deno. A usable one is used as it is; the user's home is never
- * touched.
+ * touched. A Python without `venv` (Colab, Debian without `python3-venv`) is helped out by `virtualenv` or `uv`.
  *
- * @throws {EnvironmentError} when Python is missing or too old, has no `venv`, or pip fails; what was there stays
+ * @throws {EnvironmentError} when Python is missing or too old, can make no environment, or pip fails; what was there stays
  * @example
  * ```ts
  * const { python, env } = await notebookEnvironment();
@@ -96,9 +96,11 @@ export async function notebookEnvironment(
 async function run(
   program: string,
   args: string[],
+  env: Record<string, string> = {},
 ): Promise<{ found: boolean; ok: boolean; output: string }> {
   try {
-    const { success, stdout, stderr } = await new Deno.Command(program, { args, stdin: "null" }).output();
+    const { success, stdout, stderr } = await new Deno.Command(program, { args, env, stdin: "null" })
+      .output();
     const text = new TextDecoder();
     return { found: true, ok: success, output: text.decode(stdout) + text.decode(stderr) };
   } catch (error) {
@@ -113,13 +115,7 @@ async function make(directory: string, python: string, say: (line: string) => vo
   if (!(await run(python, ["-m", "pip", "--version"])).ok) {
     const system = await systemPython();
     say(`Making ${directory} for Jupyter (once).`);
-    const { ok, output } = await run(system, ["-m", "venv", directory]);
-    if (!ok) {
-      throw new EnvironmentError(
-        `Making the notebook environment '${directory}': Python's venv module must work, but \`${system} -m venv\` failed:\n` +
-          `${lastLines(output)}\nOn Debian and Ubuntu: apt-get install python3-venv. Then run this again`,
-      );
-    }
+    await makeVirtual(directory, system, say);
   }
   say(
     `Installing ${packages.map((name) => name.replace(/[<>=].*/, "")).join(", ")} (once, a minute or two).`,
@@ -134,6 +130,40 @@ async function make(directory: string, python: string, say: (line: string) => vo
         `Check the network or pip's settings, then run this again; what was installed is kept`,
     );
   }
+}
+
+/** Makes the virtual environment by what this machine has: Python's own `venv`, `virtualenv`, `uv`, or a `virtualenv` that pip brings. */
+async function makeVirtual(directory: string, system: string, say: (line: string) => void): Promise<void> {
+  const own = await run(system, ["-m", "venv", directory]);
+  if (own.ok) return;
+  const ways: [program: string, args: string[]][] = [
+    [system, ["-m", "virtualenv", directory]],
+    ["virtualenv", [directory]],
+    ["uv", ["venv", "--seed", "--clear", "--python", system, directory]],
+  ];
+  for (const [program, args] of ways) {
+    if (!(await run(program, args)).ok) continue;
+    return say(
+      `This Python has no venv module: ${program === system ? "virtualenv" : program} made the environment.`,
+    );
+  }
+  const brought = await Deno.makeTempDir({ prefix: "showwork-virtualenv-" });
+  try {
+    const pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--target", brought];
+    if ((await run(system, [...pip, "virtualenv"])).ok) {
+      const made = await run(system, ["-m", "virtualenv", directory], { PYTHONPATH: brought });
+      if (made.ok) {
+        return say("This Python has no venv module: pip brought virtualenv, which made the environment.");
+      }
+    }
+  } finally {
+    await Deno.remove(brought, { recursive: true });
+  }
+  throw new EnvironmentError(
+    `Making the notebook environment '${directory}': Python's venv module must work, but \`${system} -m venv\` failed:\n` +
+      `${lastLines(own.output)}\nand neither virtualenv nor uv is here to do without it. ` +
+      "On Debian and Ubuntu: apt-get install python3-venv. Then run this again",
+  );
 }
 
 /** A Python of 3.9 or later on the path. */

@@ -20,13 +20,19 @@ async function lab(args: string[]): Promise<number> {
       `--ServerApp.root_dir=${projectRoot}`,
       `--LabApp.default_url=/lab/tree/${notebook}`,
       "--MultiKernelManager.default_kernel_name=deno",
+      // root is who one is in a container or on Colab
+      ...(Deno.build.os !== "windows" && Deno.uid() === 0 ? ["--allow-root"] : []),
       ...args.filter((argument) => argument !== named),
     ],
     cwd: join(projectRoot, dirname(notebook)),
     env,
   }).spawn();
-  // Ctrl-C reaches JupyterLab from the terminal itself; here it must only not end the parent first.
-  Deno.addSignalListener("SIGINT", () => {});
+  // Ctrl-C reaches JupyterLab from the terminal itself, which asks back; any other end of this task is JupyterLab's end too.
+  const end = () => child.kill("SIGTERM");
+  Deno.addSignalListener("SIGINT", () => Deno.stdin.isTerminal() || end());
+  if (Deno.build.os !== "windows") {
+    for (const signal of ["SIGTERM", "SIGHUP"] as const) Deno.addSignalListener(signal, end);
+  }
   return (await child.status).code;
 }
 

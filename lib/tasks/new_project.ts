@@ -39,6 +39,7 @@ function denoJson(folder: string, release: string): string {
       tasks: {
         demo: task("demo", " --notebook notebook.ipynb"),
         lab: task("lab", " notebook.ipynb"),
+        doctor: task("doctor"),
       },
     },
     null,
@@ -85,6 +86,7 @@ A small language model learns to show its work. With Deno and Python 3.9 or late
 
     deno task lab     opens notebook.ipynb in JupyterLab
     deno task demo    runs it top to bottom; what it made is in results/
+    deno task doctor  says what this machine has, and what to do about what is missing
 
 | file | |
 | --- | --- |

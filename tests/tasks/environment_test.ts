@@ -34,7 +34,11 @@ const cases: [string, Record<string, string>, RegExp[]][] = [
   [
     `${says}, without venv`,
     { python3: python(`echo "ensurepip is not available" >&2; exit 1`) },
-    [/`python3 -m venv` failed:\n {2}ensurepip is not available\n/, /apt-get install python3-venv/],
+    [
+      /`python3 -m venv` failed:\n {2}ensurepip is not available\n/,
+      /neither virtualenv nor uv/,
+      /apt-get install python3-venv/,
+    ],
   ],
 ];
 
@@ -70,3 +74,33 @@ Deno.test({
     assert.match(message, /what was installed is kept/);
   },
 });
+
+/** What stands in for a program that makes the environment at its last argument. */
+const makes =
+  `for last; do :; done; mkdir -p "$last/bin"; printf '#!/bin/sh\\ncase "$*" in *pip*) echo pip;; *) echo 3.12;; esac' > "$last/bin/python"; chmod +x "$last/bin/python"`;
+const tools = { mkdir: 'exec /bin/mkdir "$@"', chmod: 'exec /bin/chmod "$@"' };
+const refuses = `echo "ensurepip is not available" >&2; exit 1`;
+const helpers: [string, Record<string, string>, RegExp][] = [
+  ["virtualenv", { virtualenv: makes, python3: python(refuses) }, /virtualenv made the environment/],
+  ["uv", { uv: makes, python3: python(refuses) }, /uv made the environment/],
+  [
+    "pip that brings virtualenv",
+    {
+      python3:
+        `case "$*" in *version_info*) echo 3.12;; *"pip install"*) exit 0;; *"-m virtualenv"*) [ -n "$PYTHONPATH" ] || exit 1; ${makes};; *) ${refuses};; esac`,
+    },
+    /pip brought virtualenv/,
+  ],
+];
+
+for (const [what, bin, said] of helpers) {
+  Deno.test({
+    name: `notebookEnvironment() on a Python without venv makes do with ${what}`,
+    ignore: Deno.build.os === "windows",
+    async fn() {
+      const { status, message } = await makeEnvironment({ ...tools, ...bin });
+      assert.equal(status, 0, message);
+      assert.match(message, said);
+    },
+  });
+}
