@@ -1,11 +1,17 @@
 import * as tf from "@tensorflow/tfjs";
 import { device } from "../kernels/device.ts";
 
-/** {@linkcode embedding} in tfjs-core operations: a product with a one-hot matrix, which has a gradient on every backend. */
+/** {@linkcode embedding} in tfjs-core operations; stock gathering has no gradient on every backend, a one-hot product has. */
 export function embeddingReference(ids: tf.Tensor1D, table: tf.Tensor2D, scale: number): tf.Tensor2D {
-  return tf.tidy(() =>
-    tf.mul(tf.matMul(tf.oneHot(ids, table.shape[0]).toFloat() as tf.Tensor2D, table), scale) as tf.Tensor2D
-  );
+  const entries = table.shape[0];
+  return tf.customGrad((table, save) => {
+    (save as tf.GradSaveFunc)([ids]);
+    return {
+      value: tf.tidy(() => tf.mul(tf.gather(table as tf.Tensor2D, ids), scale)),
+      gradFunc: (dy, [ids]) =>
+        tf.mul(tf.matMul(tf.oneHot(ids as tf.Tensor1D, entries).toFloat(), dy as tf.Tensor2D, true), scale),
+    };
+  })(table) as tf.Tensor2D;
 }
 
 /**

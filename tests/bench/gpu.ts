@@ -9,6 +9,7 @@ import * as tf from "@tensorflow/tfjs";
 import { parseArgs } from "node:util";
 import { openWebgpuDevice } from "../../lib/backend/webgpu_device.ts";
 import { Random } from "../../lib/random/random.ts";
+import { computeByReference } from "../../lib/kernels/device.ts";
 import { installKernels } from "../../lib/kernels/webgpu/install_kernels.ts";
 import { multiply } from "../../lib/kernels/webgpu/multiply.ts";
 import { launchCount, output } from "../../lib/kernels/webgpu/program.ts";
@@ -18,10 +19,10 @@ import { generate } from "../../lib/generation/generate.ts";
 import { initialWeights } from "../../lib/models/initial_weights.ts";
 import { addLora } from "../../lib/models/lora.ts";
 import { packHalf } from "../../lib/weights/pack_half.ts";
-import { adamw, adamwReference } from "../../lib/ops/adamw.ts";
+import { adamw } from "../../lib/ops/adamw.ts";
 import { Layout } from "../../lib/ops/layout.ts";
-import { tokenLogprobs, tokenLogprobsReference } from "../../lib/ops/token_logprobs.ts";
-import { StockDecoder } from "./stock_decoder.ts";
+import { tokenLogprobs } from "../../lib/ops/token_logprobs.ts";
+import { stockDecode } from "./stock_decode.ts";
 
 const { values } = parseArgs({
   options: { tiny: { type: "boolean", default: false }, times: { type: "string", default: "5" } },
@@ -175,10 +176,10 @@ async function sampling(decoder: Decoder): Promise<void> {
     say(`${key.padEnd(34)} ${(results[key] = rows * tokens / took).toPrecision(4)}`);
   rate("sample_tokens_per_s_ours", await seconds(ours));
   say(`launches a token ${(launches / tokens).toFixed(1)}`);
-  const greedy = ids, stock = new StockDecoder(decoder);
+  const greedy = ids;
   rate(
     "sample_tokens_per_s_stock",
-    await seconds(async () => void (ids = await stock.decode(prompt, { rows, tokens }))),
+    await seconds(async () => void (ids = await stockDecode(decoder, prompt, { rows, tokens }))),
   );
   const same = greedy.filter((row, i) => row.every((id, t) => id === ids[i][t])).length;
   say(`rows with the same greedy tokens: ${same} of ${rows}`);
@@ -196,7 +197,7 @@ async function sft(decoder: Decoder): Promise<void> {
   );
   const layout = new Layout(sequences),
     targets = tf.tensor1d(sequences.flatMap((row) => [...row.slice(1), 1]), "int32");
-  const parameters = decoder.parameters().map(({ variable }) => variable), stock = new StockDecoder(decoder);
+  const parameters = decoder.parameters().map(({ variable }) => variable);
   const moments = parameters.map(({ shape }) => ({
     m: tf.tidy(() => tf.variable(tf.zeros(shape), false)),
     v: tf.tidy(() => tf.variable(tf.zeros(shape), false)),
@@ -213,16 +214,14 @@ async function sft(decoder: Decoder): Promise<void> {
   };
   const losses: number[] = [];
   for (const ours of [true, false]) {
+    computeByReference(!ours);
     const step = async () => {
       const { value, grads } = tf.variableGrads(() => {
-        const hidden = ours ? decoder.hidden(layout) : stock.hidden(layout);
-        const found = (ours ? tokenLogprobs : tokenLogprobsReference)(hidden, decoder.head, targets, {
-          tableTrainable: false,
-        });
+        const found = tokenLogprobs(decoder.hidden(layout), decoder.head, targets, { tableTrainable: false });
         return tf.neg(tf.mean(found.logprobs)) as tf.Scalar;
       }, parameters);
       for (const [i, parameter] of parameters.entries()) {
-        (ours ? adamw : adamwReference)(parameter, grads[parameter.name], moments[i], update);
+        adamw(parameter, grads[parameter.name], moments[i], update);
       }
       losses.push(await settle(value));
       tf.dispose([value, ...Object.values(grads)]);
@@ -230,6 +229,7 @@ async function sft(decoder: Decoder): Promise<void> {
     const key = `sft_step_s_${ours ? "ours" : "stock"}`, took = await withKernels(ours, () => seconds(step));
     say(`${key.padEnd(34)} ${(results[key] = took).toPrecision(4)}   loss ${losses.at(-1)!.toFixed(5)}`);
   }
+  computeByReference(false);
   tf.dispose([targets, ...moments.flatMap(({ m, v }) => [m, v])]);
   layout.dispose();
   if (Math.abs(losses[0] - losses.at(-1)!) > 1e-3) {

@@ -7,7 +7,7 @@ import * as tf from "@tensorflow/tfjs";
 import { setWasmPaths } from "@tensorflow/tfjs-backend-wasm";
 import { createRequire } from "node:module";
 import { median } from "./median.ts";
-import { StockDecoder } from "./stock_decoder.ts";
+import { stockDecode } from "./stock_decode.ts";
 import { randomModel, sftStep, work } from "./workload.ts";
 
 const packageFile = createRequire(import.meta.url).resolve("@tensorflow/tfjs-backend-wasm/package.json");
@@ -16,9 +16,8 @@ await tf.setBackend("wasm");
 await tf.ready();
 const model = randomModel("small"), rows = work.prompts * work.group;
 const sft = await median(1, sftStep(model));
-const stock = new StockDecoder(model.decoder),
-  prompt = Array.from({ length: work.promptLength }, (_, i) => 4 + i);
-const sample = await median(1, () => stock.decode(prompt, { rows, tokens: work.newTokens }));
+const prompt = Array.from({ length: work.promptLength }, (_, i) => 4 + i);
+const sample = await median(1, () => stockDecode(model.decoder, prompt, { rows, tokens: work.newTokens }));
 console.log(
   JSON.stringify({ sft_step_s: sft / 1000, sample_tokens_per_s: rows * work.newTokens / sample * 1000 }),
 );
