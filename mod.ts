@@ -62,6 +62,7 @@ export * from "./lib/schedules/learning_rate.ts";
 export * from "./lib/lab/ablate_reward.ts";
 export { loadExpressions } from "./lib/answers/answers_expression.ts";
 export { answersMatch } from "./lib/answers/answers_match.ts";
+export * from "./lib/rewards/components.ts";
 export * from "./lib/rewards/composite.ts";
 export { computationalGraph, judgeGraph } from "./lib/rewards/computational_graph.ts";
 export { confidence } from "./lib/rewards/confidence.ts";

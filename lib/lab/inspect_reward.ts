@@ -4,8 +4,8 @@ import { highlightSpans } from "../display/highlight_spans.ts";
 import { fontFamily, ink, seriesColours } from "../display/palette.ts";
 import { printable } from "../display/printable.ts";
 import { textTable } from "../display/table.ts";
-import type { RewardSpan } from "../rewards/explained.ts";
-import type { ComponentScore, Reward } from "../rewards/reward.ts";
+
+import type { ComponentScore, Reward, RewardSpan } from "../rewards/reward.ts";
 import { type RewardCase, sampleOf } from "./reward_case.ts";
 
 /** One component's part in a completion's reward. */

@@ -119,7 +119,8 @@ function problemsOf(schema: z.ZodType, input: unknown, issue: Issue, before: Pro
     const rules = branches.flatMap((errors) => errors.map((error) => rule(error).replace(/^must be /, "")));
     return [{ path: dotted(path), value, rule: `must be ${[...new Set(rules)].join(", or ")}` }];
   }
-  const problem: ConfigProblem = { path: dotted(path), value, rule: rule(issue) };
+  const secret = issue.code === "custom" && issue.params?.secret === true;
+  const problem: ConfigProblem = { path: dotted(path), value: secret ? "•••" : value, rule: rule(issue) };
   if (issue.code === "invalid_value" && typeof value === "string") {
     problem.nearest = nearest(value, issue.values.map(String));
   }

@@ -1,45 +1,17 @@
 import { ConfigError, type ConfigProblem } from "../options/config_error.ts";
 import { configProblems } from "../options/parse_options.ts";
-import { rewardSchema, rewardSchemaWith } from "./reward_schema.ts";
 import { displayable } from "../display/displayable.ts";
 import { formatNumber } from "../display/format_number.ts";
 import { htmlTable, type Table, textTable } from "../display/table.ts";
 import { type Anneal, anneal, type Scheduled } from "../schedules/anneal.ts";
 import { boundedScore } from "./bounded_score.ts";
-import { type ComponentName, components as made, type ComponentSettings } from "./components.ts";
-import type { ConfidenceOptions } from "./confidence.ts";
-import type { ExplainedReward, RewardSpan } from "./explained.ts";
-import type { LengthBonusOptions } from "./length_bonus.ts";
-import type { ComponentScore, Reward, RewardFunction, RewardSample } from "./reward.ts";
+import { type Component, components as ours } from "./components.ts";
+import type { ExplainedReward } from "./explained.ts";
+import type { ComponentScore, Reward, RewardFunction, RewardSample, RewardSpan } from "./reward.ts";
 import { rewardPresets } from "./reward_presets.ts";
-import type { RubricJudgeOptions } from "./rubric_judge.ts";
-import type { TraceStructureOptions } from "./trace_structure.ts";
-import type { VerbosityOptions } from "./verbosity.ts";
+import { type CompositeOptions, rewardSchema, rewardSchemaWith } from "./reward_schema.ts";
 
-/** One component: one of ours by its name, with the options of that component, or a function of yours. */
-export interface ComponentOptions
-  extends
-    ConfidenceOptions,
-    LengthBonusOptions,
-    Omit<RubricJudgeOptions, "onFailure">,
-    TraceStructureOptions,
-    VerbosityOptions {
-  /** What the raw score is multiplied by: a number, a schedule or `anneal(...)`; negative for penalties. */
-  weight: Scheduled | Anneal;
-  /** A reward of your own, or one of ours made by you; without it the component is the one of its name. */
-  reward?: RewardFunction;
-}
-
-/** A composite reward as data, or with functions of yours among its components. */
-export interface CompositeOptions {
-  /** The components of a reference system, which `components` overrides one by one. @default null */
-  preset?: keyof typeof rewardPresets | null;
-  components?: Record<string, ComponentOptions>;
-  /** The total never falls below; `null`: no floor. @default the preset's: 0 for r3, else none */
-  floor?: number | null;
-  /** An asynchronous component that takes longer fails on that completion; a judge that may need longer gets it. @default 30000 */
-  timeoutMs?: number;
-}
+export type { CompositeOptions } from "./reward_schema.ts";
 
 /** A reward that also says which words earned what, and what has failed. It ends a notebook cell as a table. */
 export interface CompositeReward extends Reward {
@@ -99,10 +71,9 @@ function partsOf(options: CompositeOptions): { parts: Part[]; floor: number | nu
   Object.assign(all, components);
   const parts = Object.entries(all).map(([name, settings]): Part => {
     const { weight, reward, ...rest } = settings as { weight: Scheduled; reward?: RewardFunction };
-    const ours = made[name as ComponentName] as (options: ComponentSettings<ComponentName>) => RewardFunction;
     return {
       name,
-      reward: reward ?? ours(settings as ComponentSettings<ComponentName>),
+      reward: reward ?? (ours as Record<string, Component>)[name].make(rest),
       weight: anneal(weight),
       data: { weight, ...rest, ...(reward ? { reward: reward.name || "a function" } : {}) },
     };

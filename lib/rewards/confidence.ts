@@ -1,7 +1,16 @@
+import { z } from "zod";
+import { parseOptions } from "../options/parse_options.ts";
 import { parseCompletion } from "../text/completion.ts";
 import { isCorrect } from "./correctness.ts";
 import { explained, type ExplainedReward } from "./explained.ts";
 import { tagSpan, tokensInside } from "./tag_span.ts";
+
+/** Rules of {@linkcode ConfidenceOptions}. */
+export const confidenceSchema = z.strictObject({
+  from: z.enum(["logprobs", "length"]).default("logprobs").describe(
+    "The model's own probabilities, or R3's length proxy. Default logprobs.",
+  ),
+});
 
 /** Options of {@linkcode confidence}. */
 export interface ConfidenceOptions {
@@ -18,13 +27,15 @@ export interface ConfidenceOptions {
  *
  * `null` when log-probabilities are wanted and the sample carries none.
  *
+ * @throws {ConfigError} for another source
  * @example
  * ```ts
  * import { confidence } from "../../mod.ts";
  * confidence({ from: "length" })({ completion: "<answer>8</answer>", problem: { answer: "8" } } as never); // 0.5
  * ```
  */
-export function confidence({ from = "logprobs" }: ConfidenceOptions = {}): ExplainedReward {
+export function confidence(options: ConfidenceOptions = {}): ExplainedReward {
+  const { from } = parseOptions(confidenceSchema, options, "confidence()");
   return explained(
     (sample) => {
       const correct = isCorrect(sample), { completion, tokens, tokenLogprobs } = sample;

@@ -1,13 +1,4 @@
-import type { RewardFunction, RewardSample } from "./reward.ts";
-
-/** A stretch of the completion that moved a component's score. */
-export interface RewardSpan {
-  /** Offsets in the completion, end exclusive, in UTF-16 units as `slice` takes them. */
-  start: number;
-  end: number;
-  /** What it earned or cost, in a few words. */
-  why: string;
-}
+import type { RewardFunction, RewardSample, RewardSpan } from "./reward.ts";
 
 /** A reward that can also point at the words behind its score. */
 export type ExplainedReward = RewardFunction & {

@@ -1,5 +1,6 @@
 import { parseCompletion } from "../text/completion.ts";
-import { explained, type ExplainedReward, type RewardSpan } from "./explained.ts";
+import { explained, type ExplainedReward } from "./explained.ts";
+import type { RewardSpan } from "./reward.ts";
 import { tagSpan } from "./tag_span.ts";
 
 /** The tags that earn, and the text around them that costs. */

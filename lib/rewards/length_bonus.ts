@@ -1,7 +1,17 @@
+import { z } from "zod";
+import { parseOptions } from "../options/parse_options.ts";
 import { explained, type ExplainedReward } from "./explained.ts";
 import type { RewardSample } from "./reward.ts";
 import { tagSpan } from "./tag_span.ts";
 import { wordTrigrams } from "./word_trigrams.ts";
+
+const words = z.int().min(1);
+
+/** Rules of {@linkcode LengthBonusOptions}. */
+export const lengthBonusSchema = z.strictObject({
+  min: words.default(15).describe("Fewest words of reasoning that earn all of it. Default 15."),
+  max: words.default(150).describe("Most words that do; nothing is left at twice as many. Default 150."),
+}).refine(({ min, max }) => min <= max, { path: ["max"], message: "must not be below `min`" });
 
 /** Options of {@linkcode lengthBonus}. */
 export interface LengthBonusOptions {
@@ -18,7 +28,7 @@ export interface LengthBonusOptions {
  * numbers of the reasoning without those that end a run of three that was there before: padding by repetition earns nothing.
  * (R4 names the bonus but no formula; this one is ours, `max` from its 256 reasoning tokens.)
  *
- * @throws {RangeError} unless 1 ≤ min ≤ max
+ * @throws {ConfigError} unless 1 ≤ min ≤ max
  * @example
  * ```ts
  * import { lengthBonus } from "./length_bonus.ts";
@@ -26,10 +36,8 @@ export interface LengthBonusOptions {
  * lengthBonus({ min: 12 })({ completion } as never); // 0.5: six words and numbers of twelve
  * ```
  */
-export function lengthBonus({ min = 15, max = 150 }: LengthBonusOptions = {}): ExplainedReward {
-  if (!(min >= 1 && max >= min)) {
-    throw new RangeError(`lengthBonus() needs 1 ≤ min ≤ max in words, got min ${min} and max ${max}`);
-  }
+export function lengthBonus(options: LengthBonusOptions = {}): ExplainedReward {
+  const { min, max } = parseOptions(lengthBonusSchema, options, "lengthBonus()");
   const length = ({ completion }: RewardSample) => {
     const span = tagSpan(completion, "reasoning");
     if (!span) return 0;

@@ -1,4 +1,5 @@
-import { explained, type ExplainedReward, type RewardSpan } from "./explained.ts";
+import { explained, type ExplainedReward } from "./explained.ts";
+import type { RewardSpan } from "./reward.ts";
 import { wordTrigrams } from "./word_trigrams.ts";
 
 /**

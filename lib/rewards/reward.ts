@@ -1,5 +1,4 @@
 import type { Problem } from "../data/problem.ts";
-import type { RewardSpan } from "./explained.ts";
 
 /** One completion, with all that a reward may look at. */
 export interface RewardSample {
@@ -33,6 +32,16 @@ export interface RewardFunction {
   (sample: RewardSample): number | null | Promise<number | null>;
   /** For a reward that bounds its own time: the longest that scoring so many samples at once may take, in milliseconds. */
   longestMs?(samples: number): number;
+}
+
+/** A stretch of the completion that moved a component's score. */
+export interface RewardSpan {
+  /** Where it begins in the completion, in UTF-16 units as `slice` takes them. */
+  start: number;
+  /** Where it ends, exclusive. */
+  end: number;
+  /** What it earned or cost, in a few words. */
+  why: string;
 }
 
 /** What one component said of one completion. */

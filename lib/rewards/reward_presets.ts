@@ -1,11 +1,13 @@
-import type { rewardSchema } from "./reward_schema.ts";
-import type { z } from "zod";
+import type { ComponentsOptions } from "./components.ts";
 
-type RewardInput = z.input<typeof rewardSchema>;
+/** A reference system. */
+export type PresetName = "r1" | "r2" | "r3" | "r4" | "r5";
 
 /** A preset's components and floor. */
 export interface RewardPreset {
-  components: NonNullable<RewardInput["components"]>;
+  /** Its components, each with its weight. */
+  components: ComponentsOptions;
+  /** What its total never falls below. */
   floor: number | null;
 }
 
@@ -21,7 +23,7 @@ export interface RewardPreset {
  *   repetition, and a small bonus, ours .1, for a reasonable length.
  * - `r5`, Qwen3-4B-RLOO-math: correctness alone.
  */
-export const rewardPresets: Record<"r1" | "r2" | "r3" | "r4" | "r5", RewardPreset> = {
+export const rewardPresets: Record<PresetName, RewardPreset> = {
   r1: {
     components: {
       correctness: { weight: 2 },

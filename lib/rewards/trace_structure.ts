@@ -1,7 +1,16 @@
-import { explained, type ExplainedReward, type RewardSpan } from "./explained.ts";
-import type { RewardSample } from "./reward.ts";
+import { z } from "zod";
+import { parseOptions } from "../options/parse_options.ts";
+import { explained, type ExplainedReward } from "./explained.ts";
+import type { RewardSample, RewardSpan } from "./reward.ts";
 import { tagSpan } from "./tag_span.ts";
 import { connectives, workingPieces } from "./working_pieces.ts";
+
+/** Rules of {@linkcode TraceStructureOptions}. */
+export const traceStructureSchema = z.strictObject({
+  guard: z.boolean().default(false).describe(
+    "Count only pieces that do some work on the problem, so that padding earns nothing. Default false: R3's formula.",
+  ),
+});
 
 /** Options of {@linkcode traceStructure}. */
 export interface TraceStructureOptions {
@@ -89,12 +98,14 @@ function trace({ completion, problem, phase }: RewardSample, guard: boolean) {
  * split on `.` and newline, longer than 10 characters; m of R3's connectives as words; (N, M) by the sample's phase:
  * easy (2, 2), medium (3, 2), hard (4, 3), any other as medium. R3's formula rewards padding: see `guard` and `huntLoopholes`.
  *
+ * @throws {ConfigError} for an unknown or wrong option
  * @example
  * ```ts
  * import { traceStructure } from "../../mod.ts";
  * traceStructure()({ completion: "<answer>8</answer>", phase: "medium" } as never); // 0.2
  * ```
  */
-export function traceStructure({ guard = false }: TraceStructureOptions = {}): ExplainedReward {
+export function traceStructure(options: TraceStructureOptions = {}): ExplainedReward {
+  const { guard } = parseOptions(traceStructureSchema, options, "traceStructure()");
   return explained((sample) => trace(sample, guard).score, (sample) => trace(sample, guard).spans);
 }

@@ -1,7 +1,14 @@
+import { z } from "zod";
+import { parseOptions } from "../options/parse_options.ts";
 import { parseCompletion } from "../text/completion.ts";
 import { explained, type ExplainedReward } from "./explained.ts";
 import type { RewardSample } from "./reward.ts";
 import { tagSpan, tokensInside } from "./tag_span.ts";
+
+/** Rules of {@linkcode VerbosityOptions}. */
+export const verbositySchema = z.strictObject({
+  unit: z.enum(["tokens", "chars"]).default("tokens").describe("What is counted. Default tokens."),
+});
 
 /** Options of {@linkcode verbosity}. */
 export interface VerbosityOptions {
@@ -15,6 +22,7 @@ export interface VerbosityOptions {
  * .05·max(0, n − 150)/50 on the n tokens of the reasoning, or .05·max(0, |R| − 600)/200 on its |R| characters.
  * `null` when tokens are to be counted and the sample carries none.
  *
+ * @throws {ConfigError} for another unit
  * @example
  * ```ts
  * import { verbosity } from "../../mod.ts";
@@ -22,7 +30,8 @@ export interface VerbosityOptions {
  * verbosity({ unit: "chars" })({ completion: text } as never); // 0.1
  * ```
  */
-export function verbosity({ unit = "tokens" }: VerbosityOptions = {}): ExplainedReward {
+export function verbosity(options: VerbosityOptions = {}): ExplainedReward {
+  const { unit } = parseOptions(verbositySchema, options, "verbosity()");
   const excess = ({ completion, tokens }: RewardSample): number | null => {
     if (unit === "chars") return Math.max(0, (parseCompletion(completion).reasoning?.length ?? 0) - 600);
     return tokens ? Math.max(0, tokensInside(tokens, "reasoning").length - 150) : null;

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import {
   answersMatch,
-  type ComponentOptions,
+  type ComponentsOptions,
   compositeReward,
   confidence,
   correctness,
@@ -48,7 +48,7 @@ Deno.test("compositeReward() gives SPEC's golden table", async () => {
     near(await traceStructure()(sample(text)), golden[i][0]);
     near(await confidence({ from: "length" })(sample(text)), golden[i][1]);
     for (const [k, [wc, wt, wf]] of settings.entries()) {
-      const components: Record<string, ComponentOptions> = {
+      const components: ComponentsOptions = {
         correctness: { weight: wc },
         trace: { weight: wt },
         confidence: { weight: wf, from: "length" },

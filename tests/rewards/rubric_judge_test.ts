@@ -121,12 +121,12 @@ Deno.test("rubricJudge() survives every misbehaviour of a judge: once, then for 
     reason: string,
     again: boolean,
   ][] = [
-    ["429", status(429), "HTTP 429", true],
-    ["429 with Retry-After", status(429, { "retry-after": "0.01" }), "HTTP 429", true],
-    ["500", status(500), "HTTP 500", true],
-    ["503", status(503), "HTTP 503", true],
-    ["401", status(401), "HTTP 401", false],
-    ["400", status(400), "HTTP 400", false],
+    ["429", status(429), "HTTP 429: no, •••", true],
+    ["429 with Retry-After", status(429, { "retry-after": "0.01" }), "HTTP 429: no, •••", true],
+    ["500", status(500), "HTTP 500: no, •••", true],
+    ["503", status(503), "HTTP 503: no, •••", true],
+    ["401", status(401), "HTTP 401: no, •••", false],
+    ["400", status(400), "HTTP 400: no, •••", false],
     ["hangs", () => slowly(3000, good), "no reply within 250 ms", true],
     [
       "a body that drips",
@@ -241,7 +241,7 @@ Deno.test("rubricJudge() waits longer before each further attempt and heeds Retr
 Deno.test("rubricJudge() throws the reason without the key when asked to", async () => {
   await withServer(() => Response.json({ error: { message: secret } }, { status: 401 }), async (baseURL) => {
     const rubric = rubricJudge({ baseURL, model: "j", apiKeyEnv: variable, onFailure: "throw" });
-    await assert.rejects(rubric(sample), /the judge j gave no score: HTTP 401$/);
+    await assert.rejects(rubric(sample), /the judge j gave no score: HTTP 401: •••$/);
   });
 });
 
@@ -320,10 +320,10 @@ Deno.test("compositeReward() leaves a failed judge out, counts and shows why, an
     const reward = compositeReward({ components } as CompositeOptions);
     const results = await reward.score([1, 2, 3, 4].map((n) => sampleOf(`<answer>${n}</answer>`)));
     assert.deepEqual(results.map(({ total }) => total), [0.4, 0, 0.4, 0]);
-    const reason = "the judge j gave no score: HTTP 500";
+    const reason = "the judge j gave no score: HTTP 500: no";
     assert.deepEqual(results[1].components.rubric, { score: null, weight: 0.5, error: reason });
     assert.deepEqual(reward.failures, { rubric: { [reason]: 2 } });
-    assert.match(Deno.inspect(reward), /rubric\s+0\.5\s+2 × the judge j gave no score: HTTP 500/);
+    assert.match(Deno.inspect(reward), /rubric\s+0\.5\s+2 × the judge j gave no score: HTTP 500: no/);
     const saved = JSON.stringify([reward, results]);
     assert.ok(saved.includes(variable) && !saved.includes(secret));
     assert.ok(!Deno.inspect(reward, { depth: 9 }).includes(secret));
@@ -367,15 +367,22 @@ Deno.test("compositeReward() gives a judge the time that its retries and its que
     retries: 2,
     concurrency: 4,
   });
-  // 10 samples in 3 rounds and one of its own, of 3 attempts each; two waits of a minute at most; a second to spare.
-  assert.equal(judge.longestMs(10), 4 * 3 * 1000 + 2 * 60_000 + 1000);
+  // 10 samples in 3 rounds and one of its own, of 3 attempts and 5 lessons each; two waits of a minute at most; a second to spare.
+  assert.equal(judge.longestMs(10), 4 * (3 + 5) * 1000 + 2 * 60_000 + 1000);
   assert.equal(rubricJudge().longestMs(10), 0);
 });
 
 Deno.test("rubricJudge() refuses options that cannot work", () => {
-  assert.throws(() => rubricJudge({ baseURL: "http://localhost:1/v1" }), /`model`/);
-  assert.throws(() => rubricJudge({ baseURL: "http://me:key@localhost/v1", model: "j" }), /no password/);
-  assert.throws(() => rubricJudge({ concurrency: 0 }), /concurrency of at least 1, got 0/);
+  assert.throws(
+    () => rubricJudge({ baseURL: "http://localhost:1/v1" }),
+    /model = nothing must name the judge/,
+  );
+  assert.throws(
+    () => rubricJudge({ baseURL: "http://me:key@localhost/v1", model: "j" }),
+    (error: Error) =>
+      /baseURL = "•••" .*no password/.test(error.message) && !error.message.includes("me:key"),
+  );
+  assert.throws(() => rubricJudge({ concurrency: 0 }), /concurrency = 0 must be at least 1/);
 });
 
 Deno.test("rubricHeuristics() scores R4's rubric by what can be checked", () => {
