@@ -297,8 +297,8 @@ export class Decoder {
         let logits = project(this.hidden(layout), [{ weight: this.head, trainable: this.trainBase }]);
         if (finalSoftcap) logits = tf.mul(tf.tanh(tf.div(logits, finalSoftcap)), finalSoftcap);
         return tf.stack(Array.from(layout.starts, (start, i) => {
-          const rows = logits.slice([start, 0], [layout.lengths[i], -1]);
-          return rows.pad([[0, longest - layout.lengths[i]], [0, 0]]);
+          const rows = tf.slice(logits, [start, 0], [layout.lengths[i], -1]);
+          return tf.pad(rows, [[0, longest - layout.lengths[i]], [0, 0]]);
         })) as tf.Tensor3D;
       });
     } finally {

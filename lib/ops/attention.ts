@@ -35,7 +35,7 @@ function normHeads(
   weight: tf.Tensor1D | undefined,
   { headDim, epsilon, addOne }: AttentionOptions,
 ): tf.Tensor2D {
-  return weight ? rmsNorm(x.reshape([-1, headDim]), weight, { epsilon, addOne }).reshape(x.shape) : x;
+  return weight ? tf.reshape(rmsNorm(tf.reshape(x, [-1, headDim]), weight, { epsilon, addOne }), x.shape) : x;
 }
 
 /** {@linkcode attention} in tfjs-core operations, one sequence after the other. */
@@ -46,9 +46,9 @@ export function attentionReference(packed: tf.Tensor2D, options: AttentionOption
     const [q, k, v] = split(packed, options);
     const positions = tf.tensor1d(layout.positions, "int32");
     const rotate = (x: tf.Tensor2D, count: number) => {
-      const rows = x.reshape([-1, count, headDim]), [a, b] = tf.split(rows, 2, 2);
-      const c = tf.gather(cos, positions).reshape([-1, 1, half]),
-        s = tf.gather(sin, positions).reshape([-1, 1, half]);
+      const rows = tf.reshape(x, [-1, count, headDim]), [a, b] = tf.split(rows, 2, 2);
+      const c = tf.reshape(tf.gather(cos, positions), [-1, 1, half]),
+        s = tf.reshape(tf.gather(sin, positions), [-1, 1, half]);
       return tf.concat(
         [tf.sub(tf.mul(a, c), tf.mul(b, s)), tf.add(tf.mul(b, c), tf.mul(a, s))],
         2,
@@ -56,14 +56,14 @@ export function attentionReference(packed: tf.Tensor2D, options: AttentionOption
     };
     const queries = rotate(normHeads(q, options.queryNorm, options), heads),
       keys = rotate(normHeads(k, options.keyNorm, options), kvHeads);
-    const values = v.reshape([-1, kvHeads, headDim]) as tf.Tensor3D, parts: tf.Tensor2D[] = [];
+    const values = tf.reshape(v, [-1, kvHeads, headDim]) as tf.Tensor3D, parts: tf.Tensor2D[] = [];
     let end = 0;
     for (let i = 0; i < layout.starts.length; i++) {
       const start = layout.starts[i], n = layout.lengths[i], prefix = layout.prefixes[i];
       const before = prefix < 0 ? 0 : layout.lengths[prefix], seen = before + n;
       const mask = tf.tidy(() => {
-        const row = tf.range(before, seen).reshape([n, 1]),
-          col = tf.range(0, seen).reshape([1, seen]),
+        const row = tf.reshape(tf.range(before, seen), [n, 1]),
+          col = tf.reshape(tf.range(0, seen), [1, seen]),
           distance = tf.sub(row, col);
         const visible = window
           ? tf.logicalAnd(tf.greaterEqual(distance, 0), tf.less(distance, window))
@@ -73,7 +73,7 @@ export function attentionReference(packed: tf.Tensor2D, options: AttentionOption
       const outputs = Array.from({ length: heads }, (_, h) => {
         const kv = Math.floor(h * kvHeads / heads),
           rows = (x: tf.Tensor3D, from: number, count: number, index: number) =>
-            x.slice([from, index, 0], [count, 1, headDim]).reshape([count, headDim]) as tf.Tensor2D,
+            tf.reshape(tf.slice(x, [from, index, 0], [count, 1, headDim]), [count, headDim]) as tf.Tensor2D,
           own = (x: tf.Tensor3D) =>
             before
               ? tf.concat([rows(x, layout.starts[prefix], before, kv), rows(x, start, n, kv)])

@@ -9,7 +9,10 @@ export function embeddingReference(ids: tf.Tensor1D, table: tf.Tensor2D, scale: 
     return {
       value: tf.tidy(() => tf.mul(tf.gather(table as tf.Tensor2D, ids), scale)),
       gradFunc: (dy, [ids]) =>
-        tf.mul(tf.matMul(tf.oneHot(ids as tf.Tensor1D, entries).toFloat(), dy as tf.Tensor2D, true), scale),
+        tf.mul(
+          tf.matMul(tf.cast(tf.oneHot(ids as tf.Tensor1D, entries), "float32"), dy as tf.Tensor2D, true),
+          scale,
+        ),
     };
   })(table) as tf.Tensor2D;
 }

@@ -28,8 +28,8 @@ export async function timeOperations(): Promise<OperationTime[]> {
   const ids = tf.randomUniform([rows], 0, vocabulary, "int32", 3) as tf.Tensor1D;
   const layout = new Layout(Array.from({ length: 32 }, () => new Array<number>(96).fill(5)));
   const angles = tf.mul(
-    tf.range(0, 96).reshape([96, 1]),
-    tf.pow(0.8, tf.range(0, headDim / 2)).reshape([1, -1]),
+    tf.reshape(tf.range(0, 96), [96, 1]),
+    tf.reshape(tf.pow(0.8, tf.range(0, headDim / 2)), [1, -1]),
   );
   const heading: AttentionOptions = {
     layout,

@@ -107,7 +107,7 @@ const noise = (shape: [number, number], scale = 0.02): tf.Tensor2D => {
 
 /** The sum's first number: waits for all that came before, and costs one read-back. */
 async function settle(tensor: tf.Tensor): Promise<number> {
-  const one = tf.tidy(() => tensor.flatten().slice([0], [1])), [value] = await one.data();
+  const one = tf.tidy(() => tf.slice(tf.reshape(tensor, [-1]), [0], [1])), [value] = await one.data();
   one.dispose();
   return value;
 }

@@ -48,12 +48,12 @@ function step(
   let x = tf.mul(tf.gather(model.embedding, ids), model.embeddingScale) as tf.Tensor2D;
   for (const [index, layer] of model.layers.entries()) {
     const [c, s] = [layer.cos, layer.sin].map((table) =>
-      table.slice([first, 0], [length, headDim / 2]).reshape([1, length, 1, headDim / 2])
+      tf.reshape(tf.slice(table, [first, 0], [length, headDim / 2]), [1, length, 1, headDim / 2])
     );
     const byHead = (x: tf.Tensor, count: number) =>
-      tf.transpose(x.reshape([rows, length, count, headDim]), [0, 2, 1, 3]) as tf.Tensor4D;
+      tf.transpose(tf.reshape(x, [rows, length, count, headDim]), [0, 2, 1, 3]) as tf.Tensor4D;
     const turned = (x: tf.Tensor2D, count: number, weight?: tf.Tensor1D) => {
-      const normed = norm(x.reshape([-1, headDim]), weight).reshape([rows, length, count, headDim]);
+      const normed = tf.reshape(norm(tf.reshape(x, [-1, headDim]), weight), [rows, length, count, headDim]);
       const [a, b] = tf.split(normed, 2, 3);
       return byHead(
         tf.concat([tf.sub(tf.mul(a, c), tf.mul(b, s)), tf.add(tf.mul(b, c), tf.mul(a, s))], 3),
@@ -69,7 +69,7 @@ function step(
     grown.push({ k, v });
     // queries of one key head stand together: [rows, kvHeads, share · length, headDim]
     const scores = tf.mul(
-      tf.matMul(query.reshape([rows, kvHeads, share * length, headDim]), k, false, true),
+      tf.matMul(tf.reshape(query, [rows, kvHeads, share * length, headDim]), k, false, true),
       queryScale,
     );
     const future = tf.tidy(() => {
@@ -77,14 +77,20 @@ function step(
       return tf.mul(tf.sub(tf.tile(mask, [share, 1]), 1), 1e9);
     });
     const seen = length === 1 ? scores : tf.add(scores, future);
-    const out = tf.matMul(tf.softmax(seen), v).reshape([rows, heads, length, headDim]);
-    const attended = tf.transpose(out, [0, 2, 1, 3]).reshape([rows * length, heads * headDim]) as tf.Tensor2D;
+    const out = tf.reshape(tf.matMul(tf.softmax(seen), v), [rows, heads, length, headDim]);
+    const attended = tf.reshape(tf.transpose(out, [0, 2, 1, 3]), [
+      rows * length,
+      heads * headDim,
+    ]) as tf.Tensor2D;
     const middle = norm(projectReference(attended, [layer.output]), layer.postAttentionNorm, x);
     const gateUp = projectReference(norm(middle, layer.mlpNorm), [layer.gate, layer.up]);
     const down = projectReference(gatedActivationReference(gateUp, model.activation), [layer.down]);
     x = norm(down, layer.postMlpNorm, middle);
   }
-  const last = x.reshape([rows, length, -1]).slice([0, length - 1, 0], [rows, 1, -1]).reshape([rows, -1]);
+  const last = tf.reshape(
+    tf.slice(tf.reshape(x, [rows, length, -1]), [0, length - 1, 0], [rows, 1, -1]),
+    [rows, -1],
+  );
   const logits = tf.matMul(norm(last as tf.Tensor2D, model.finalNorm), model.head, false, true);
   return { ids: tf.argMax(logits, 1) as tf.Tensor1D, grown };
 }

@@ -154,7 +154,9 @@ testOnCpu("generate() draws tokens as often as their probabilities say", async (
   await startEngine({ threads: 2 });
   const decoder = tinyDecoder({ ...tinyConfig, vocabSize: 8, finalSoftcap: 2 }), n = 4000;
   const softmax = (prefix: number[], temperature: number) => {
-    const logits = tf.tidy(() => [...decoder.logits([prefix]).slice([0, prefix.length - 1, 0]).dataSync()]);
+    const logits = tf.tidy(
+      () => [...tf.slice(decoder.logits([prefix]), [0, prefix.length - 1, 0]).dataSync()],
+    );
     const weights = logits.map((x) => Math.exp(x / temperature)), sum = weights.reduce((a, b) => a + b);
     return weights.map((x) => x / sum);
   };

@@ -61,22 +61,26 @@ function own(): OpCase {
   const masks = layers.map((_, layer) =>
     tf.tidy(() => {
       const columns = Array.from({ length: width }, (_, column) =>
-        projectWithDropout(
-          tf.ones([rows, width]),
-          layers.map((_, i) => ({
-            weight: tf.zeros<tf.Rank.R2>([1, width]),
-            trainable: false,
-            lora: i === layer
-              ? {
-                a: tf.oneHot(tf.tensor1d([column], "int32"), width) as tf.Tensor2D,
-                b: tf.ones<tf.Rank.R2>([1, 1]),
-                scale: 1,
-                dropout: rate,
-              }
-              : undefined,
-          })),
-          seed,
-        ).slice([0, layer], [rows, 1]));
+        tf.slice(
+          projectWithDropout(
+            tf.ones([rows, width]),
+            layers.map((_, i) => ({
+              weight: tf.zeros<tf.Rank.R2>([1, width]),
+              trainable: false,
+              lora: i === layer
+                ? {
+                  a: tf.oneHot(tf.tensor1d([column], "int32"), width) as tf.Tensor2D,
+                  b: tf.ones<tf.Rank.R2>([1, 1]),
+                  scale: 1,
+                  dropout: rate,
+                }
+                : undefined,
+            })),
+            seed,
+          ),
+          [0, layer],
+          [rows, 1],
+        ));
       return { data: tf.concat(columns, 1).dataSync() as Float32Array, shape: [rows, width] };
     })
   );

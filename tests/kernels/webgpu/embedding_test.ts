@@ -10,7 +10,7 @@ testOnWebgpu(
       dy = normal([71, 67], 2);
     const expected = await valuesOn("cpu", [ids, table, dy], (ids, table, dy) => {
       const f = (table: tf.Tensor2D) =>
-        tf.mul(tf.matMul(tf.oneHot(ids, 11).toFloat() as tf.Tensor2D, table), 3);
+        tf.mul(tf.matMul(tf.cast(tf.oneHot(ids, 11), "float32") as tf.Tensor2D, table), 3);
       return [f(table), ...gradientsOf(f, [table], dy)];
     });
     const actual = await valuesOn("webgpu", [ids, table, dy], (ids, table, dy) => [

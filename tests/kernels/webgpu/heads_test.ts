@@ -39,18 +39,18 @@ for (
       ];
       const numbers = { epsilon: 1e-5, addOne: true };
       const reference = (packed: tf.Tensor2D, norms: tf.Tensor1D[], cos: tf.Tensor2D, sin: tf.Tensor2D) => {
-        const [q, k, v] = tf.split(packed, widths, 1).map((x) => x.reshape([batch, length, -1, headDim]));
+        const [q, k, v] = tf.split(packed, widths, 1).map((x) => tf.reshape(x, [batch, length, -1, headDim]));
         const turned = [q, k].map((x, i) => {
           const scale = tf.rsqrt(tf.add(tf.mean(tf.square(x), -1, true), numbers.epsilon));
           const y = normed ? tf.mul(tf.mul(x, scale), tf.add(norms[i], 1)) : x, [a, b] = tf.split(y, 2, 3);
-          const [c, s] = [cos, sin].map((table) => table.reshape([1, length, 1, headDim / 2]));
+          const [c, s] = [cos, sin].map((table) => tf.reshape(table, [1, length, 1, headDim / 2]));
           return tf.concat([tf.sub(tf.mul(a, c), tf.mul(b, s)), tf.add(tf.mul(b, c), tf.mul(a, s))], 3);
         });
         return [...turned, v];
       };
       const expected = await valuesOn("cpu", inputs, (packed, dpacked, queryNorm, keyNorm, cos, sin) => {
         const flat = (packed: tf.Tensor2D, q: tf.Tensor1D, k: tf.Tensor1D) =>
-          tf.concat(reference(packed, [q, k], cos, sin).map((x) => x.reshape([batch * length, -1])), 1);
+          tf.concat(reference(packed, [q, k], cos, sin).map((x) => tf.reshape(x, [batch * length, -1])), 1);
         const gradients = normed
           ? gradientsOf(flat, [packed, queryNorm, keyNorm], dpacked)
           : gradientsOf((packed) => flat(packed, queryNorm, keyNorm), [packed], dpacked);
@@ -69,7 +69,7 @@ for (
         };
         const { q, k, v } = headsForward(packed, plan);
         const [dq, dk, dv] = tf.split(dpacked, widths, 1).map((x, i) =>
-          x.reshape([batch, length, i ? kvHeads : heads, headDim]) as tf.Tensor4D
+          tf.reshape(x, [batch, length, i ? kvHeads : heads, headDim]) as tf.Tensor4D
         );
         const { dpacked: result, dqueryNorm, dkeyNorm } = headsBackward(
           { q: dq, k: dk, v: dv },

@@ -69,7 +69,7 @@ testOnWebgpu(
           tf.matMul(a, b2, false, true),
         ], 1),
       ),
-      tf.addN([c0, c1, c2].map((c, i) => tf.matMul(a.slice([0, starts[i]], [m, inners[i]]), c))),
+      tf.addN([c0, c1, c2].map((c, i) => tf.matMul(tf.slice(a, [0, starts[i]], [m, inners[i]]), c))),
     ]);
     let launches = 0;
     const actual = await valuesOn("webgpu", inputs, (a, bias, start, b0, b1, b2, c0, c1, c2) => {
