@@ -99,8 +99,9 @@ export async function policyGradients(
           sums: {
             policyLoss: policy.policyLoss,
             kl: policy.kl * policy.tokens,
-            clipLow: policy.clipLow * policy.tokens,
-            clipHigh: policy.clipHigh * policy.tokens,
+            clipLow: policy.clipLow * policy.ratios,
+            clipHigh: policy.clipHigh * policy.ratios,
+            ratios: policy.ratios,
           },
         };
       };
@@ -114,7 +115,6 @@ export async function policyGradients(
       signal,
     },
   );
-  const mean = (sum: number) => sum / Math.max(1, allTokens);
   return {
     gradients,
     loss: sum,
@@ -122,9 +122,9 @@ export async function policyGradients(
       loss: sum,
       policyLoss: sums.policyLoss,
       entropy: entropy / tokens,
-      kl: config.klInReward ? kl : reference ? mean(sums.kl) : undefined,
-      clipLow: mean(sums.clipLow),
-      clipHigh: mean(sums.clipHigh),
+      kl: config.klInReward ? kl : beta > 0 ? sums.kl / Math.max(1, allTokens) : undefined,
+      clipLow: sums.clipLow / Math.max(1, sums.ratios),
+      clipHigh: sums.clipHigh / Math.max(1, sums.ratios),
       tokens,
     },
   };

@@ -73,6 +73,8 @@ export interface PolicyLoss {
   /** Share of ratios that were clipped below (advantage < 0) and above (advantage > 0); a ratio a token or a sequence. */
   clipLow: number;
   clipHigh: number;
+  /** How many ratios there are, and their mean. */
+  ratios: number;
   ratioMean: number;
   /** Tokens that the loss covers. */
   tokens: number;
@@ -175,6 +177,7 @@ export function policyLoss(inputs: PolicyLossInputs, options: PolicyLossOptions 
     kl: klSum / Math.max(tokens, 1),
     clipLow: clippedLow / Math.max(ratios, 1),
     clipHigh: clippedHigh / Math.max(ratios, 1),
+    ratios,
     ratioMean: ratios === 0 ? 1 : ratioSum / ratios,
     tokens,
     gradient,

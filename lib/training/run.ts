@@ -24,9 +24,12 @@ export interface StepMetrics {
   rewardStd?: number;
   /** Mean and standard deviation of every component's raw score, and the weight in force. */
   components?: Record<string, { mean: number; std: number; weight: number; failures: number }>;
-  /** Mean estimate of KL(policy ‖ reference) a token, in nats, by `klEstimator`; where the KL comes off the reward, by k3 when sampled. */
+  /**
+   * Mean estimate of KL(policy ‖ reference) a token, in nats, by `klEstimator`; where the KL comes off the reward, by k3 when sampled.
+   * Absent where beta is 0 at the step.
+   */
   kl?: number;
-  /** Share of tokens whose ratio was clipped, at the low and at the high side. */
+  /** Share of ratios that were clipped, at the low and at the high side: one a token, or one a sequence. */
   clipLow?: number;
   clipHigh?: number;
   /** Completion length in tokens. */

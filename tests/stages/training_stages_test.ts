@@ -219,6 +219,59 @@ test("grpo() measures no KL against a reference that is refreshed to the policy,
   assert.ok(inReward.slice(1).every((kl) => kl > 1e-6), `${inReward}`);
 });
 
+test("grpo() measures KL where beta is above 0 and says nothing of it where a schedule has brought it to 0", async () => {
+  for (const algorithm of ["grpo", "rloo"] as const) {
+    const model = tinyModel();
+    const { steps } = await grpo(model, problems, {
+      ...small,
+      algorithm,
+      steps: 4,
+      beta: { kind: "step", from: 0.1, to: 0, at: [0.5] },
+      reward: digits,
+    });
+    assert.deepEqual(steps.map(({ kl }) => typeof kl), ["number", "number", "undefined", "undefined"]);
+    assert.ok(!("kl" in JSON.parse(JSON.stringify(steps[3]))));
+    model.dispose();
+  }
+});
+
+test("grpo() cut into passes of one logs what it logs of the whole batch, clip shares of sequences too", async () => {
+  for (const importance of ["token", "sequence", "trajectory"] as const) {
+    const clips = async (microBatch: number | null) => {
+      const model = tinyModel();
+      const { steps } = await grpo(model, problems, {
+        ...small,
+        importance,
+        iterations: 3,
+        learningRate: 0.02,
+        epsilon: 0.01,
+        steps: 2,
+        promptsPerStep: 4,
+        maxTokens: 64,
+        beta: 0.05,
+        microBatch,
+        reward: digits,
+      });
+      model.dispose();
+      const { min, max } = steps[0].completionLength!;
+      assert.ok(min < max, "all completions are of one length, and so weigh the same");
+      return steps.map(({ clipLow, clipHigh, loss, kl }) => [clipLow!, clipHigh!, loss, kl!]);
+    };
+    const whole = await clips(null), single = await clips(1);
+    assert.ok(whole.some(([low, high]) => low > 0 && high > 0), JSON.stringify(whole));
+    // AdamW's first step takes gradients near 0 to their signs, so rounding shows
+    for (const step of [0, 1]) {
+      whole[step].forEach((value, i) => {
+        const other = single[step][i];
+        assert.ok(
+          Math.abs(value - other) < 1e-3 * (1 + Math.abs(value)),
+          `${importance} ${i}: ${value} ${other}`,
+        );
+      });
+    }
+  }
+});
+
 test("grpo() after sft() under LoRA measures KL against what SFT left, in one run and in a resumed one", async (folder) => {
   const options = { ...small, steps: 4, beta: 0.1, checkpoints: folder };
   const start = async () => {
