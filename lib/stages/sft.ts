@@ -9,6 +9,7 @@ import { accumulate } from "../training/accumulate.ts";
 import { crossEntropy } from "../training/cross_entropy.ts";
 import { EpochCursor } from "../training/epoch_cursor.ts";
 import type { TrainingRun } from "../training/run.ts";
+import { runOrigin } from "../training/run_origin.ts";
 import type { TokenSequence } from "../training/token_batch.ts";
 import { Trainer, type TrainerState } from "../training/trainer.ts";
 import { type StepResult, trainingLoop } from "../training/training_loop.ts";
@@ -103,6 +104,7 @@ export async function sft(
         title: `SFT on ${sequences.length} demonstrations${left ? ` (${left} too long, left out)` : ""}`,
         config,
         diagnosis: { stage: "sft" },
+        origin: await runOrigin(decoder, problems, sequences),
         step,
         async save() {
           const { tensors, state } = await trainer.save();

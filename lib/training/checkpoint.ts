@@ -2,6 +2,7 @@ import { PlainError } from "../display/plain_error.ts";
 import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { readSafetensors, writeSafetensors } from "../weights/safetensors.ts";
+import { type GrowingLists, readLists, writeLists } from "./checkpoint_lists.ts";
 import { parseExact, stringifyExact } from "./exact_json.ts";
 
 /** Numbers with a shape; their bits are kept. */
@@ -18,6 +19,11 @@ export interface Checkpoint {
   tensors: Record<string, CheckpointTensor>;
   /** Plain data: generators, data cursor, schedules, metrics. NaN, ±Infinity and −0 are kept. */
   state: unknown;
+  /**
+   * Plain data that only grows and that training can do without, such as completions: what the checkpoint before has of it is not
+   * written again, and what is damaged is left out.
+   */
+  lists?: GrowingLists;
   /** Task metrics that a best checkpoint can be chosen by, such as `{ accuracy: 0.61 }`. */
   metrics?: Record<string, number>;
 }
@@ -28,15 +34,29 @@ export interface SaveCheckpointOptions {
   keepLast?: number;
   /** Also keep the checkpoint that is best by one of its `metrics`; among equals the earliest. */
   best?: { metric: string; higherIsBetter?: boolean };
+  /** Tells one run's checkpoints from another's below the same root: only its own are removed. @default null */
+  run?: string | null;
+  /** The folder of the run's checkpoint before, whose `lists` these continue. @default none */
+  after?: string;
+  /** Told when older checkpoints cannot be removed: the new one is saved all the same. @default console.warn */
+  warn?: (message: string) => void;
+}
+
+interface Digest {
+  bytes: number;
+  sha256: string;
 }
 
 /** What stands in a checkpoint folder's `manifest.json`, written last. */
 interface Manifest {
   format: "showwork checkpoint";
-  version: 1;
+  version: 2;
+  run: string | null;
   step: number;
   metrics: Record<string, number>;
-  files: Record<string, { bytes: number; sha256: string }>;
+  files: Record<string, Digest>;
+  /** Files of the lists, which other checkpoints of the run may share. */
+  lists: Record<string, Digest>;
   /** SHA-256 of the manifest without this line. */
   sha256: string;
 }
@@ -54,8 +74,8 @@ const unfinished = /^\.(saving|removing)-/;
  * Saves a checkpoint in a folder of its own below `root` and returns that folder.
  *
  * The files are written to a temporary folder, synced, and hashed into a manifest; the folder is synced and renamed, and
- * `root` is synced: a kill at any moment leaves either the whole checkpoint or the one before. Older checkpoints are
- * removed only after that. One process at a time may save below a root.
+ * `root` is synced: a kill at any moment leaves either the whole checkpoint or the one before. Older checkpoints of the run are
+ * removed only after that. One run at a time may save below a root ({@linkcode lockCheckpoints}).
  *
  * @throws {CheckpointError} when the files cannot be written, as on a full disk: the earlier checkpoints are as they were and
  * training can go on.
@@ -71,15 +91,20 @@ export async function saveCheckpoint(
   checkpoint: Checkpoint,
   options: SaveCheckpointOptions = {},
 ): Promise<string> {
-  const { step, metrics = {} } = checkpoint, { keepLast = 2, best } = options;
+  const { step, metrics = {}, lists = {} } = checkpoint;
+  const { keepLast = 2, best, run = null, after, warn = console.warn } = options;
   if (!(Number.isInteger(step) && step >= 0)) {
     throw new RangeError(`saveCheckpoint(): step must be a whole number from 0, not ${step}`);
   }
   if (!(Number.isInteger(keepLast) && keepLast >= 1)) {
     throw new RangeError(`saveCheckpoint(): keepLast must be a whole number from 1, not ${keepLast}`);
   }
-  const saved = await write(root, { ...checkpoint, metrics });
-  await prune(root, { keepLast, best });
+  const saved = await write(root, { ...checkpoint, metrics, lists }, { run, after });
+  try {
+    await prune(root, { keepLast, best, run });
+  } catch (error) {
+    warn(`removing older checkpoints below ${root} failed: ${message(error)}; they can be removed by hand`);
+  }
   return saved;
 }
 
@@ -95,14 +120,14 @@ export async function loadCheckpoint(
   path: string,
   { warn = console.warn }: { warn?: (message: string) => void } = {},
 ): Promise<Checkpoint & { path: string }> {
-  if (await exists(join(path, "manifest.json"))) return await read(path, await verify(path));
+  if (await exists(join(path, "manifest.json"))) return await read(path, await verify(path), warn);
   const found = await newestWhole(path, warn);
   if (found === null) {
     throw new CheckpointError(
       `loading a checkpoint: ${path} holds none that is whole; give a folder that saveCheckpoint() wrote, or start anew`,
     );
   }
-  return await read(found.path, found.manifest);
+  return await read(found.path, found.manifest, warn);
 }
 
 /** The folder of the newest checkpoint below `root` that is whole, `null` when there is none; `warn` as for {@linkcode loadCheckpoint}. */
@@ -111,6 +136,11 @@ export async function latestCheckpoint(
   { warn = console.warn }: { warn?: (message: string) => void } = {},
 ): Promise<string | null> {
   return (await newestWhole(root, warn))?.path ?? null;
+}
+
+/** Whether there are checkpoints below `root`, whole or not. */
+export async function holdsCheckpoints(root: string): Promise<boolean> {
+  return (await folders(root)).length > 0;
 }
 
 /** The folder of the checkpoint below `root` that is best by `metric` among those that are whole, `null` when none has it. */
@@ -129,8 +159,11 @@ export async function bestCheckpoint(
   return best(whole, { metric, higherIsBetter })?.path ?? null;
 }
 
-async function write(root: string, checkpoint: Required<Checkpoint>): Promise<string> {
-  const { step, tensors, state, metrics } = checkpoint;
+async function write(
+  root: string,
+  { step, tensors, state, lists, metrics }: Required<Checkpoint>,
+  { run, after }: { run: string | null; after?: string },
+): Promise<string> {
   let temporary = "";
   try {
     await Deno.mkdir(root, { recursive: true });
@@ -138,10 +171,12 @@ async function write(root: string, checkpoint: Required<Checkpoint>): Promise<st
     temporary = await Deno.makeTempDir({ dir: root, prefix: ".saving-" });
     const manifest: Omit<Manifest, "sha256"> = {
       format: "showwork checkpoint",
-      version: 1,
+      version: 2,
+      run,
       step,
       metrics,
       files: {},
+      lists: {},
     };
     const add = async (name: string, fill: (path: string) => Promise<void>) => {
       const path = join(temporary, name);
@@ -151,6 +186,16 @@ async function write(root: string, checkpoint: Required<Checkpoint>): Promise<st
     };
     await add("tensors.safetensors", (path) => writeSafetensors(path, tensors, { step: `${step}` }));
     await add("state.json", (path) => Deno.writeTextFile(path, stringifyExact(state)));
+    const before = after === undefined ? null : await readManifest(after).catch(() => null);
+    const { written, taken } = await writeLists(lists, {
+      folder: temporary,
+      before: before && { folder: after!, files: Object.keys(before.lists) },
+    });
+    for (const name of taken) manifest.lists[name] = before!.lists[name];
+    for (const name of written) {
+      await sync(join(temporary, name));
+      manifest.lists[name] = await digest(join(temporary, name));
+    }
     const path = join(temporary, "manifest.json");
     await Deno.writeTextFile(path, stringifyExact({ ...manifest, sha256: sealOf(manifest) }, 1));
     await sync(path);
@@ -207,29 +252,36 @@ async function verify(path: string): Promise<Manifest> {
   const manifest = await readManifest(path).catch((cause) => {
     throw broken(`has no readable manifest.json (${message(cause)})`, cause);
   });
-  if (manifest.format !== "showwork checkpoint" || manifest.version !== 1) {
+  if (manifest.format !== "showwork checkpoint" || manifest.version !== 2) {
     throw broken(
       `is of format ${
         JSON.stringify(manifest.format)
-      }, version ${manifest.version}; expected "showwork checkpoint", 1`,
+      }, version ${manifest.version}; expected "showwork checkpoint", 2`,
     );
   }
   for (const [name, expected] of Object.entries(manifest.files)) {
-    const found = await digest(join(path, name)).catch((cause) => {
-      throw broken(`lacks ${name} (${message(cause)})`, cause);
-    });
-    if (found.bytes !== expected.bytes) {
-      throw broken(
-        `is cut short or altered: ${name} has ${found.bytes} bytes, its manifest says ${expected.bytes}`,
-      );
-    }
-    if (found.sha256 !== expected.sha256) {
-      throw broken(
-        `is altered: the SHA-256 of ${name} is ${found.sha256}, its manifest says ${expected.sha256}`,
-      );
-    }
+    const fault = await faultOf(join(path, name), expected);
+    if (fault) throw broken(`${fault.what}: ${name} ${fault.how}`, fault.cause);
   }
   return manifest;
+}
+
+/** What is wrong with a file whose manifest says what it should be, `null` when nothing is. */
+async function faultOf(path: string, expected: Digest) {
+  let found: Digest;
+  try {
+    found = await digest(path);
+  } catch (cause) {
+    return { what: "lacks a file", how: `cannot be read (${message(cause)})`, cause };
+  }
+  if (found.bytes !== expected.bytes) {
+    return {
+      what: "is cut short or altered",
+      how: `has ${found.bytes} bytes, its manifest says ${expected.bytes}`,
+    };
+  }
+  if (found.sha256 === expected.sha256) return null;
+  return { what: "is altered", how: `has the SHA-256 ${found.sha256}, its manifest says ${expected.sha256}` };
 }
 
 async function readManifest(path: string): Promise<Manifest> {
@@ -243,10 +295,20 @@ function sealOf(manifest: Omit<Manifest, "sha256">): string {
   return createHash("sha256").update(stringifyExact(manifest)).digest("hex");
 }
 
-async function read(path: string, manifest: Manifest): Promise<Checkpoint & { path: string }> {
+async function read(
+  path: string,
+  manifest: Manifest,
+  warn: (message: string) => void,
+): Promise<Checkpoint & { path: string }> {
   const { tensors } = await readSafetensors(join(path, "tensors.safetensors"));
-  const state = parseExact(await Deno.readTextFile(join(path, "state.json")));
-  return { path, step: manifest.step, tensors, state, metrics: manifest.metrics };
+  const state = parseExact(await Deno.readTextFile(join(path, "state.json"))), sound: string[] = [];
+  for (const [name, expected] of Object.entries(manifest.lists)) {
+    const fault = await faultOf(join(path, name), expected);
+    if (fault === null) sound.push(name);
+    else warn(`the checkpoint ${path} ${fault.what}: ${name} ${fault.how}; what it listed is left out`);
+  }
+  const lists = await readLists(path, sound);
+  return { path, step: manifest.step, tensors, state, lists, metrics: manifest.metrics };
 }
 
 function best<T extends { manifest: Manifest }>(
@@ -262,28 +324,33 @@ function best<T extends { manifest: Manifest }>(
     );
 }
 
-async function prune(root: string, options: { keepLast: number; best?: SaveCheckpointOptions["best"] }) {
-  const all = await folders(root);
-  const keep = new Set(all.slice(-options.keepLast).map(({ path }) => path));
-  if (options.best) {
-    const known = [];
-    for (const folder of all) {
-      const manifest = await readManifest(folder.path).catch(() => null);
-      if (manifest) known.push({ path: folder.path, manifest });
-    }
-    const top = best(known, options.best);
-    if (top) keep.add(top.path);
+async function prune(
+  root: string,
+  { keepLast, best: by, run }:
+    & Required<Pick<SaveCheckpointOptions, "keepLast" | "run">>
+    & SaveCheckpointOptions,
+) {
+  const own: { path: string; manifest: Manifest | null }[] = [];
+  for (const { path } of await folders(root)) {
+    const manifest = await readManifest(path).catch(() => null);
+    // what cannot be read is nobody's
+    if (manifest === null || manifest.run === run) own.push({ path, manifest });
   }
-  for (const { path } of all.filter(({ path }) => !keep.has(path))) {
+  const keep = new Set(own.slice(-keepLast).map(({ path }) => path));
+  const known = own.flatMap(({ path, manifest }) => manifest ? [{ path, manifest }] : []);
+  const top = by && best(known, by);
+  if (top) keep.add(top.path);
+  for (const { path } of own.filter(({ path }) => !keep.has(path))) {
     const removing = join(root, `.removing-${path.split(/[\\/]/).at(-1)}`);
     await Deno.rename(path, removing);
     await Deno.remove(removing, { recursive: true });
   }
 }
 
+/** What cannot be removed stays; it is in nobody's way. */
 async function removeUnfinished(root: string) {
   for await (const { name } of Deno.readDir(root)) {
-    if (unfinished.test(name)) await Deno.remove(join(root, name), { recursive: true });
+    if (unfinished.test(name)) await Deno.remove(join(root, name), { recursive: true }).catch(() => {});
   }
 }
 

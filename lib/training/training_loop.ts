@@ -1,11 +1,12 @@
 import { deviceLoss } from "../backend/webgpu_device.ts";
 import { breathe } from "./breathe.ts";
-import { type Checkpoint, CheckpointError, loadCheckpoint, saveCheckpoint } from "./checkpoint.ts";
+import { CheckpointError } from "./checkpoint.ts";
 import type { DiagnosisContext } from "./diagnose.ts";
 import { diagnostician } from "./diagnostician.ts";
 import { type MetricsLog, metricsLog } from "./metrics.ts";
 import { insideStage, type ObservedSample, observer } from "../display/observer.ts";
 import type { CompletionRecord, StepMetrics, TrainingRun } from "./run.ts";
+import { type CheckpointedStage, RunCheckpoints } from "./run_checkpoints.ts";
 import { runTable } from "./run_table.ts";
 import { TrainingError } from "./training_error.ts";
 import { untilAborted } from "./until_aborted.ts";
@@ -57,33 +58,12 @@ export interface StepResult {
   failure?: string;
 }
 
-/** A stage as the loop sees it. */
-export interface LoopStage {
-  stage: "pretrain" | "sft" | "grpo";
-  name: string;
+/** A stage as the loop sees it. When a step throws, what `save` gives is the state before the step. */
+export interface LoopStage extends CheckpointedStage {
   title: string;
-  config: Record<string, unknown>;
   diagnosis: DiagnosisContext;
-  /**
-   * Makes step number `index` (from 0): exactly one optimizer update, or a skipped one. When it throws, what `save` gives
-   * is the state before the step.
-   */
+  /** Makes step number `index` (from 0): exactly one optimizer update, or a skipped one. */
   step(index: number, signal: AbortSignal): Promise<StepResult>;
-  /** All that the next step depends on. */
-  save(): Promise<Pick<Checkpoint, "tensors" | "state">>;
-  restore(checkpoint: Pick<Checkpoint, "tensors" | "state">): void;
-}
-
-interface History {
-  stage: LoopStage["stage"];
-  name: string;
-  config: Record<string, unknown>;
-  steps: StepMetrics[];
-  completions: CompletionRecord[];
-  diagnoses: TrainingRun["diagnoses"];
-  best?: TrainingRun["best"];
-  seconds: number;
-  own: unknown;
 }
 
 /** On a GPU, when nothing else was asked for. */
@@ -113,66 +93,30 @@ export async function trainingLoop(
     completions: [],
     diagnoses: [],
   };
-  let root = options.checkpoints ?? null, before = 0;
-  /** The checkpoint saved last, if it can be better than the best so far. */
-  const consider = (path: string, step: number, value: number | undefined) => {
-    if (value === undefined || value <= (run.best?.value ?? -Infinity)) return;
-    run.best = { step, metric: bestBy, value, checkpoint: path };
-  };
-  if (hooks.resumeFrom) {
-    const checkpoint = await loadCheckpoint(hooks.resumeFrom), history = checkpoint.state as History;
-    if (history.stage !== stage.stage) {
-      throw new CheckpointError(
-        `resuming ${stage.stage}: ${checkpoint.path} is a checkpoint of ${history.stage}`,
-      );
-    }
-    stage.restore({ tensors: checkpoint.tensors, state: history.own });
-    Object.assign(run, {
-      steps: history.steps,
-      completions: history.completions,
-      diagnoses: history.diagnoses,
-      checkpoint: checkpoint.path,
-      ...(history.best ? { best: history.best } : {}),
-    });
-    consider(checkpoint.path, checkpoint.step, checkpoint.metrics?.[bestBy]);
-    before = history.seconds;
-  }
+  const device = deviceLoss();
+  using checkpoints = await RunCheckpoints.open(stage, run, {
+    root: options.checkpoints ?? null,
+    keepLast: keepCheckpoints,
+    bestBy: hooks.evaluation ? bestBy : null,
+    resumeFrom: hooks.resumeFrom,
+    device,
+  });
   const log = hooks.metricsFile
     ? metricsLog(hooks.metricsFile, { resumedStep: hooks.resumeFrom ? run.steps.length : null })
     : null;
   const watch = diagnostician(stage.diagnosis, run.steps),
     view = observer().view({ title: stage.title, total: steps }),
-    stop = observer().stop(),
-    device = deviceLoss();
+    stop = observer().stop();
   const started = performance.now(), session = () => (performance.now() - started) / 1000;
   const resumedAt = run.steps.length;
   let savedAt = -Infinity, logged = run.steps.length;
   const save = async () => {
-    root ??= await Deno.makeTempDir({ prefix: "showwork-checkpoints-" });
-    const { tensors, state } = await stage.save(), { name, config } = stage, last = run.steps.at(-1);
-    device?.throwIfAborted();
-    const history: History = {
-      stage: stage.stage,
-      name,
-      config,
-      steps: run.steps,
-      completions: run.completions,
-      diagnoses: run.diagnoses,
-      best: run.best,
-      seconds: before + session(),
-      own: state,
-    };
-    const metrics = last?.evaluation ?? {}, step = run.steps.length;
     try {
-      run.checkpoint = await saveCheckpoint(root, { step, tensors, state: history, metrics }, {
-        keepLast: keepCheckpoints,
-        best: hooks.evaluation ? { metric: bestBy } : undefined,
-      });
-      consider(run.checkpoint, step, metrics[bestBy]);
+      await checkpoints.save(session(), view.note);
       savedAt = session();
     } catch (error) {
       if (!(error instanceof CheckpointError)) throw error;
-      view.note(`No checkpoint was saved at step ${step}: ${error.message}. Training goes on.`);
+      view.note(`No checkpoint was saved at step ${run.steps.length}: ${error.message}. Training goes on.`);
     }
   };
   const measure = async () => {
@@ -187,6 +131,7 @@ export async function trainingLoop(
     return measured;
   };
   try {
+    checkpoints.notes.forEach(view.note);
     for (let index = run.steps.length; index < steps; index++) {
       const from = performance.now();
       const { metrics, completions = [], texts, sample, failure } = await untilAborted(
@@ -245,7 +190,7 @@ export async function trainingLoop(
     await save();
   } finally {
     stop.release();
-    run.seconds = before + session();
+    run.seconds = checkpoints.seconds + session();
     log?.close();
     if (run.reason) view.note(`${run.reason}${run.checkpoint ? `; resume from ${run.checkpoint}` : ""}`);
     await view.end(run.ended);
