@@ -2,17 +2,20 @@ import type { z } from "zod";
 import { parseOptions } from "../options/parse_options.ts";
 import type { Problem } from "../data/problem.ts";
 import type { CausalLM } from "../models/causal_lm.ts";
-import type { Reward } from "../rewards/reward.ts";
+import { asReward } from "../rewards/as_reward.ts";
+import type { Reward, RewardFunction } from "../rewards/reward.ts";
 import { anneal } from "../schedules/anneal.ts";
 import { type Curriculum, curriculum as makeCurriculum } from "../schedules/curriculum.ts";
 import { learningRate } from "../schedules/learning_rate.ts";
 import { advantages } from "../training/advantages.ts";
 import { advantagesByComponent } from "../training/advantages_by_component.ts";
+import { runOrigin } from "../training/run_origin.ts";
 import { ReferencePolicy } from "../training/reference_policy.ts";
 import type { TrainingRun } from "../training/run.ts";
 import { Trainer, type TrainerState } from "../training/trainer.ts";
 import { type StepResult, trainingLoop } from "../training/training_loop.ts";
 import { evaluationHook, splitHooks, type StageHooks } from "./evaluation_inside.ts";
+import { fittingProblems } from "./fitting_problems.ts";
 import { grpoSchema, wholeOptions } from "./grpo_schema.ts";
 import { policyGradients } from "./policy_gradients.ts";
 import { rolloutMetrics, rolloutRecords, rolloutSample } from "./rollout_metrics.ts";
@@ -20,8 +23,8 @@ import { type RolloutBatch, Rollouts } from "./rollouts.ts";
 
 /** Options of {@linkcode grpo}: its configuration (see `grpoSchema` for each default), what it maximises, and hooks. */
 export type GrpoOptions = z.input<typeof grpoSchema> & StageHooks & {
-  /** What is maximised, from `compositeReward`. */
-  reward: Reward;
+  /** What is maximised, from `compositeReward`; or one function of a sample. */
+  reward: Reward | RewardFunction;
   /** Which problems are drawn when, from `curriculum`. @default R3's three phases */
   curriculum?: Curriculum;
   /** What tables and figures call the run. @default "grpo" */
@@ -48,17 +51,19 @@ interface Batch extends RolloutBatch {
  * ```
  */
 export async function grpo(model: CausalLM, problems: Problem[], options: GrpoOptions): Promise<TrainingRun> {
-  const { reward, curriculum = makeCurriculum(), name = "grpo", ...rest } = options,
+  const { reward: given, curriculum = makeCurriculum(), name = "grpo", ...rest } = options,
     { hooks, settings } = splitHooks(rest as StageHooks);
   const config = parseOptions(grpoSchema, settings as z.input<typeof grpoSchema>, "grpo"),
     { steps, iterations, maxTokens, maskTruncated } = config;
   if (problems.length === 0) throw new RangeError("grpo needs at least one problem, got none");
-  if (!reward) throw new TypeError("grpo needs a reward: pass { reward: compositeReward(config.reward) }");
+  if (!given) throw new TypeError("grpo needs a reward: pass { reward: compositeReward(config.reward) }");
+  const reward = asReward(given), fitting = fittingProblems(model, problems, config);
+  checkPhases(curriculum, fitting.problems, steps);
 
   const { decoder } = model,
     trainer = new Trainer(decoder, { ...config, learningRate: learningRate(config.learningRate) });
   const reference = config.beta === 0 ? null : await ReferencePolicy.of(decoder);
-  const rollouts = new Rollouts(model, { problems, reward, curriculum, reference, config });
+  const rollouts = new Rollouts(model, { ...fitting, reward, curriculum, reference, config });
   let batch: Batch | null = null;
 
   const sample = async (index: number, signal: AbortSignal): Promise<Batch> => {
@@ -121,6 +126,12 @@ export async function grpo(model: CausalLM, problems: Problem[], options: GrpoOp
         title: `GRPO, ${config.promptsPerStep} prompts × ${config.generations} completions a step`,
         config: { ...wholeOptions(config), reward: reward.toJSON(), curriculum: curriculum.toJSON() },
         diagnosis: { stage: "grpo", steps, maxTokens, maskTruncated, beta: anneal(config.beta).at(0, steps) },
+        origin: await runOrigin(
+          decoder,
+          fitting.problems,
+          fitting.prompts.map(({ ids }) => ({ prompt: ids })),
+        ),
+        notes: fitting.note === null ? [] : [fitting.note],
         step,
         async save() {
           const { tensors, state } = await trainer.save();
@@ -143,5 +154,21 @@ export async function grpo(model: CausalLM, problems: Problem[], options: GrpoOp
   } finally {
     reference?.dispose();
     trainer.dispose();
+  }
+}
+
+/** @throws {RangeError} when a phase that the run may come to has no problem to draw */
+function checkPhases(curriculum: Curriculum, problems: Problem[], steps: number): void {
+  const { kind, phases } = curriculum.toJSON(), held = new Set(problems.map(({ difficulty }) => difficulty));
+  const reached = kind === "fixed"
+    ? new Set(Array.from({ length: steps }, (_, step) => curriculum.phaseAt(step, steps)))
+    : phases;
+  for (const { name, difficulties } of reached) {
+    if (difficulties.some((difficulty) => held.has(difficulty))) continue;
+    throw new RangeError(
+      `grpo needs problems for every phase that the run comes to: phase ${name} draws ${
+        difficulties.join(" or ")
+      }, and the data has only ${[...held].join(", ")}; give other data or another curriculum`,
+    );
   }
 }

@@ -2,7 +2,7 @@ import type { z } from "zod";
 import type { Problem } from "../data/problem.ts";
 import type { CausalLM } from "../models/causal_lm.ts";
 import { type CompositeOptions, compositeReward } from "../rewards/composite.ts";
-import type { Reward } from "../rewards/reward.ts";
+import type { Reward, RewardFunction } from "../rewards/reward.ts";
 import { curriculum, type CurriculumSpec } from "../schedules/curriculum.ts";
 import { CheckpointError, loadCheckpoint } from "../training/checkpoint.ts";
 import type { TrainingRun } from "../training/run.ts";
@@ -18,7 +18,7 @@ export interface ResumeOptions extends Omit<StageHooks, "resumeFrom"> {
   model: CausalLM;
   problems: Problem[];
   /** GRPO with functions of your own among its components needs them again. @default the checkpoint's configuration */
-  reward?: Reward;
+  reward?: Reward | RewardFunction;
 }
 
 /**

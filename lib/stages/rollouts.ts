@@ -126,7 +126,7 @@ export class Rollouts {
       steps,
       phase,
     })));
-    const rewards = await untilAborted(scores, signal);
+    const rewards = checkedResults(reward, await untilAborted(scores, signal), completions.length);
     const groups = problems.map((problem, i): RolloutGroup => {
       const places = completions.flatMap(({ prompt }, place) => prompt === i ? [place] : []);
       return {
@@ -182,6 +182,32 @@ export class Rollouts {
     this.#random.state = random;
     this.options.curriculum.restore(curriculum);
   }
+}
+
+/**
+ * One result for each completion, in order, as it was promised: one too few would shift every group.
+ *
+ * @throws {RangeError} for another number of results; {@linkcode TypeError} for one that is no result
+ */
+function checkedResults(reward: Reward, results: RewardResult[], completions: number): RewardResult[] {
+  const name = reward.names.join(", ");
+  if (!Array.isArray(results) || results.length !== completions) {
+    throw new RangeError(
+      `scoring completions: the reward (${name}) gave ${
+        Array.isArray(results) ? `${results.length} results` : String(results)
+      } for ${completions} completions; it gives one each, in their order`,
+    );
+  }
+  results.forEach((result, i) => {
+    const lacking = reward.names.filter((component) => !result?.components?.[component]);
+    if (typeof result?.total === "number" && lacking.length === 0) return;
+    throw new TypeError(
+      `scoring completions: result ${i} of the reward (${name}) needs a number \`total\` and a score in \`components\` for each of its names, got ${
+        JSON.stringify(result)
+      }`,
+    );
+  });
+  return results;
 }
 
 /** Whether all rewards of a group are equal, so that it teaches nothing; a completion that could not be scored is not counted. */

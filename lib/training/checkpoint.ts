@@ -138,9 +138,9 @@ export async function latestCheckpoint(
   return (await newestWhole(root, warn))?.path ?? null;
 }
 
-/** Whether there are checkpoints below `root`, whole or not. */
+/** Whether there are checkpoints below `root`, whole or not; a folder that cannot be read has none. */
 export async function holdsCheckpoints(root: string): Promise<boolean> {
-  return (await folders(root)).length > 0;
+  return (await folders(root).catch(() => [])).length > 0;
 }
 
 /** The folder of the checkpoint below `root` that is best by `metric` among those that are whole, `null` when none has it. */

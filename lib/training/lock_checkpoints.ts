@@ -7,36 +7,35 @@ export interface CheckpointsLock {
   release(): void;
 }
 
+/** Windows opens no folders, so there a file in it is locked. */
+const open = (root: string) =>
+  Deno.build.os === "windows"
+    ? Deno.open(join(root, ".lock"), { read: true, write: true, create: true })
+    : Deno.open(root);
+
 /**
- * Takes a folder of checkpoints for one run, so that two at once do not remove each other's. The system holds the lock on
- * `root/.lock` and drops it with the process, however that ends. A disk that has no locks gives none.
+ * Takes a folder of checkpoints for one run, so that two at once do not remove each other's. The system holds the lock and drops it
+ * with the process, however that ends. A folder that cannot be made, or a disk without locks, gives none.
  *
  * @throws {CheckpointError} when another run, of this process or another, has the folder
  * @example
  * ```ts
  * const lock = await lockCheckpoints("results/demo/checkpoints", "sft");
- * lock.release();
+ * lock?.release();
  * ```
  */
-export async function lockCheckpoints(root: string, name: string): Promise<CheckpointsLock> {
-  await Deno.mkdir(root, { recursive: true });
-  const path = join(root, ".lock"), file = await Deno.open(path, { read: true, write: true, create: true });
-  const locked = await file.tryLock(true).catch(() => null);
-  if (locked === false) {
-    const holder = new TextDecoder().decode(await readAll(file));
-    file.close();
-    throw new CheckpointError(
-      `starting ${name}: ${root} takes the checkpoints of a run that goes on${
-        holder ? ` (${holder.trim()})` : ""
-      }; wait for its end, or give \`checkpoints\` another folder`,
-    );
+export async function lockCheckpoints(root: string, name: string): Promise<CheckpointsLock | null> {
+  let file: Deno.FsFile;
+  try {
+    await Deno.mkdir(root, { recursive: true });
+    file = await open(root);
+  } catch {
+    return null;
   }
-  await file.truncate();
-  await file.write(new TextEncoder().encode(`${name}, process ${Deno.pid}\n`));
-  return { release: () => file.close() };
-}
-
-async function readAll(file: Deno.FsFile): Promise<Uint8Array> {
-  const buffer = new Uint8Array(200), read = await file.read(buffer);
-  return buffer.subarray(0, read ?? 0);
+  if (await file.tryLock(true).catch(() => true)) return { release: () => file.close() };
+  file.close();
+  throw new CheckpointError(
+    `starting ${name}: the checkpoints of a run that still goes on are saved in ${root}, and two runs would remove each other's; ` +
+      "wait for its end, or give `checkpoints` another folder",
+  );
 }

@@ -113,13 +113,16 @@ export class RunCheckpoints {
     const { stage, run } = this,
       checkpoint = await loadCheckpoint(from),
       history = checkpoint.state as History;
-    const refuse = (why: string) =>
-      new CheckpointError(`resuming ${stage.stage} from ${checkpoint.path}: ${why}`);
-    if (history.stage !== stage.stage) throw refuse(`it is a checkpoint of ${history.stage}`);
+    if (history.stage !== stage.stage) {
+      throw new CheckpointError(
+        `resuming ${stage.stage}: ${checkpoint.path} is a checkpoint of ${history.stage}`,
+      );
+    }
     const mismatch = history.origin && stage.origin && originMismatch(history.origin, stage.origin);
     if (mismatch) {
-      throw refuse(
-        `${mismatch}. To train its weights on something else, give them to a model with restoreModel()`,
+      throw new CheckpointError(
+        `resuming ${stage.stage} from ${checkpoint.path}: ${mismatch}. To train its weights on something else, start a run of its ` +
+          "own from them: restoreModel(model, path)",
       );
     }
     stage.restore({ tensors: checkpoint.tensors, state: history.own });

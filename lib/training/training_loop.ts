@@ -62,6 +62,8 @@ export interface StepResult {
 export interface LoopStage extends CheckpointedStage {
   title: string;
   diagnosis: DiagnosisContext;
+  /** What a person should know before the first step. */
+  notes?: string[];
   /** Makes step number `index` (from 0): exactly one optimizer update, or a skipped one. */
   step(index: number, signal: AbortSignal): Promise<StepResult>;
 }
@@ -131,7 +133,7 @@ export async function trainingLoop(
     return measured;
   };
   try {
-    checkpoints.notes.forEach(view.note);
+    for (const note of [...stage.notes ?? [], ...checkpoints.notes]) view.note(note);
     for (let index = run.steps.length; index < steps; index++) {
       const from = performance.now();
       const { metrics, completions = [], texts, sample, failure } = await untilAborted(

@@ -114,6 +114,94 @@ Deno.test("loadCheckpoint() falls back to the one before when a bit is flipped o
   }
 });
 
+Deno.test("saveCheckpoint() writes what a list gained, not what the checkpoint before has, and keeps all of it", () =>
+  inFolder(async (root) => {
+    const said = (n: number) => `completion ${n} `.repeat(50), completions: unknown[] = [];
+    let after: string | undefined, written = 0;
+    const count = 64;
+    for (let step = 1; step <= count; step++) {
+      completions.push({ step, completion: said(step), reward: step % 5 ? step : NaN });
+      const saved = await saveCheckpoint(root, { ...at(step), lists: { completions } }, {
+        after,
+        keepLast: 3,
+      });
+      for (const { name } of Deno.readDirSync(saved)) {
+        const { size, nlink } = Deno.statSync(join(saved, name));
+        // a file with one name is new, one with several is the checkpoint before's
+        if (name.startsWith("completions-") && nlink === 1) written += size;
+      }
+      after = saved;
+    }
+    const whole = JSON.stringify(completions).length;
+    // each entry log₂ 64 times at most; all of them each time would be 32 times
+    assert.ok(written < 6.5 * whole, `${written} bytes for ${whole}`);
+    for (const path of [root, ...names(root).map((name) => join(root, name))]) {
+      const { step, lists } = await loadCheckpoint(path);
+      assert.deepEqual(lists, { completions: completions.slice(0, step) });
+    }
+    assert.ok(names(join(root, names(root)[2])).filter((name) => name.startsWith("completions")).length <= 7);
+  }));
+
+Deno.test("loadCheckpoint() of a checkpoint whose list is damaged leaves out what is damaged, and says so", () =>
+  inFolder(async (root) => {
+    const first = await saveCheckpoint(root, { ...at(1), lists: { texts: ["a", "b", "c"] } });
+    const second = await saveCheckpoint(root, { ...at(2), lists: { texts: ["a", "b", "c", "d"] } }, {
+      after: first,
+    });
+    assert.deepEqual(names(second).filter((name) => name.startsWith("texts")), [
+      "texts-0-3.jsonl",
+      "texts-3-4.jsonl",
+    ]);
+    Deno.truncateSync(join(second, "texts-0-3.jsonl"), 3);
+    const warnings: string[] = [],
+      { lists, step } = await loadCheckpoint(root, {
+        warn: (message) => warnings.push(message),
+      });
+    assert.deepEqual([lists, step], [{ texts: ["d"] }, 2]);
+    assert.match(
+      warnings.join(),
+      /texts-0-3.jsonl has 3 bytes, its manifest says 12; what it listed is left out/,
+    );
+    // a list that does not continue the one before is written whole
+    const third = await saveCheckpoint(root, { ...at(3), lists: { texts: ["x"] } }, { after: second });
+    assert.deepEqual((await loadCheckpoint(third)).lists, { texts: ["x"] });
+  }));
+
+Deno.test("saveCheckpoint() keeps a checkpoint though older ones cannot be removed", () =>
+  inFolder(async (root) => {
+    const { remove, rename } = Deno, warnings: string[] = [];
+    const warn = (message: string) => void warnings.push(message);
+    await save(root, [10, 20]);
+    for (const broken of ["remove", "rename"] as const) {
+      try {
+        if (broken === "remove") Deno.remove = () => Promise.reject(new Error("busy"));
+        else {
+          Deno.rename = (from, to) =>
+            `${to}`.includes(".removing-") ? Promise.reject(new Error("busy")) : rename(from, to);
+        }
+        const saved = await saveCheckpoint(root, at(30), { warn });
+        assert.equal((await loadCheckpoint(saved)).step, 30);
+      } finally {
+        [Deno.remove, Deno.rename] = [remove, rename];
+      }
+      assert.match(
+        warnings.pop()!,
+        /removing older checkpoints below .* failed: busy; they can be removed by hand/,
+      );
+    }
+    await save(root, [40]);
+    assert.deepEqual(names(root).map((name) => name.slice(6)), ["step-30", "step-40"]);
+  }));
+
+Deno.test("saveCheckpoint() removes only checkpoints of its own run", () =>
+  inFolder(async (root) => {
+    await save(root, [1, 2, 3], { run: "a", keepLast: 2 });
+    await save(root, [1, 2, 3], { run: "b", keepLast: 1 });
+    assert.deepEqual(names(root), ["00002-step-2", "00003-step-3", "00006-step-3"]);
+    await save(root, [4], { run: "a", keepLast: 1 });
+    assert.deepEqual(names(root), ["00006-step-3", "00007-step-4"]);
+  }));
+
 Deno.test("loadCheckpoint() says what to do when there is nothing to load", () =>
   inFolder(async (root) => {
     await assert.rejects(loadCheckpoint(root), (error: Error) =>

@@ -167,6 +167,79 @@ Deno.test("trainingLoop() goes on, and says so, when a checkpoint cannot be save
     );
   }));
 
+Deno.test("trainingLoop() refuses a folder that takes the checkpoints of a run that goes on, in this process or another", () =>
+  inFolder(async (folder) => {
+    const options = { steps: 6, checkpoints: folder, checkpointEvery: 1, keepCheckpoints: 1 };
+    const refused = (error: unknown) =>
+      error instanceof CheckpointError &&
+      /starting sft: the checkpoints of a run that still goes on are saved in .* give `checkpoints` another folder/
+        .test(error.message);
+    const both = await Promise.allSettled([
+      trainingLoop(counting().loop, options),
+      trainingLoop(counting().loop, options),
+    ]);
+    // whichever was first has it
+    const [first, second] = both[0].status === "fulfilled" ? both : both.toReversed();
+    assert.ok(second.status === "rejected" && refused(second.reason), JSON.stringify(second));
+    assert.ok(first.status === "fulfilled" && first.value.ended === "finished");
+    assert.equal((await loadCheckpoint(first.value.checkpoint!)).step, 6);
+
+    const module = import.meta.resolve("../../lib/training/lock_checkpoints.ts");
+    const script = `const { lockCheckpoints } = await import(${JSON.stringify(module)});
+      await lockCheckpoints(${
+      JSON.stringify(folder)
+    }, "sft"); console.log("locked"); setTimeout(() => {}, 60_000);`;
+    const config = new URL(import.meta.resolve("../../deno.json")).pathname;
+    const child = new Deno.Command(Deno.execPath(), {
+      args: ["run", "-A", "--no-check", "--config", config, "-"],
+      stdin: "piped",
+      stdout: "piped",
+    }).spawn();
+    const writer = child.stdin.getWriter();
+    await writer.write(new TextEncoder().encode(script));
+    await writer.close();
+    const output = child.stdout.getReader();
+    await output.read();
+    await assert.rejects(trainingLoop(counting().loop, options), refused);
+    child.kill("SIGKILL");
+    await output.cancel();
+    await child.status;
+    // the lock went with the process
+    const resumed = await trainingLoop(counting().loop, { ...options, steps: 8 }, { resumeFrom: folder });
+    assert.equal(resumed.steps.length, 8);
+  }));
+
+Deno.test("trainingLoop() in the folder of an earlier run leaves its checkpoints alone, and says so", () =>
+  inFolder(async (folder) => {
+    const options = { steps: 3, checkpoints: folder, checkpointEvery: 1, keepCheckpoints: 1 };
+    const first = await trainingLoop(counting().loop, options);
+    let second = first;
+    const notes = await observed(Infinity, async () => {
+      second = await trainingLoop(counting().loop, { ...options, steps: 2 });
+    });
+    assert.match(notes[0], /holds checkpoints of an earlier run; they are left alone/);
+    assert.equal((await loadCheckpoint(first.checkpoint!)).step, 3);
+    assert.equal((await loadCheckpoint(second.checkpoint!)).step, 2);
+    // the one that was going on last is the one that a folder's name means
+    const resumed = await trainingLoop(counting().loop, { ...options, steps: 4 }, { resumeFrom: folder });
+    assert.equal(resumed.steps.length, 4);
+    assert.equal((await loadCheckpoint(first.checkpoint!)).step, 3);
+    await assert.rejects(loadCheckpoint(second.checkpoint!), CheckpointError);
+  }));
+
+Deno.test("trainingLoop() resumed with other settings goes on with them, and says what was otherwise", () =>
+  inFolder(async (folder) => {
+    const { loop } = counting();
+    await trainingLoop(loop, { steps: 2, checkpoints: folder, checkpointEvery: 2 });
+    const notes = await observed(Infinity, () =>
+      trainingLoop(
+        { ...counting().loop, config: { kind: "counting", learningRate: 1e-4, checkpoints: "elsewhere" } },
+        { steps: 3 },
+        { resumeFrom: folder },
+      ));
+    assert.deepEqual(notes, ["learningRate is 0.0001 from here on; the run began with nothing"]);
+  }));
+
 Deno.test("trainingLoop() keeps the best checkpoint by the accuracy it measures, beside the last ones", () =>
   inFolder(async (folder) => {
     const accuracy = [0.1, 0.8, 0.3, 0.2, 0.4];
