@@ -1,11 +1,13 @@
 import { parse } from "@std/yaml";
 import { join } from "node:path";
+import { ggufLicence } from "./gguf_source.ts";
 
 /**
  * The licence of a model, as the front matter of the README in its directory names it: `gemma`, `apache-2.0`, or the
- * `license_name` of another one. `undefined` where it says nothing that can be read.
+ * `license_name` of another one; or as a GGUF file's metadata has it. `undefined` where it says nothing that can be read.
  */
 export async function baseLicence(directory: string): Promise<string | undefined> {
+  if (directory.endsWith(".gguf")) return await ggufLicence(directory);
   let text: string;
   try {
     text = await Deno.readTextFile(join(directory, "README.md"));

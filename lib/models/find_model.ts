@@ -1,13 +1,14 @@
 import { directorySource } from "./directory_source.ts";
+import { ggufSource } from "./gguf_source.ts";
 import type { HubOptions } from "./model_directory.ts";
 import type { ModelSource } from "./model_source.ts";
 
 /**
- * Finds a model: a Hugging Face directory or a hub id.
+ * Finds a model: a Hugging Face directory, a GGUF file or a hub id.
  *
  * @throws {ModelFileError} when there is no model, or one that is not supported
  * @throws {HubError} when it cannot be fetched
  */
 export function findModel(path: string, options: HubOptions = {}): Promise<ModelSource> {
-  return directorySource(path, options);
+  return path.endsWith(".gguf") ? ggufSource(path) : directorySource(path, options);
 }

@@ -11,8 +11,8 @@ import { readWeights } from "./read_weights.ts";
 export type LoadModelOptions = z.input<typeof modelSchema>;
 
 /**
- * Loads a model from a Hugging Face directory, or a hub id such as `google/gemma-3-270m-it`: Gemma 2 and 3, Qwen 2.5 and 3, Llama and
- * SmolLM2. With `lora` a fresh adapter is added and the base frozen; with `adapter` a saved one is loaded. Weights go to the device one
+ * Loads a model from a Hugging Face directory, a hub id such as `google/gemma-3-270m-it`, or a GGUF file: Gemma 2 and 3, Qwen 2.5
+ * and 3, Llama and SmolLM2. With `lora` a fresh adapter is added and the base frozen; with `adapter` a saved one is loaded. Weights go to the device one
  * tensor at a time. `modelMemory` says beforehand what a model takes.
  *
  * @throws {ModelMemoryError} when it does not fit into the CPU's heap, before any weight is fetched or allocated

@@ -36,7 +36,7 @@ export const loraSchema = z.strictObject({
 /** Options of `loadModel`. */
 export const modelSchema = z.strictObject({
   path: z.string().min(1).describe(
-    "A directory, relative to the configuration file, or a hub id such as google/gemma-3-270m-it.",
+    "A directory or a GGUF file, relative to the configuration file, or a hub id such as google/gemma-3-270m-it.",
   ),
   revision: z.string().min(1).optional().describe("Branch, tag or commit of a hub id. Default main."),
   lora: loraSchema.nullable().default(null).describe(

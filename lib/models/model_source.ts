@@ -16,6 +16,6 @@ export interface OpenModel {
   config: DecoderConfig;
   tokenizer: Tokenizer;
   checkpoint: Checkpoint;
-  /** The directory with the files that are no weights, to copy when the model is saved. */
-  directory: string | null;
+  /** The directory, or the GGUF file, with what is no weight: the tokenizer is written from it when the model is saved. */
+  directory: string;
 }

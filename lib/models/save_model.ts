@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import type { DecoderConfig } from "./decoder_config.ts";
+import { ggufTokenizerTexts } from "./gguf_source.ts";
 import { modelJsonText, parseModelConfig, toModelJson } from "./model_config.ts";
 import { type TensorToFetch, writeSafetensors } from "../weights/safetensors.ts";
 import type { SavedModel } from "./saved_model.ts";
@@ -92,6 +93,12 @@ export async function saveModel(
     pad_token_id: config.padId,
   });
   if (!model.directory || model.directory === directory) return;
+  if (model.directory.endsWith(".gguf")) {
+    for (const [file, text] of Object.entries(await ggufTokenizerTexts(model.directory))) {
+      await Deno.writeTextFile(join(directory, file), text);
+    }
+    return;
+  }
   for (const file of copied) {
     try {
       await Deno.copyFile(join(model.directory, file), join(directory, file));

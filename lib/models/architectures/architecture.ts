@@ -1,5 +1,6 @@
 import type { ConfigFields, ModelJson } from "../config_fields.ts";
 import type { DecoderConfig } from "../decoder_config.ts";
+import type { GgufFields } from "../gguf_fields.ts";
 
 /** What an architecture leaves to the code that all share: sizes of the vocabulary, token ids, whether the head is tied. */
 export type SharedFields = "architecture" | "vocabSize" | "bosId" | "eosIds" | "padId" | "tiedEmbeddings";
@@ -21,4 +22,16 @@ export interface Architecture {
   read(fields: ConfigFields): Omit<DecoderConfig, SharedFields>;
   /** The fields of `config.json` that this family adds to the shared ones. */
   write(config: DecoderConfig): ModelJson;
+  /** How the family stands in GGUF files; without it they are refused. */
+  gguf?: GgufFamily;
+}
+
+/** One family as llama.cpp has it. */
+export interface GgufFamily {
+  /** `general.architecture`. */
+  name: string;
+  /** Whether queries and keys have the numbers that a rotary embedding turns together side by side. */
+  rotaryPairs: boolean;
+  /** The fields of `config.json` that go beyond the shared ones. */
+  read(fields: GgufFields): ModelJson;
 }

@@ -1,6 +1,6 @@
 import { ropeScalingJson } from "../config_fields.ts";
 import type { Architecture } from "./architecture.ts";
-import { scalarOf } from "./gemma3.ts";
+import { gemmaGguf, scalarOf } from "./gemma3.ts";
 import { readSizes, windows } from "./sizes.ts";
 
 /**
@@ -10,6 +10,16 @@ import { readSizes, windows } from "./sizes.ts";
 export const gemma2: Architecture = {
   name: "gemma2",
   transformersClass: "Gemma2ForCausalLM",
+  gguf: {
+    name: "gemma2",
+    rotaryPairs: false,
+    read: (fields) => ({
+      ...gemmaGguf(fields, { layersOf27B: 46, pattern: 2 }),
+      sliding_window: fields.number("attention.sliding_window", 4096),
+      attn_logit_softcapping: fields.number("attn_logit_softcapping", 50),
+      final_logit_softcapping: fields.number("final_logit_softcapping", 30),
+    }),
+  },
   defaults: { vocabSize: 256_000, bosId: 2, eosIds: [1], padId: 0, tiedEmbeddings: true },
   read(fields) {
     fields.refuse({ mlp_bias: [false] });

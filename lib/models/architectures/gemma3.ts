@@ -1,5 +1,6 @@
-import { type ConfigFields, ropeScalingJson } from "../config_fields.ts";
+import { type ConfigFields, type ModelJson, ropeScalingJson } from "../config_fields.ts";
 import type { LayerRope } from "../decoder_config.ts";
+import type { GgufFields } from "../gguf_fields.ts";
 import type { Architecture } from "./architecture.ts";
 import { readSizes, windows } from "./sizes.ts";
 
@@ -10,6 +11,16 @@ import { readSizes, windows } from "./sizes.ts";
 export const gemma3: Architecture = {
   name: "gemma3_text",
   transformersClass: "Gemma3ForCausalLM",
+  gguf: {
+    name: "gemma3",
+    rotaryPairs: false,
+    read: (fields) => ({
+      ...gemmaGguf(fields, { layersOf27B: 62, pattern: 6 }),
+      sliding_window: fields.maybe("attention.sliding_window"),
+      rope_local_base_freq: fields.number("rope.freq_base_swa", 10_000),
+      final_logit_softcapping: fields.maybe("final_logit_softcapping"),
+    }),
+  },
   defaults: { vocabSize: 262_208, bosId: 2, eosIds: [1], padId: 0, tiedEmbeddings: true },
   read(fields) {
     fields.refuse({
@@ -74,6 +85,30 @@ export const gemma3: Architecture = {
 export function scalarOf(queryScale: number): number {
   const scalar = queryScale ** -2, rounded = Math.round(scalar);
   return Math.abs(scalar - rounded) < 1e-6 * rounded ? rounded : scalar;
+}
+
+/**
+ * What Gemma 2 and 3 do not say in GGUF files but llama.cpp knows: the 27B models scale queries by hidden / heads, the others by the head's
+ * size; one layer in `pattern` is full, unless the file lists the layers or counts otherwise.
+ */
+export function gemmaGguf(
+  fields: GgufFields,
+  { layersOf27B, pattern }: { layersOf27B: number; pattern: number },
+): ModelJson {
+  const layers = fields.number("block_count"), heads = fields.number("attention.head_count");
+  const wide = fields.number("embedding_length") / heads;
+  const listed = fields.get("attention.sliding_window_pattern");
+  const every = typeof listed === "number" ? listed : pattern;
+  const sliding = (layer: number) =>
+    Array.isArray(listed) ? listed[layer] === true : (layer + 1) % every !== 0;
+  const none = fields.get("attention.sliding_window") === undefined && fields.architecture === "gemma3";
+  return {
+    query_pre_attn_scalar: layers === layersOf27B ? wide : fields.number("attention.key_length", wide),
+    layer_types: Array.from(
+      { length: layers },
+      (_, layer) => sliding(layer) && !none ? "sliding_attention" : "full_attention",
+    ),
+  };
 }
 
 function rope(fields: ConfigFields, maxPositions: number): { full: LayerRope; local: LayerRope } {

@@ -6,6 +6,7 @@ import { noCaps, readSizes } from "./sizes.ts";
 export const llama: Architecture = {
   name: "llama",
   transformersClass: "LlamaForCausalLM",
+  gguf: { name: "llama", rotaryPairs: true, read: () => ({}) },
   defaults: { vocabSize: 32_000, bosId: 1, eosIds: [2], padId: null, tiedEmbeddings: false },
   read(fields) {
     fields.refuse({ ...noCaps, use_sliding_window: [false] });

@@ -1,0 +1,90 @@
+import { basename, dirname, join } from "node:path";
+import { ggufTokenizer } from "../text/gguf_tokenizer.ts";
+import { Tokenizer } from "../text/tokenizer.ts";
+import { GgufFile } from "../weights/gguf_file.ts";
+import { ModelFileError } from "../weights/model_file_error.ts";
+import { ggufArchitecture, ggufConfig } from "./gguf_config.ts";
+import { findGgufParameters } from "./gguf_parameters.ts";
+import type { ModelSource } from "./model_source.ts";
+
+/** A model in a GGUF file with its tokenizer and template; of a split one (`-00001-of-00003.gguf`) any part names the whole. */
+export async function ggufSource(path: string): Promise<ModelSource> {
+  const described = await withFiles(path, ggufConfig);
+  return {
+    config: described,
+    async open() {
+      const files = await openAll(path);
+      try {
+        const config = await ggufConfig(files), [{ metadata }] = files;
+        const { gguf } = ggufArchitecture(metadata.get("general.architecture"), path);
+        const { tokenizer, config: tokenizerConfig } = ggufTokenizer(metadata, { where: path });
+        const places = findGgufParameters(config, { files, rotaryPairs: gguf.rotaryPairs });
+        return {
+          config,
+          tokenizer: new Tokenizer(tokenizer, tokenizerConfig),
+          checkpoint: { files, places },
+          directory: path,
+        };
+      } catch (error) {
+        for (const file of files) file.close();
+        throw error;
+      }
+    },
+  };
+}
+
+/** The tokenizer of a GGUF file as the files that a Hugging Face directory has. */
+export function ggufTokenizerTexts(path: string): Promise<Record<string, string>> {
+  return withFiles(path, ([{ metadata }]) => {
+    const { tokenizer, config } = ggufTokenizer(metadata, { where: path });
+    const text = (json: unknown) => `${JSON.stringify(json, null, 2)}\n`;
+    return { "tokenizer.json": text(tokenizer), "tokenizer_config.json": text(config) };
+  });
+}
+
+/** What a GGUF file says of its licence. */
+export function ggufLicence(path: string): Promise<string | undefined> {
+  return withFiles(path, ([{ metadata }]) => {
+    const licence = metadata.get("general.license");
+    return typeof licence === "string" ? licence : undefined;
+  });
+}
+
+async function withFiles<T>(path: string, use: (files: GgufFile[]) => T | Promise<T>): Promise<T> {
+  const files = await openAll(path);
+  try {
+    return await use(files);
+  } finally {
+    for (const file of files) file.close();
+  }
+}
+
+/** Opens every part of a file; the metadata of the first counts. */
+async function openAll(path: string): Promise<GgufFile[]> {
+  const parts = /^(.*)-(\d{5})-of-(\d{5})\.gguf$/.exec(basename(path)), files: GgufFile[] = [];
+  const five = (number: number) => `${number}`.padStart(5, "0"), count = parts ? Number(parts[3]) : 1;
+  const names = parts
+    ? Array.from({ length: count }, (_, i) => `${parts[1]}-${five(i + 1)}-of-${parts[3]}.gguf`)
+    : [basename(path)];
+  try {
+    for (const name of names) files.push(await GgufFile.open(join(dirname(path), name)));
+    const said = files[0].metadata.get("split.count") ?? 1;
+    if (said !== count && said !== 0) {
+      throw new ModelFileError(
+        `reading ${path}: split.count says ${said} parts, its name says ${count}; give it the name that it was made with, -00001-of-${
+          five(Number(said))
+        }.gguf`,
+      );
+    }
+    const twice = files.flatMap(({ tensors }) => [...tensors.keys()]).find((name, i, all) =>
+      all.indexOf(name) !== i
+    );
+    if (twice !== undefined) {
+      throw new ModelFileError(`reading ${path}: tensor ${JSON.stringify(twice)} is in two parts`);
+    }
+    return files;
+  } catch (error) {
+    for (const file of files) file.close();
+    throw error;
+  }
+}
