@@ -1,6 +1,7 @@
 import { PlainError } from "../display/plain_error.ts";
 import { Tokenizer as HuggingFaceTokenizer } from "@huggingface/tokenizers";
 import { join } from "node:path";
+import { afterAssistantTurn } from "./end_of_turn.ts";
 import { PieceDecoder } from "./piece_decoder.ts";
 
 /** A tokenizer's files could not be read. */
@@ -18,7 +19,7 @@ export class Tokenizer {
   readonly bosId: number | null;
   readonly eosIds: number[];
   readonly padId: number | null;
-  /** The id that ends the model's turn in a chat: `<end_of_turn>`, `<|im_end|>`, `<|eot_id|>`, else the end of the text. */
+  /** The id that ends the model's turn in a chat: the first that the chat template writes after it, else the end of the text. */
   readonly endOfTurnId: number;
   readonly chatTemplate: string | null;
   /** Texts of the special tokens, as chat templates want them. */
@@ -51,24 +52,35 @@ export class Tokenizer {
     const idOf = (key: string) => ids.get(this.specialTokens[key] ?? "") ?? null;
     this.bosId = idOf("bos_token");
     this.padId = idOf("pad_token");
-    const eos = idOf("eos_token"),
-      turn = ["<end_of_turn>", "<|im_end|>", "<|eot_id|>"].map((token) => ids.get(token)).find((id) =>
-        id !== undefined
-      );
-    this.eosIds = [...new Set([eos, turn].filter((id) => id !== null && id !== undefined))] as number[];
-    const end = turn ?? eos;
-    if (end === null || end === undefined) {
-      throw new TokenizerError(
-        "loading a tokenizer: it names no end token (eos_token in tokenizer_config.json)",
-      );
-    }
-    this.endOfTurnId = end;
     const template = config.chat_template;
     this.chatTemplate = typeof template === "string"
       ? template
       : Array.isArray(template)
       ? (template.find(({ name }) => name === "default") ?? template[0])?.template ?? null
       : null;
+    const eos = idOf("eos_token"), turn = this.#turnEnd(ids);
+    this.eosIds = [...new Set([eos, turn].filter((id) => id !== null))] as number[];
+    const end = turn ?? eos;
+    if (end === null) {
+      throw new TokenizerError(
+        "loading a tokenizer: it names no end token (eos_token in tokenizer_config.json)",
+      );
+    }
+    this.endOfTurnId = end;
+  }
+
+  /** The first special token that the template writes after the assistant's words; without a template, the usual names. */
+  #turnEnd(ids: Map<string, number>): number | null {
+    const after = this.chatTemplate && afterAssistantTurn(this.chatTemplate, this.specialTokens);
+    if (after) {
+      const first = this.encode(after, { bos: false }).find((id) => this.#special.has(id));
+      if (first !== undefined) return first;
+    }
+    if (after !== null) return null;
+    return ["<end_of_turn>", "<|im_end|>", "<|eot_id|>"].map((token) => ids.get(token)).find((id) =>
+      id !== undefined
+    ) ??
+      null;
   }
 
   /** Token ids of a text; special tokens written in it count as such. `bos` adds what the tokenizer adds by itself. @default true */
@@ -132,7 +144,8 @@ async function json(path: string): Promise<Record<string, unknown> | null> {
 }
 
 /**
- * Loads the tokenizer of a model directory: `tokenizer.json`, `tokenizer_config.json` and, when it is there, `chat_template.jinja`.
+ * Loads the tokenizer of a model directory: `tokenizer.json`, `tokenizer_config.json`, `special_tokens_map.json` for what the configuration does not
+ * name, and `chat_template.jinja`, where they are there.
  *
  * @throws {TokenizerError} naming the file that is missing or broken
  */
@@ -143,7 +156,10 @@ export async function loadTokenizer(directory: string): Promise<Tokenizer> {
       `loading a tokenizer: ${join(directory, "tokenizer.json")} is missing; a model directory needs one`,
     );
   }
-  const config = await json(join(directory, "tokenizer_config.json")) ?? {};
+  const config = {
+    ...await json(join(directory, "special_tokens_map.json")),
+    ...await json(join(directory, "tokenizer_config.json")),
+  } as Record<string, unknown>;
   try {
     config.chat_template = await Deno.readTextFile(join(directory, "chat_template.jinja"));
   } catch (error) {
