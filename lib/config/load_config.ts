@@ -22,14 +22,22 @@ const presets = ["demo", "r1", "r2", "r3", "r4", "r5"];
 /** The sections that draw random numbers. */
 const seeded = ["model", "data", "evaluate", "sft", "grpo"];
 
+/** What the run says once for all sections that put problems to the model. */
+const shared = ["systemPrompt", "chatTemplateOptions"];
+
 /** The sections that put problems to the model. */
 const prompted = ["evaluate", "sft", "grpo"];
 
-/** The run's seed and system prompt where a section has none of its own. */
+/** The run's seed and what is shared where a section has none of its own. */
 function withShared(config: unknown): unknown {
   if (typeof config !== "object" || config === null) return config;
   const result: Record<string, unknown> = { ...config };
-  for (const [key, sections] of [["seed", seeded], ["systemPrompt", prompted]] as const) {
+  for (
+    const [key, sections] of [
+      ["seed", seeded],
+      ...shared.map((key) => [key, prompted] as const),
+    ] as const
+  ) {
     if (result[key] === undefined) continue;
     for (const section of sections) {
       const options = result[section] === undefined && prompted.includes(section) ? {} : result[section];
@@ -69,7 +77,7 @@ async function read(path: string): Promise<unknown> {
  * Loads the configuration of a run from YAML, or one that comes with the toolkit by its name (`demo`, `r1` … `r5`), lays overrides over it, fills in defaults and checks all of it.
  *
  * Paths in the file are relative to the file, paths in overrides to the working directory; in the result all are relative
- * to the working directory. The run's `seed` and `systemPrompt` are those of every section that has none. The result is plain data that
+ * to the working directory. The run's `seed`, `systemPrompt` and `chatTemplateOptions` are those of every section that has none. The result is plain data that
  * displays itself as YAML.
  *
  * @param overrides Any part, at any depth; groups merge, lists and groups with another `kind` are replaced.

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { dataSchema } from "../data/data_schema.ts";
 import { modelSchema } from "../models/model_schema.ts";
+import { chatTemplateOptions } from "../options/chat_template_options.ts";
 import { systemPrompt } from "../options/system_prompt.ts";
 import { rewardSchema } from "../rewards/reward_schema.ts";
 import { curriculumSchema, defaultCurriculum } from "../schedules/curriculum_schema.ts";
@@ -17,6 +18,9 @@ export const runSchema = z.strictObject({
   seed: z.int().min(0).default(1).describe("Seed of every section that has none of its own. Default 1."),
   systemPrompt: systemPrompt.describe(
     "System prompt of every stage that has none of its own. Default null: none.",
+  ),
+  chatTemplateOptions: chatTemplateOptions.describe(
+    "Values for the chat template's own variables, for every stage that has none of its own. Default none.",
   ),
   model: modelSchema.describe("The model to train."),
   data: dataSchema.describe("Training and test problems."),

@@ -154,9 +154,11 @@ export class ConfigFields {
     return first;
   }
 
+  /** Token ids; −1 is how some configurations, Llama's first ones among them, say that there is none. */
   ids(name: string, fallback: number[] = []): number[] {
     if (!(name in this.json)) return fallback;
-    const value = this.json[name], list = value === null ? [] : Array.isArray(value) ? value : [value];
+    const value = this.json[name], given = value === null ? [] : Array.isArray(value) ? value : [value];
+    const list = given.filter((id) => id !== -1);
     for (const id of list) {
       if (!(Number.isSafeInteger(id) && id >= 0)) {
         this.fail(`"${name}" must hold token ids (whole numbers from 0), not ${JSON.stringify(value)}`);

@@ -11,6 +11,8 @@ import { stopButton } from "./stop_button.ts";
 export interface ChatOptions extends Omit<GenerateOptions, "n" | "onText" | "onProgress" | "lookEvery"> {
   /** What the model is told before the first turn. @default none */
   system?: string;
+  /** Values for the chat template's own variables, such as `{ enable_thinking: false }`. @default none */
+  chatTemplateOptions?: Record<string, unknown>;
   /** Whether the model sees the turns before; `false` puts each question alone. @default true */
   remember?: boolean;
   /** 0 takes the likeliest token, as `evaluate` does. @default 0 */
@@ -70,6 +72,7 @@ export class Chat {
     }
     const {
       system: _,
+      chatTemplateOptions: ___,
       remember = true,
       surface = kernel() ? notebookSurface() : terminalSurface(),
       ask: __,
@@ -156,10 +159,11 @@ export class Chat {
 
   /** The token ids of the conversation, its oldest turns left out until it fits. */
   #prompt(messages: ChatMessage[]): { ids: number[]; forgotten: number } {
-    const { tokenizer, config } = this.model, { system } = this.#options;
+    const { tokenizer, config } = this.model,
+      { system, chatTemplateOptions: templateOptions } = this.#options;
     const longest = config.maxPositions - this.#maxTokens;
     for (let from = 0;; from += 2) {
-      const text = chatPrompt(tokenizer, messages.slice(from), { system });
+      const text = chatPrompt(tokenizer, messages.slice(from), { system, templateOptions });
       const ids = tokenizer.encode(text, { bos: false });
       if (ids.length <= longest) return { ids, forgotten: from / 2 };
       if (from + 2 < messages.length) continue;

@@ -36,6 +36,7 @@ const foreign: Record<string, string> = {
   alpha_pattern: "alphaPattern",
   adapter_name: "name",
   system_prompt: "systemPrompt",
+  chat_template_kwargs: "chatTemplateOptions",
   rubricJudge: "rubric",
   traceStructure: "trace",
 };

@@ -96,7 +96,7 @@ export async function evaluate(
   try {
     for (let from = 0; from < chosen.length && !stop.pressed; from += config.batchSize) {
       const batch = chosen.slice(from, from + config.batchSize),
-        prompts = batch.map((problem) => problemPrompt(model.tokenizer, problem, config.systemPrompt).ids);
+        prompts = batch.map((problem) => problemPrompt(model.tokenizer, problem, config).ids);
       const { maxTokens, temperature, topK, topP, minP, samples, seed } = config;
       // the first problem's number goes into the seed, so that the batch size changes no draw of another batch
       const completions = await model.generate(prompts, {

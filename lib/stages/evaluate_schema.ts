@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { chatTemplateOptions } from "../options/chat_template_options.ts";
 import { systemPrompt } from "../options/system_prompt.ts";
 
 const count = z.int().min(1);
@@ -7,6 +8,7 @@ const count = z.int().min(1);
 export const evaluateSchema = z.strictObject({
   name: z.string().min(1).optional().describe("What tables and figures call the evaluation."),
   systemPrompt,
+  chatTemplateOptions,
   maxTokens: count.default(128).describe("Longest completion in tokens. Default 128."),
   temperature: z.number().min(0).default(0).describe("0 takes the likeliest token. Default 0."),
   topK: z.int().min(0).default(0).describe("Sample from the k likeliest tokens. Default 0: all."),

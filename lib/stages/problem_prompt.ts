@@ -8,8 +8,21 @@ export interface ProblemPrompt {
   ids: number[];
 }
 
+/** What every stage says of its prompts. */
+export interface PromptOptions {
+  systemPrompt?: string | null;
+  chatTemplateOptions?: Record<string, unknown>;
+}
+
 /** The chat prompt of a problem's question, with an optional system prompt, up to where the model answers. */
-export function problemPrompt(tokenizer: Tokenizer, problem: Problem, system?: string | null): ProblemPrompt {
-  const text = chatPrompt(tokenizer, problem.question, { system: system ?? undefined });
+export function problemPrompt(
+  tokenizer: Tokenizer,
+  problem: Problem,
+  { systemPrompt, chatTemplateOptions }: PromptOptions = {},
+): ProblemPrompt {
+  const text = chatPrompt(tokenizer, problem.question, {
+    system: systemPrompt ?? undefined,
+    templateOptions: chatTemplateOptions,
+  });
   return { text, ids: tokenizer.encode(text, { bos: false }) };
 }

@@ -102,8 +102,8 @@ export class Rollouts {
     { index, seed, signal }: { index: number; seed: number; signal: AbortSignal },
   ) {
     const { model, options: { reward, curriculum, config } } = this, started = performance.now();
-    const { steps, generations, systemPrompt, maxTokens, topK, topP, minP } = config;
-    const prompts = problems.map((problem) => problemPrompt(model.tokenizer, problem, systemPrompt));
+    const { steps, generations, maxTokens, topK, topP, minP } = config;
+    const prompts = problems.map((problem) => problemPrompt(model.tokenizer, problem, config));
     const completions = await model.generate(prompts.map(({ ids }) => ids), {
       n: generations,
       maxTokens,

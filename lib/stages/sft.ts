@@ -45,7 +45,7 @@ export async function sft(
   const styles = Object.entries(config.demonstrations) as [DemonstrationStyle, number][];
   const sequences: TokenSequence[] = [];
   for (const problem of problems) {
-    const style = drawStyle(styles, random), prompt = problemPrompt(tokenizer, problem, config.systemPrompt);
+    const style = drawStyle(styles, random), prompt = problemPrompt(tokenizer, problem, config);
     const text = demonstration(problem, style, random),
       completion = [...tokenizer.encode(text, { bos: false }), tokenizer.endOfTurnId];
     if (prompt.ids.length + completion.length <= config.maxLength) {

@@ -156,10 +156,11 @@ export async function loadTokenizer(directory: string): Promise<Tokenizer> {
       `loading a tokenizer: ${join(directory, "tokenizer.json")} is missing; a model directory needs one`,
     );
   }
-  const config = {
+  const named = await json(join(directory, "tokenizer_config.json")) ?? {};
+  const config: Record<string, unknown> = {
     ...await json(join(directory, "special_tokens_map.json")),
-    ...await json(join(directory, "tokenizer_config.json")),
-  } as Record<string, unknown>;
+    ...Object.fromEntries(Object.entries(named).filter(([, value]) => value !== null)),
+  };
   try {
     config.chat_template = await Deno.readTextFile(join(directory, "chat_template.jinja"));
   } catch (error) {

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { chatTemplateOptions } from "../options/chat_template_options.ts";
 import { systemPrompt } from "../options/system_prompt.ts";
 import { scheduled } from "../schedules/schedule_schema.ts";
 
@@ -10,6 +11,7 @@ export const trainingFields = {
     "Seed of everything random in the stage. Default 1; in a file, the run's.",
   ),
   systemPrompt,
+  chatTemplateOptions,
   gradientAccumulation: count.default(1).describe(
     "Parts that a step's batch is cut into, to save memory. TRL: gradient_accumulation_steps. Default 1.",
   ),

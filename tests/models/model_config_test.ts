@@ -150,6 +150,13 @@ Deno.test("parseModelConfig() reads llama3 scaling, Qwen biases and Gemma 2 caps
   assert.deepEqual([qwen3.headDim, qwen3.qkNorm, qwen3.attentionBias], [128, true, false]);
 });
 
+Deno.test("parseModelConfig() takes -1 as no token, as Llama's first configurations have it", () => {
+  const base = { model_type: "llama", num_hidden_layers: 2 };
+  assert.equal(parseModelConfig({ ...base, pad_token_id: -1 }).padId, null);
+  assert.deepEqual(parseModelConfig({ ...base, eos_token_id: -1 }).eosIds, []);
+  assert.deepEqual(parseModelConfig({ ...base, eos_token_id: [-1, 7] }).eosIds, [7]);
+});
+
 Deno.test("parseModelConfig() refuses what it cannot do, by name", () => {
   const base = { model_type: "llama", num_hidden_layers: 2 };
   const cases: [unknown, RegExp][] = [
@@ -167,7 +174,8 @@ Deno.test("parseModelConfig() refuses what it cannot do, by name", () => {
     ],
     [{ ...base, head_dim: 5 }, /"head_dim" must be even.*not 5/],
     [{ ...base, hidden_size: "64" }, /"hidden_size" must be a whole number from 1, not "64"/],
-    [{ ...base, eos_token_id: -1 }, /"eos_token_id"/],
+    [{ ...base, eos_token_id: -2 }, /"eos_token_id"/],
+    [{ ...base, pad_token_id: 1.5 }, /"pad_token_id"/],
     [{ ...gemma270m, use_bidirectional_attention: true }, /"use_bidirectional_attention": true/],
     [{ ...gemma270m, attn_logit_softcapping: 50 }, /"attn_logit_softcapping": 50/],
     [{ ...gemma270m, layer_types: ["full_attention"] }, /"layer_types" must list 18 layers/],
