@@ -1,6 +1,6 @@
 import type { Problem } from "../data/problem.ts";
 import type { CausalLM } from "../models/causal_lm.ts";
-import { type ProblemPrompt, problemPrompt } from "./problem_prompt.ts";
+import { type ProblemPrompt, problemPrompt, type PromptOptions } from "./problem_prompt.ts";
 
 /** Problems that the model has room for, with their prompts, and those that it has not. */
 export interface FittingProblems {
@@ -19,13 +19,13 @@ export interface FittingProblems {
  * @throws {RangeError} when none fits
  * @example
  * ```ts
- * const { problems, note } = fittingProblems(model, data.train, { maxTokens: 128, systemPrompt: null });
+ * const { problems, note } = fittingProblems(model, data.train, { maxTokens: 128 });
  * ```
  */
 export function fittingProblems(
   { tokenizer, config }: Pick<CausalLM, "tokenizer" | "config">,
   problems: readonly Problem[],
-  { maxTokens, systemPrompt }: { maxTokens: number; systemPrompt: string | null },
+  { maxTokens, ...prompting }: { maxTokens: number } & PromptOptions,
 ): FittingProblems {
   const room = config.maxPositions - maxTokens,
     fitting: FittingProblems = {
@@ -35,7 +35,7 @@ export function fittingProblems(
       note: null,
     };
   for (const problem of problems) {
-    const prompt = problemPrompt(tokenizer, problem, systemPrompt);
+    const prompt = problemPrompt(tokenizer, problem, prompting);
     if (prompt.ids.length > room) fitting.tooLong.push({ problem, tokens: prompt.ids.length });
     else {
       fitting.problems.push(problem);
