@@ -123,6 +123,8 @@ export {
   wilson,
 } from "./lib/stages/statistics.ts";
 
+export * from "./lib/cluster/serve_rewards.ts";
+
 export { compare } from "./lib/report/compare.ts";
 export * from "./lib/report/compare_runs.ts";
 export {

@@ -14,7 +14,7 @@ const floors = [
   ["training"],
   ["stages"],
   ["config"],
-  ["notebook", "report", "lab"],
+  ["notebook", "report", "lab", "cluster"],
   ["tasks"],
 ];
 
