@@ -62,6 +62,14 @@ export function device(): Device {
   return engine ? cpu(engine) : reference;
 }
 
+/** @throws {Error} when nobody has chosen a backend: tfjs would take the first that it knows, without our kernels */
+export function requireBackend(): void {
+  if (tf.getBackend() !== undefined) return;
+  throw new Error(
+    "making a model needs a backend, and none was chosen: call `await useBackend()` first, as loadModel does by itself",
+  );
+}
+
 /** Lets operations compute by their references on whatever backend is current, or by its kernels again. */
 export function computeByReference(on: boolean): void {
   byReference = on;

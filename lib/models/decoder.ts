@@ -1,6 +1,6 @@
 import * as tf from "@tensorflow/tfjs";
 import type { DecoderDescription, LayerDescription, Linear } from "../kernels/decoder_description.ts";
-import { device } from "../kernels/device.ts";
+import { device, requireBackend } from "../kernels/device.ts";
 import { checkpoint } from "../ops/checkpoint.ts";
 import { decoderLayer } from "../ops/decoder_layer.ts";
 import { embedding } from "../ops/embedding.ts";
@@ -79,6 +79,7 @@ export class Decoder {
         `building a decoder needs an even head size for rotary positions, got headDim ${config.headDim}`,
       );
     }
+    requireBackend();
     const id = serial++, { largestTensor } = device();
     for (const [name, given] of weights) {
       const bytes = 4 * tf.util.sizeFromShape(given.shape);

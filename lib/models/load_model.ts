@@ -1,4 +1,5 @@
 import type { z } from "zod";
+import { chooseBackend } from "../kernels/choose_backend.ts";
 import { parseOptions } from "../options/parse_options.ts";
 import { CausalLM } from "./causal_lm.ts";
 import { checkMemory } from "./check_memory.ts";
@@ -12,8 +13,9 @@ export type LoadModelOptions = z.input<typeof modelSchema>;
 
 /**
  * Loads a model from a Hugging Face directory, a hub id such as `google/gemma-3-270m-it`, or a GGUF file: Gemma 2 and 3, Qwen 2.5
- * and 3, Llama and SmolLM2. With `lora` a fresh adapter is added and the base frozen; with `adapter` a saved one is loaded. Weights go to the device one
- * tensor at a time. `modelMemory` says beforehand what a model takes.
+ * and 3, Llama and SmolLM2. With `lora` a fresh adapter is added and the base frozen; with `adapter` a saved one is loaded. Weights go
+ * to the device one tensor at a time. Where no backend was chosen yet, one is as by `useBackend()`, and said. `modelMemory` says
+ * beforehand what a model takes.
  *
  * @throws {ModelMemoryError} when it does not fit into the CPU's heap, before any weight is fetched or allocated
  * @throws {HubError} when it cannot be fetched
@@ -30,6 +32,7 @@ export async function loadModel(options: string | LoadModelOptions): Promise<Cau
     typeof options === "string" ? { path: options } : options,
     "loadModel",
   );
+  await chooseBackend();
   // what describes it first: a model that does not fit is refused before gigabytes are fetched
   const source = await findModel(path, { revision });
   checkMemory(source.config, {

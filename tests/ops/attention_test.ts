@@ -15,11 +15,20 @@ interface Shape {
   trainable?: boolean;
   window?: number;
   softcap?: number;
-  large?: boolean;
   prefixes?: number[];
 }
 
-function own(
+/** The same sequences as webgpu gets them: padded, each behind the whole of what it continues. */
+function asPadded({ lengths, prefixes, ...shape }: Shape): Shape {
+  const before = (i: number) => prefixes && prefixes[i] >= 0 ? lengths[prefixes[i]] : 0;
+  return { ...shape, lengths: lengths.map((length, i) => before(i) + length), padded: true };
+}
+
+function own(shape: Shape): OpCase {
+  return { ...layoutCase(shape), onWebgpu: shape.padded ? undefined : layoutCase(asPadded(shape)) };
+}
+
+function layoutCase(
   {
     lengths,
     heads,
@@ -30,7 +39,6 @@ function own(
     trainable = true,
     window = 0,
     softcap = 0,
-    large = false,
     prefixes,
   }: Shape,
 ): OpCase {
@@ -76,7 +84,6 @@ function own(
       ...[Math.cos, Math.sin].map((f) => ({ shape: [positions, half], data: angles.map(f) })),
     ],
     rows: padded ? rows : undefined,
-    cpuOnly: large || prefixes !== undefined || (!padded && lengths.some((length) => length !== positions)),
     differences: inputs[0].data.length < 200,
     op: call(attention),
     reference: call(attentionReference),
@@ -111,10 +118,9 @@ testAgainstReference("attention()", [
     headDim: 16,
     window: 80,
     prefixes: [-1, 0, 0],
-    large: true,
   }),
   // past a block of 64 query rows, with and without a window
-  own({ lengths: [131, 3, 65], heads: 4, kvHeads: 2, headDim: 16, norms: true, large: true }),
+  own({ lengths: [131, 3, 65], heads: 4, kvHeads: 2, headDim: 16, norms: true }),
   own({
     lengths: [90, 64],
     heads: 2,
@@ -123,6 +129,5 @@ testAgainstReference("attention()", [
     window: 20,
     softcap: 5,
     padded: true,
-    large: true,
   }),
 ]);

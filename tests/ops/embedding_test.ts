@@ -9,7 +9,6 @@ function own(ids: number[], entries: number, width: number, scale: number): OpCa
   return {
     name: `${ids.length} of ${entries} × ${width}`,
     inputs: [normal([entries, width], 6)],
-    cpuOnly: ids.length > 100,
     differences: ids.length < 10,
     op: call(embedding),
     reference: call((ids, table, scale = 1) => embeddingReference(ids, table, scale)),

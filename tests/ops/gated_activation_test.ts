@@ -10,7 +10,6 @@ function own(rows: number, width: number, activation: Activation): OpCase {
     name: `${activation}, ${rows} × ${width}`,
     // wide enough for the flat parts of both functions
     inputs: [normal([rows, 2 * width], 4, 3)],
-    cpuOnly: rows > 100,
     differences: rows < 6,
     op: call(gatedActivation),
     reference: call(gatedActivationReference),

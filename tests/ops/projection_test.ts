@@ -39,7 +39,6 @@ function own(rows: number, width: number, layers: Shape[]): OpCase {
     name: `${rows} × ${width} to ${words.join(", ")}`,
     inputs,
     fixed,
-    cpuOnly: rows > 100,
     differences: rows < 6,
     op: call(project),
     reference: call(projectReference),

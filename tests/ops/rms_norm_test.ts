@@ -24,7 +24,6 @@ function own(rows: number, width: number, addOne: boolean, residual: boolean, tr
     }`,
     inputs,
     fixed: trainable ? [] : [normal([width], 2)],
-    cpuOnly: rows > 100,
     differences: rows < 10,
     op: call(rmsNorm),
     reference: call(rmsNormReference),

@@ -1,3 +1,5 @@
+import assert from "node:assert/strict";
+import * as tf from "@tensorflow/tfjs";
 import { Random } from "../../../lib/random/random.ts";
 
 /** Ways to compute on the CPU. */
@@ -8,9 +10,18 @@ export const cpuEngines = [
   { name: "wasm without BLAS, 1 thread", threads: 1, blas: false },
 ];
 
-/** A test on the CPU engine, whose workers outlive it. */
-export function testOnCpu(name: string, fn: (t: Deno.TestContext) => Promise<void>): void {
-  Deno.test({ name, sanitizeOps: false, sanitizeResources: false, fn });
+/** A test on the CPU engine, whose workers outlive it: it must leave no tensor behind. */
+export function testOnCpu(name: string, run: (t: Deno.TestContext) => Promise<void>): void {
+  Deno.test({
+    name,
+    sanitizeOps: false,
+    sanitizeResources: false,
+    async fn(t) {
+      const tensors = () => tf.engine().state.numTensors, before = tensors();
+      await run(t);
+      assert.equal(tensors(), before, "tensors left behind");
+    },
+  });
 }
 
 /** Normal numbers of a fixed sequence. */
