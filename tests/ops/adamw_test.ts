@@ -57,9 +57,7 @@ testOnWebgpu(
 
 testOnCpu("adamw() takes the step that a hand calculation gives", async () => {
   await startEngine({ threads: 1 });
-  const parameter = tf.variable(tf.tensor1d([2])),
-    m = tf.variable(tf.tensor1d([0.5])),
-    v = tf.variable(tf.tensor1d([0.04])),
+  const [parameter, m, v] = [2, 0.5, 0.04].map((value) => tf.tidy(() => tf.variable(tf.tensor1d([value])))),
     gradient = tf.tensor1d([0.8]);
   adamw(parameter, gradient, { m, v }, {
     learningRate: 0.1,

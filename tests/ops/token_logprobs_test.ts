@@ -34,7 +34,6 @@ function own(shape: Case): OpCase {
     }`,
     inputs: tableTrainable ? [hidden, table] : [hidden],
     fixed: tableTrainable ? [] : [table],
-    cpuOnly: rows > 100,
     differences: rows < 10,
     op: call(tokenLogprobs),
     reference: call(tokenLogprobsReference),
