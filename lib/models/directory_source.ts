@@ -20,7 +20,11 @@ export async function directorySource(path: string, { revision }: HubOptions = {
         const names = files.flatMap(({ tensors }) => [...tensors.keys()]);
         const tied = described.tiedEmbeddings && !await hasOwnHead(files);
         const config = { ...described, tiedEmbeddings: tied };
-        const found = findParameters(config, { names, where: directory });
+        const found = findParameters(config, {
+          names,
+          where: directory,
+          isNumbers: (name) => files.some(({ tensors }) => /^B?F\d/.test(tensors.get(name)?.dtype ?? "")),
+        });
         const places = new Map(found.entries().map(([name, stored]) => [name, { stored }]));
         return { config, tokenizer, directory, checkpoint: { files, places } };
       } catch (error) {

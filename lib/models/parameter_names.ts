@@ -54,7 +54,7 @@ const prefixes = [
 
 /** Tensors beside the decoder that a checkpoint may hold without changing its result. */
 const beside =
-  /(^|\.)(vision_tower|vision_model|multi_modal_projector|embed_vision)\.|rotary_emb\.inv_freq$|\.masked_bias$/;
+  /(^|\.)(vision_tower|vision_model|multi_modal_projector|embed_vision)\.|rotary_emb\.(inv_freq|cos_cached|sin_cached)$|\.masked_bias$/;
 
 /**
  * Finds each parameter of a decoder among the tensor names of a checkpoint, whatever its prefix: canonical name → name in the file.
@@ -63,7 +63,12 @@ const beside =
  */
 export function findParameters(
   config: DecoderConfig,
-  { names, where }: { names: Iterable<string>; where: string },
+  { names, where, isNumbers = () => true }: {
+    names: Iterable<string>;
+    where: string;
+    /** Whether a tensor holds floats: whole numbers and truths are masks and positions, no weights. @default all do */
+    isNumbers?: (name: string) => boolean;
+  },
 ): Map<string, string> {
   const available = new Set(names);
   const prefix = prefixes.find(({ body }) => available.has(`${body}embed_tokens.weight`));
@@ -93,7 +98,9 @@ export function findParameters(
   const used = new Set(found.values());
   for (const name of available) {
     const isHead = name.endsWith("lm_head.weight") && config.tiedEmbeddings;
-    if (used.has(name) || isHead || beside.test(name) || !name.startsWith(prefix.body)) continue;
+    if (used.has(name) || isHead || beside.test(name) || !name.startsWith(prefix.body) || !isNumbers(name)) {
+      continue;
+    }
     throw new ModelFileError(
       `loading ${where}: the tensor "${name}" has no place in a ${config.architecture} decoder of ${config.layers} layers as config.json describes it; leaving it out would change the result`,
     );

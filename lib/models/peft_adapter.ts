@@ -235,7 +235,14 @@ export async function loadAdapter(
   }
   if (typeof config !== "object" || config === null) fail("it is not a JSON object");
   const lora = readSettings(config, name, fail), known = new Set(linearModules(decoder));
-  const { tensors } = await readSafetensors(join(directory, "adapter_model.safetensors")),
+  const weights = join(directory, "adapter_model.safetensors");
+  if (await isFile(join(directory, "adapter_model.bin")) && !await isFile(weights)) {
+    fail(
+      "its weights are adapter_model.bin, which can run code and is not read; convert it once in Python: " +
+        "safetensors.torch.save_file(torch.load('adapter_model.bin', weights_only=True), 'adapter_model.safetensors')",
+    );
+  }
+  const { tensors } = await readSafetensors(weights),
     used = new Set<string>(),
     found: { module: string; a: Float32Array; b: Float32Array; rank: number; scale: number }[] = [];
   for (const key of Object.keys(tensors)) {
@@ -282,3 +289,5 @@ export async function loadAdapter(
   for (const { a, b } of pairs.values()) tf.dispose([a, b]);
   return lora;
 }
+
+const isFile = (path: string) => Deno.stat(path).then((stat) => stat.isFile, () => false);

@@ -144,8 +144,8 @@ async function json(path: string): Promise<Record<string, unknown> | null> {
 }
 
 /**
- * Loads the tokenizer of a model directory: `tokenizer.json`, `tokenizer_config.json`, `special_tokens_map.json` for what the configuration does not
- * name, and `chat_template.jinja`, where they are there.
+ * Loads the tokenizer of a model directory: `tokenizer.json`, `tokenizer_config.json` and, when they are there, `special_tokens_map.json`
+ * and `chat_template.jinja`.
  *
  * @throws {TokenizerError} naming the file that is missing or broken
  */
@@ -156,11 +156,12 @@ export async function loadTokenizer(directory: string): Promise<Tokenizer> {
       `loading a tokenizer: ${join(directory, "tokenizer.json")} is missing; a model directory needs one`,
     );
   }
-  const named = await json(join(directory, "tokenizer_config.json")) ?? {};
-  const config: Record<string, unknown> = {
-    ...await json(join(directory, "special_tokens_map.json")),
-    ...Object.fromEntries(Object.entries(named).filter(([, value]) => value !== null)),
-  };
+  const config = await json(join(directory, "tokenizer_config.json")) ?? {};
+  const special = await json(join(directory, "special_tokens_map.json")) ?? {};
+  for (const [key, value] of Object.entries(special)) {
+    // transformers reads the map only beside a configuration of the older kind, which lists no added tokens, and there the map wins
+    if (!("added_tokens_decoder" in config) || config[key] === undefined) config[key] = value;
+  }
   try {
     config.chat_template = await Deno.readTextFile(join(directory, "chat_template.jinja"));
   } catch (error) {

@@ -1,7 +1,7 @@
 import { dirname, join } from "node:path";
 import { ModelFileError } from "./model_file_error.ts";
 
-/** How a tensor's numbers are stored. */
+/** How a tensor's numbers are stored, of the types that are read and written. */
 export type TensorDtype = "F32" | "F16" | "BF16" | "I32" | "U8";
 
 /** A tensor to be written; 16-bit types are made from floats. */
@@ -20,9 +20,10 @@ export interface TensorToFetch {
   dtype?: "F32" | "F16" | "BF16";
 }
 
-/** A tensor that was read; F16 and BF16 are widened to floats. */
+/** A tensor that was read; F16 and BF16 are widened to floats, F64 is rounded to them. */
 export interface ReadTensor {
   shape: number[];
+  /** F32 for F64 too. */
   dtype: TensorDtype;
   data: Float32Array | Int32Array | Uint8Array;
 }
@@ -30,13 +31,39 @@ export interface ReadTensor {
 /** Where a tensor's bytes lie within the data section. */
 export interface TensorEntry {
   name: string;
-  dtype: TensorDtype;
+  /** One of the format's types, also of those that are not read. */
+  dtype: string;
   shape: number[];
   start: number;
   end: number;
 }
 
-const sizes: Record<TensorDtype, number> = { F32: 4, F16: 2, BF16: 2, I32: 4, U8: 1 };
+/** Bits of a number, by the format's types. */
+const bits: Record<string, number> = {
+  F4: 4,
+  F6_E2M3: 6,
+  F6_E3M2: 6,
+  BOOL: 8,
+  U8: 8,
+  I8: 8,
+  F8_E4M3: 8,
+  F8_E5M2: 8,
+  F8_E8M0: 8,
+  F8_E4M3FNUZ: 8,
+  F8_E5M2FNUZ: 8,
+  I16: 16,
+  U16: 16,
+  F16: 16,
+  BF16: 16,
+  I32: 32,
+  U32: 32,
+  F32: 32,
+  C64: 64,
+  I64: 64,
+  U64: 64,
+  F64: 64,
+};
+const bytesOf = (dtype: string) => bits[dtype] / 8;
 const headerLimit = 100_000_000;
 /** Numbers of a tensor that are read or written at once. */
 const pieceElements = 1 << 21;
@@ -78,9 +105,11 @@ export function parseSafetensorsHeader(
       shape?: unknown;
       data_offsets?: unknown;
     };
-    if (typeof dtype !== "string" || !Object.hasOwn(sizes, dtype)) {
+    if (typeof dtype !== "string" || !Object.hasOwn(bits, dtype)) {
       fail(
-        `tensor ${name} has the type ${JSON.stringify(dtype)}; supported: ${Object.keys(sizes).join(", ")}`,
+        `tensor ${name} has the type ${JSON.stringify(dtype)}; the format has ${
+          Object.keys(bits).join(", ")
+        }`,
       );
     }
     const whole = (list: unknown): list is number[] =>
@@ -92,7 +121,7 @@ export function parseSafetensorsHeader(
       fail(`tensor ${name} has the offsets ${JSON.stringify(offsets)}, which are no pair of whole numbers`);
     }
     const [start, end] = offsets as [number, number],
-      expected = (shape as number[]).reduce((a, b) => a * b, 1) * sizes[dtype as TensorDtype];
+      expected = (shape as number[]).reduce((a, b) => a * b, 1) * bytesOf(dtype!);
     if (end - start !== expected) {
       fail(
         `tensor ${name} of shape [${shape}] and type ${dtype} needs ${expected} bytes, its offsets give ${
@@ -101,7 +130,7 @@ export function parseSafetensorsHeader(
       );
     }
     if (end > dataLength) fail(`tensor ${name} ends at byte ${end} of ${dataLength}: the file is cut short`);
-    tensors.push({ name, dtype: dtype as TensorDtype, shape: shape as number[], start, end });
+    tensors.push({ name, dtype: dtype!, shape: shape as number[], start, end });
   }
   tensors.sort((a, b) => a.start - b.start || a.end - b.end);
   let at = 0;
@@ -217,6 +246,11 @@ export class SafetensorsFile {
     const entry = this.tensors.get(name);
     if (!entry) throw new ModelFileError(`reading ${this.path}: there is no tensor ${name}`);
     const { dtype, shape, start, end } = entry;
+    if (!["F32", "F64", "F16", "BF16", "I32", "U8"].includes(dtype)) {
+      throw new ModelFileError(
+        `reading ${this.path}: tensor ${name} holds ${dtype}, which is not supported; supported: F32, F64, F16, BF16, I32, U8`,
+      );
+    }
     await this.file.seek(this.dataStart + start, Deno.SeekMode.Start);
     const { buffer } = await readBytes(this.file, end - start, this.path);
     const data = dtype === "F32"
@@ -225,8 +259,10 @@ export class SafetensorsFile {
       ? new Int32Array(buffer)
       : dtype === "U8"
       ? new Uint8Array(buffer)
-      : widen(new Uint16Array(buffer), dtype);
-    return { shape, dtype, data };
+      : dtype === "F64"
+      ? new Float32Array(new Float64Array(buffer))
+      : widen(new Uint16Array(buffer), dtype as "F16" | "BF16");
+    return { shape, dtype: dtype === "F64" ? "F32" : dtype as TensorDtype, data };
   }
 
   /**
@@ -241,10 +277,10 @@ export class SafetensorsFile {
   ): AsyncGenerator<{ at: number; values: Float32Array }> {
     const entry = this.tensors.get(name);
     if (!entry) throw new ModelFileError(`reading ${this.path}: there is no tensor ${name}`);
-    const { dtype, start, end } = entry, size = sizes[dtype], count = (end - start) / size;
-    if (dtype !== "F32" && dtype !== "F16" && dtype !== "BF16") {
+    const { dtype, start, end } = entry, size = bytesOf(dtype), count = (end - start) / size;
+    if (dtype !== "F32" && dtype !== "F64" && dtype !== "F16" && dtype !== "BF16") {
       throw new ModelFileError(
-        `reading ${this.path}: tensor ${name} holds ${dtype}, weights must be F32, F16 or BF16`,
+        `reading ${this.path}: tensor ${name} holds ${dtype}, which is not supported for weights; supported: F32, F64, F16, BF16`,
       );
     }
     const most = Math.min(count, elements), bytes = new Uint8Array(most * size);
@@ -253,7 +289,8 @@ export class SafetensorsFile {
       const some = Math.min(elements, count - at), values = floats.subarray(0, some);
       await this.file.seek(this.dataStart + start + at * size, Deno.SeekMode.Start);
       await fill(this.file, bytes.subarray(0, some * size), this.path);
-      if (dtype !== "F32") widen(new Uint16Array(bytes.buffer, 0, some), dtype, values);
+      if (dtype === "F64") values.set(new Float64Array(bytes.buffer, 0, some));
+      else if (dtype !== "F32") widen(new Uint16Array(bytes.buffer, 0, some), dtype, values);
       yield { at, values };
     }
   }
@@ -315,7 +352,7 @@ export async function writeSafetensors(
     );
   };
   const names = Object.keys(tensors).sort((a, b) =>
-    sizes[dtypeOf(tensors[b])] - sizes[dtypeOf(tensors[a])] || (a < b ? -1 : 1)
+    bytesOf(dtypeOf(tensors[b])) - bytesOf(dtypeOf(tensors[a])) || (a < b ? -1 : 1)
   );
   const header: Record<string, unknown> = Object.keys(metadata).length ? { __metadata__: metadata } : {};
   let at = 0;
@@ -325,7 +362,7 @@ export async function writeSafetensors(
       dtype = dtypeOf(tensor),
       count = shape.reduce((a, b) => a * b, 1);
     if ("data" in tensor) check(name, tensor, tensor.data.length);
-    header[name] = { dtype, shape, data_offsets: [at, at += count * sizes[dtype]] };
+    header[name] = { dtype, shape, data_offsets: [at, at += count * bytesOf(dtype)] };
   }
   const text = JSON.stringify(header),
     json = new TextEncoder().encode(

@@ -168,7 +168,7 @@ testOnCpu("loadModel() names the file, the tensor and the rule, and leaves no te
     [
       "integers",
       (t) => t[gate] = { shape: [40, 24], data: new Int32Array(960) },
-      /holds I32, weights must be F32, F16 or BF16/,
+      /gate_proj\.weight holds I32, which is not supported for weights; supported: F32, F64, F16, BF16/,
     ],
   ];
   const before = tf.memory().numTensors;
