@@ -159,8 +159,8 @@ export async function loadTokenizer(directory: string): Promise<Tokenizer> {
   const config = await json(join(directory, "tokenizer_config.json")) ?? {};
   const special = await json(join(directory, "special_tokens_map.json")) ?? {};
   for (const [key, value] of Object.entries(special)) {
-    // transformers reads the map only beside a configuration of the older kind, which lists no added tokens, and there the map wins
-    if (!("added_tokens_decoder" in config) || config[key] === undefined) config[key] = value;
+    // beside a configuration of the older kind, which lists no added tokens, the map wins, as in transformers
+    if (!("added_tokens_decoder" in config) || (config[key] ?? null) === null) config[key] = value;
   }
   try {
     config.chat_template = await Deno.readTextFile(join(directory, "chat_template.jinja"));
