@@ -2,13 +2,20 @@ import { basename, dirname, join } from "node:path";
 import { ggufTokenizer } from "../text/gguf_tokenizer.ts";
 import { Tokenizer } from "../text/tokenizer.ts";
 import { GgufFile } from "../weights/gguf_file.ts";
+import { downloadGguf } from "../weights/hub.ts";
+import { ggufParts } from "../weights/hub_selection.ts";
 import { ModelFileError } from "../weights/model_file_error.ts";
 import { ggufArchitecture, ggufConfig } from "./gguf_config.ts";
 import { findGgufParameters } from "./gguf_parameters.ts";
+import { fetching, type HubOptions } from "./model_directory.ts";
 import type { ModelSource } from "./model_source.ts";
 
-/** A model in a GGUF file with its tokenizer and template; of a split one (`-00001-of-00003.gguf`) any part names the whole. */
-export async function ggufSource(path: string): Promise<ModelSource> {
+/**
+ * A model in a GGUF file with its tokenizer and template; of a split one (`-00001-of-00003.gguf`) any part names the whole. A path that is
+ * no file here is one of the hub, `owner/name/file.gguf`.
+ */
+export async function ggufSource(given: string, { revision }: HubOptions = {}): Promise<ModelSource> {
+  const path = await ggufPath(given, { revision });
   const described = await withFiles(path, ggufConfig);
   return {
     config: described,
@@ -31,6 +38,15 @@ export async function ggufSource(path: string): Promise<ModelSource> {
       }
     },
   };
+}
+
+/** The file itself, or that of the hub, downloaded with a progress bar. */
+async function ggufPath(path: string, { revision }: HubOptions): Promise<string> {
+  const [, id, file] = /^([\w][\w.-]*\/[\w][\w.-]*)\/([\w][\w./-]*\.gguf)$/.exec(path) ?? [];
+  if (id === undefined || await Deno.stat(path).then(({ isFile }) => isFile, () => false)) return path;
+  // (a folder of that name says that a path of this machine was meant)
+  if (await Deno.stat(dirname(path)).then(({ isDirectory }) => isDirectory, () => false)) return path;
+  return await fetching(path, (onProgress) => downloadGguf(id, { file, revision, onProgress }));
 }
 
 /** The tokenizer of a GGUF file as the files that a Hugging Face directory has. */
@@ -61,18 +77,14 @@ async function withFiles<T>(path: string, use: (files: GgufFile[]) => T | Promis
 
 /** Opens every part of a file; the metadata of the first counts. */
 async function openAll(path: string): Promise<GgufFile[]> {
-  const parts = /^(.*)-(\d{5})-of-(\d{5})\.gguf$/.exec(basename(path)), files: GgufFile[] = [];
-  const five = (number: number) => `${number}`.padStart(5, "0"), count = parts ? Number(parts[3]) : 1;
-  const names = parts
-    ? Array.from({ length: count }, (_, i) => `${parts[1]}-${five(i + 1)}-of-${parts[3]}.gguf`)
-    : [basename(path)];
+  const names = ggufParts(basename(path)), count = names.length, files: GgufFile[] = [];
   try {
     for (const name of names) files.push(await GgufFile.open(join(dirname(path), name)));
     const said = files[0].metadata.get("split.count") ?? 1;
     if (said !== count && said !== 0) {
       throw new ModelFileError(
         `reading ${path}: split.count says ${said} parts, its name says ${count}; give it the name that it was made with, -00001-of-${
-          five(Number(said))
+          `${said}`.padStart(5, "0")
         }.gguf`,
       );
     }

@@ -12,7 +12,8 @@ import { readWeights } from "./read_weights.ts";
 export type LoadModelOptions = z.input<typeof modelSchema>;
 
 /**
- * Loads a model from a Hugging Face directory, a hub id such as `google/gemma-3-270m-it`, or a GGUF file: Gemma 2 and 3, Qwen 2.5
+ * Loads a model from a Hugging Face directory, a hub id such as `google/gemma-3-270m-it`, or a GGUF file, here or on
+ * the hub (`owner/name/file.gguf`): Gemma 2 and 3, Qwen 2.5
  * and 3, Llama and SmolLM2. With `lora` a fresh adapter is added and the base frozen; with `adapter` a saved one is loaded. Weights go
  * to the device one tensor at a time. Where no backend was chosen yet, one is as by `useBackend()`, and said. `modelMemory` says
  * beforehand what a model takes.

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { observer } from "../display/observer.ts";
 import type { DecoderConfig } from "./decoder_config.ts";
-import { downloadModel } from "../weights/hub.ts";
+import { downloadModel, type HubProgress } from "../weights/hub.ts";
 import { embeddedModel } from "./embedded_models.ts";
 import { parseModelConfig } from "./model_config.ts";
 import { ModelFileError } from "../weights/model_file_error.ts";
@@ -20,16 +20,22 @@ export async function modelDirectory(
   const isDirectory = await Deno.stat(path).then((stat) => stat.isDirectory, () => false);
   if (isDirectory) return path;
   if (!/^[\w][\w.-]*\/[\w][\w.-]*$/.test(path)) return await embeddedModel(path) ?? path;
-  const view = observer().view({ title: `Fetching ${path}`, total: 100, unit: "%" });
+  return await fetching(path, (onProgress) => downloadModel(path, { revision, weights, onProgress }));
+}
+
+/** Runs a download under a progress bar. */
+export async function fetching(
+  what: string,
+  download: (onProgress: (progress: HubProgress) => void) => Promise<string>,
+): Promise<string> {
+  const view = observer().view({ title: `Fetching ${what}`, total: 100, unit: "%" });
   let ended = "failed";
   try {
-    const snapshot = await downloadModel(path, {
-      revision,
-      weights,
-      onProgress: ({ file, bytes, total }) => view.update({ step: Math.floor(100 * bytes / total), file }),
-    });
+    const path = await download(({ file, bytes, total }) =>
+      view.update({ step: Math.floor(100 * bytes / total), file })
+    );
     ended = "finished";
-    return snapshot;
+    return path;
   } finally {
     await view.end(ended);
   }

@@ -2,6 +2,7 @@ import { createHash, type Hash } from "node:crypto";
 import { dirname, join, relative } from "node:path";
 import { PlainError } from "../display/plain_error.ts";
 import { cachedSnapshot, hubEnvironment, repositoryFolder } from "./hub_cache.ts";
+import { ggufFiles, type HubSelection, transformersFiles } from "./hub_selection.ts";
 
 /** A model could not be fetched from the hub. */
 export class HubError extends PlainError {
@@ -47,9 +48,6 @@ interface Client {
   wait: (seconds: number) => Promise<void>;
 }
 
-const wanted =
-  /^(config|generation_config|tokenizer|tokenizer_config|special_tokens_map|model\.safetensors\.index)\.json$|^chat_template\.jinja$|^tokenizer\.model$|^README\.md$|^model(-\d+-of-\d+)?\.safetensors$/;
-
 /**
  * Fetches a model's files from the hub into the cache that Python's `huggingface_hub` uses, and returns its snapshot folder.
  *
@@ -65,9 +63,29 @@ const wanted =
  * const directory = await downloadModel("google/gemma-3-270m-it", { onProgress: console.log });
  * ```
  */
-export async function downloadModel(id: string, options: DownloadModelOptions = {}): Promise<string> {
+export function downloadModel(id: string, options: DownloadModelOptions = {}): Promise<string> {
+  return download(id, transformersFiles({ weights: options.weights ?? true }), options);
+}
+
+/**
+ * The same for one GGUF file of a repository, or all parts of a split one; returns the file's path.
+ *
+ * @param id `owner/name`
+ * @param file its path in the repository
+ */
+export async function downloadGguf(
+  id: string,
+  { file, ...options }: DownloadModelOptions & { file: string },
+): Promise<string> {
+  if (!/^[\w][\w./-]*\.gguf$/.test(file) || file.includes("..")) {
+    throw new HubError(`fetching ${id}: ${JSON.stringify(file)} is no path of a GGUF file`);
+  }
+  return join(await download(id, ggufFiles(file), options), file);
+}
+
+async function download(id: string, selection: HubSelection, options: DownloadModelOptions): Promise<string> {
   const environment = await hubEnvironment(),
-    { revision = "main", onProgress = () => {}, kaggle = "/kaggle/input", weights = true } = options;
+    { revision = "main", onProgress = () => {}, kaggle = "/kaggle/input" } = options;
   const { cache, token, endpoint, offline } = { ...environment, ...defined(options) };
   if (!/^[A-Za-z0-9][\w.-]*(\/[A-Za-z0-9][\w.-]*)?$/.test(id) || id.includes("..")) {
     throw new HubError(
@@ -81,9 +99,9 @@ export async function downloadModel(id: string, options: DownloadModelOptions = 
       `fetching ${id}: ${JSON.stringify(revision)} is no revision; expected a branch, a tag or a commit`,
     );
   }
-  const input = await kaggleInput(kaggle, id);
+  const input = await kaggleInput(kaggle, { id, selection });
   if (input) return input;
-  const have = await cachedSnapshot(cache, id, { revision, weights });
+  const have = await cachedSnapshot(cache, id, { revision, selection });
   if (offline) {
     if (have) return have;
     throw new HubError(
@@ -108,16 +126,13 @@ export async function downloadModel(id: string, options: DownloadModelOptions = 
   if (typeof sha !== "string" || !/^[0-9a-f]{40}$/.test(sha)) {
     throw new HubError(`fetching ${id}: ${endpoint} names no commit for revision ${revision}`);
   }
-  const names = siblings.map(({ rfilename }) => rfilename).filter((name) =>
-    typeof name === "string" && wanted.test(name)
+  const fetched = selection.choose(
+    siblings.map(({ rfilename }) => rfilename).filter((name) =>
+      typeof name === "string" && !name.includes("..") && !name.startsWith("/")
+    ),
   ).sort();
-  if (!names.includes("config.json") || !names.some((name) => name.endsWith(".safetensors"))) {
-    throw new HubError(
-      `fetching ${id}: the repository has no config.json with model.safetensors; choose one that holds transformers weights (not GGUF or .bin)`,
-    );
-  }
+  if (fetched.length === 0) throw new HubError(`fetching ${id}: ${selection.lacking}`);
   const folder = repositoryFolder(cache, id), snapshot = join(folder, "snapshots", sha);
-  const fetched = names.filter((name) => weights || !name.endsWith(".safetensors"));
   for (const name of fetched) await fetchFile(client, { name, sha, folder, snapshot, onProgress });
   if (revision !== sha) {
     await Deno.mkdir(dirname(join(folder, "refs", revision)), { recursive: true });
@@ -303,11 +318,14 @@ async function checksum(path: string, etag: string, total: number): Promise<stri
   return hash.digest("hex");
 }
 
-/** A folder below Kaggle's inputs that is called like the model and holds a `config.json`; the deepest version wins. */
-async function kaggleInput(root: string, id: string): Promise<string | null> {
+/** A folder below Kaggle's inputs that is called like the model and holds what is wanted; the newest version wins. */
+async function kaggleInput(
+  root: string,
+  { id, selection }: { id: string; selection: HubSelection },
+): Promise<string | null> {
   const name = id.split("/").at(-1)!.toLowerCase(), found: string[] = [];
   const walk = async (folder: string, inside: boolean, depth: number): Promise<void> => {
-    if (inside && await size(join(folder, "config.json")) !== null) found.push(folder);
+    if (inside && await selection.isWhole(folder)) found.push(folder);
     if (depth === 6) return;
     try {
       for await (const entry of Deno.readDir(folder)) {

@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import type { HubSelection } from "./hub_selection.ts";
 
 /** Where the hub's files lie and how it is reached: what `huggingface_hub` for Python reads from the environment. */
 export interface HubEnvironment {
@@ -33,13 +34,13 @@ export function repositoryFolder(cache: string, id: string): string {
 }
 
 /**
- * The snapshot that a cache holds of a revision (a branch, a tag or a commit), whoever downloaded it; `null` without one that is whole:
- * `config.json` and, unless `weights` is false, every file of weights.
+ * The snapshot that a cache holds of a revision (a branch, a tag or a commit), whoever downloaded it; `null` without one that has all
+ * that is wanted.
  */
 export async function cachedSnapshot(
   cache: string,
   id: string,
-  { revision, weights }: { revision: string; weights: boolean },
+  { revision, selection }: { revision: string; selection: HubSelection },
 ): Promise<string | null> {
   const folder = repositoryFolder(cache, id);
   const commit = await Deno.readTextFile(join(folder, "refs", revision)).then(
@@ -48,18 +49,5 @@ export async function cachedSnapshot(
   );
   if (!/^[0-9a-f]{6,64}$/.test(commit)) return null;
   const snapshot = join(folder, "snapshots", commit);
-  // (stat follows the link: one to a blob that is gone is no file)
-  const has = (name: string) => Deno.stat(join(snapshot, name)).then(({ isFile }) => isFile, () => false);
-  if (!await has("config.json")) return null;
-  if (!weights || await has("model.safetensors")) return snapshot;
-  try {
-    const { weight_map } = JSON.parse(
-      await Deno.readTextFile(join(snapshot, "model.safetensors.index.json")),
-    );
-    const files = [...new Set(Object.values(weight_map as Record<string, string>))];
-    for (const name of files) if (!await has(name)) return null;
-    return files.length > 0 ? snapshot : null;
-  } catch {
-    return null;
-  }
+  return await selection.isWhole(snapshot) ? snapshot : null;
 }

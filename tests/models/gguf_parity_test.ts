@@ -3,6 +3,8 @@ import * as tf from "@tensorflow/tfjs";
 import { join } from "node:path";
 import { startEngine } from "../../lib/kernels/cpu/engine.ts";
 import { loadModel } from "../../lib/models/load_model.ts";
+import { setObserver } from "../../lib/display/observer.ts";
+import { type HubFiles, id, withHub } from "../weights/local_hub.ts";
 import { testOnCpu } from "../kernels/cpu/on_cpu.ts";
 import { readJson } from "./load_checkpoint.ts";
 
@@ -103,4 +105,30 @@ testOnCpu("a split GGUF file is loaded by any of its parts, and refused when one
   } finally {
     await Deno.remove(directory, { recursive: true });
   }
+});
+
+testOnCpu("a GGUF file of the hub is fetched with its other parts, once", async () => {
+  await startEngine({ threads: 1 });
+  const names = [1, 2, 3].map((part) => `qwen3-0000${part}-of-00003.gguf`), files: HubFiles = {};
+  for (const name of names) files[name] = await Deno.readFile(join(folder, name));
+  await withHub(() => undefined, async ({ options: { cache, endpoint }, requests }) => {
+    const before = { HF_HUB_CACHE: Deno.env.get("HF_HUB_CACHE"), HF_ENDPOINT: Deno.env.get("HF_ENDPOINT") };
+    setObserver(null);
+    Deno.env.set("HF_HUB_CACHE", cache);
+    Deno.env.set("HF_ENDPOINT", endpoint!);
+    try {
+      const model = await loadModel(`${id}/${names[1]}`);
+      assert.equal(model.config.architecture, "qwen3");
+      model.dispose();
+      assert.equal(
+        requests.filter(({ method, path }) => method === "GET" && path.includes("/resolve/")).length,
+        3,
+      );
+    } finally {
+      for (const [name, value] of Object.entries(before)) {
+        if (value === undefined) Deno.env.delete(name);
+        else Deno.env.set(name, value);
+      }
+    }
+  }, { files });
 });

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { downloadModel, HubError } from "../../lib/weights/hub.ts";
+import { downloadGguf, downloadModel, HubError } from "../../lib/weights/hub.ts";
 import { hubEnvironment } from "../../lib/weights/hub_cache.ts";
 
 import { type Answer, contents, etagOf, id, sha, withHub } from "./local_hub.ts";
@@ -305,11 +305,48 @@ Deno.test("downloadModel() finds the newest version among Kaggle's inputs", asyn
   for (const version of ["2", "10"]) {
     const folder = join(kaggle, "gemma-3", "transformers", "gemma-3-270m-it", version);
     await Deno.mkdir(folder, { recursive: true });
-    await Deno.writeTextFile(join(folder, "config.json"), "{}");
+    for (const name of ["config.json", "model.safetensors"]) {
+      await Deno.writeTextFile(join(folder, name), "{}");
+    }
   }
+  // not whole, so passed over
+  await Deno.mkdir(join(kaggle, "gemma-3", "transformers", "gemma-3-270m-it", "11"));
   const found = await downloadModel("google/gemma-3-270m-it", { kaggle, cache: kaggle, offline: true });
   assert.equal(found, join(kaggle, "gemma-3", "transformers", "gemma-3-270m-it", "10"));
   await Deno.remove(kaggle, { recursive: true });
+});
+
+Deno.test("downloadGguf() fetches one file, or every part of a split one, and nothing else", async () => {
+  const bytes = (fill: number) => new Uint8Array(50).fill(fill);
+  const parts = ["q4/m-00001-of-00002.gguf", "q4/m-00002-of-00002.gguf"];
+  const files = {
+    "m.Q8_0.gguf": bytes(1),
+    "other.gguf": bytes(2),
+    [parts[0]]: bytes(3),
+    [parts[1]]: bytes(4),
+    ...contents,
+  };
+  await withHub(() => undefined, async ({ options, requests }) => {
+    const whole = await downloadGguf(id, { ...options, file: "m.Q8_0.gguf" });
+    assert.deepEqual(await Deno.readFile(whole), bytes(1));
+    const second = await downloadGguf(id, { ...options, file: parts[1] });
+    assert.ok(second.endsWith("q4/m-00002-of-00002.gguf"));
+    assert.deepEqual(await Deno.readFile(second.replace("00002-of", "00001-of")), bytes(3));
+    assert.ok(!requests.some(({ path }) => /other\.gguf|safetensors/.test(path)));
+
+    const before = requests.length;
+    assert.equal(await downloadGguf(id, { ...options, file: "m.Q8_0.gguf", offline: true }), whole);
+    assert.equal(requests.length, before);
+    await rejects(
+      downloadGguf(id, { ...options, file: "none.gguf" }),
+      /no file none\.gguf; look at its list of files/,
+    );
+    await rejects(
+      downloadGguf(id, { ...options, file: "m-00001-of-00003.gguf" }),
+      /no file m-00001-of-00003\.gguf to m-00003-of-00003\.gguf/,
+    );
+    await rejects(downloadGguf(id, { ...options, file: "../m.gguf" }), /is no path of a GGUF file/);
+  }, { files });
 });
 
 Deno.test("hubEnvironment() reads what huggingface_hub reads", async () => {

@@ -66,7 +66,7 @@ export async function withHub(
     return await answer(request, name) ?? body(request, name);
   });
   const server = Deno.serve(quiet, async (request) => {
-    const path = note(request), name = path.split("/").at(-1)!;
+    const path = note(request), name = path.split(/\/resolve\/\w+\//)[1] ?? path.split("/").at(-1)!;
     if (/^\/api\/.*\/tree\//.test(path)) { // what Python lists files by
       return Response.json(names.map((path) => {
         const size = files[path].length, oid = etagOf(path, files);
