@@ -23,6 +23,7 @@ export interface ConfigToYamlOptions {
 export function configToYaml(config: RunConfig, options: ConfigToYamlOptions = {}): string {
   const plain = JSON.parse(JSON.stringify(config));
   const text = stringify(movePaths(plain, Deno.cwd(), options.directory ?? Deno.cwd()), { lineWidth: 110 });
+  if (!plain.grpo) return text; // a part of a configuration, as a notebook of one stage exports it
   const filledIn = Object.entries(wholeOptions(config.grpo)).filter(([key]) => !(key in plain.grpo));
   if (filledIn.length === 0) return text;
   const comment = filledIn.map(([key, value]) => `${key} ${value}`).join(", ");

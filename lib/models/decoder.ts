@@ -216,7 +216,10 @@ export class Decoder {
   describe(positions: number, adapter: HiddenOptions["adapter"] = true): DecoderDescription {
     const { config } = this;
     return {
-      layers: config.layerRope.map((_, index) => this.#describeLayer(index, positions, adapter)),
+      layers: Array.from(
+        { length: config.layers },
+        (_, index) => this.#describeLayer(index, positions, adapter),
+      ),
       embedding: this.embeddings,
       head: this.head,
       finalNorm: this.weight("model.norm.weight"),

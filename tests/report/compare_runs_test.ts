@@ -25,9 +25,9 @@ const share = (n: number, of = 10) => Array.from({ length: of }, (_, i) => i < n
 Deno.test("compareRuns() gives the mean over the runs with Student's interval, and each run", () => {
   const { groups: [grpo] } = compareRuns({ GRPO: [judged(share(9)), judged(share(8)), judged(share(7))] });
   assert.deepEqual(grpo.accuracies, [0.9, 0.8, 0.7]);
-  // s = 0.1, so the half width is 4.303 · 0.1 / √3
+  // s = 0.1, so the half width is t · 0.1 / √3, with t = 4.3027 for two degrees of freedom
   assert.ok(Math.abs(grpo.accuracy.value - 0.8) < 1e-12);
-  assert.ok(Math.abs(grpo.accuracy.high - 0.8 - 0.4303 / Math.sqrt(3)) < 1e-9);
+  assert.ok(Math.abs(grpo.accuracy.high - 0.8 - 0.4302652729911275 / Math.sqrt(3)) < 1e-9);
   assert.equal(grpo.difference, null);
   assert.equal(grpo.tokens, 20 * 4000);
 });

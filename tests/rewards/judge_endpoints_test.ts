@@ -249,9 +249,9 @@ Deno.test("rubricJudge() reads replies in parts, in a complete JSON that hit the
 Deno.test("rubricJudge() waits as long as the endpoint asks: by date, in milliseconds, in its message", async () => {
   const soon = () => new Date(Date.now() + 2000).toUTCString(); // whole seconds: 1 to 2 s from now
   const cases: [Record<string, string>, string, least: number][] = [
+    [{ "retry-after": soon() }, "slow down", 900], // first: its date is made now
     [{ "retry-after-ms": "150" }, "slow down", 145],
     [{}, "Rate limit reached. Please try again in 0.2s.", 195],
-    [{ "retry-after": soon() }, "slow down", 900],
   ];
   for (const [headers, message, least] of cases) {
     const { score, times } = await judge((_, n) =>

@@ -39,7 +39,7 @@ testOnWebgpu("multiply() with the large tiles agrees with sums of its rows", asy
   const a = normal([2056, 9], 5),
     b = { shape: [9, 2052], data: Float32Array.from({ length: 9 * 2052 }, (_, i) => i % 2052 % 7) };
   const [c] = await valuesOn("webgpu", [a, b], (a, b) => [product(a, b)]);
-  const [d] = await valuesOn("webgpu", [a, b], (a, b) => [product(a, b.transpose(), { transposeB: true })]);
+  const [d] = await valuesOn("webgpu", [a, b], (a, b) => [product(a, tf.transpose(b), { transposeB: true })]);
   for (const [row, column] of [[0, 0], [127, 128], [128, 127], [2055, 2051], [1000, 5]]) {
     const sum = Array.from(a.data).slice(row * 9, row * 9 + 9).reduce((x, y) => x + y, 0) * (column % 7);
     assert.ok(Math.abs(c[row * 2052 + column] - sum) < 1e-4);
