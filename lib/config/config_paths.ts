@@ -7,9 +7,9 @@ type Group = Record<string, unknown>;
 const isGroup = (value: unknown): value is Group =>
   typeof value === "object" && value !== null && !Array.isArray(value);
 
-/** `google/gemma-3-270m-it` is a hub id and `tiny-gemma` the embedded model, unless such a folder exists. */
+/** `google/gemma-3-270m-it` is a hub id, so is a GGUF file of one (`owner/name/file.gguf`), and `tiny-gemma` the embedded model, unless such a folder exists. */
 function isModelName(path: string, from: string): boolean {
-  const named = embeddedModels.includes(path) || /^[\w-]+\/[\w.-]+$/.test(path);
+  const named = embeddedModels.includes(path) || /^[\w-]+\/[\w.-]+(\/[\w./-]+\.gguf)?$/.test(path);
   return named && !existsSync(resolve(from, path));
 }
 

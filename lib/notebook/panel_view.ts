@@ -57,7 +57,9 @@ export function panelLine(state: PanelState, { width = 200 }: { width?: number }
   const { title, done, total, unit, quantities, phase } = state;
   const filled = Math.round(10 * Math.min(1, done / Math.max(1, total)));
   const parts = [
-    `${title} ${done}/${total} ${unit}s ${"█".repeat(filled)}${"░".repeat(10 - filled)} ${timing(state)}`,
+    `${title} ${done}/${total}${/\w$/.test(unit) ? ` ${unit}s` : unit} ${"█".repeat(filled)}${
+      "░".repeat(10 - filled)
+    } ${timing(state)}`,
     ...(phase ? [`phase ${phase}`] : []),
     ...quantities.map((quantity) => `${quantity.label.toLowerCase()} ${latest(quantity)}`),
   ];
