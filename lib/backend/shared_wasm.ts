@@ -10,6 +10,15 @@ import { packageRequire } from "./package_files.ts";
 /** The largest heap a 32-bit WebAssembly module can have, in bytes. */
 export const heapLimit = 65536 * 65536;
 
+/** Bytes of the heap in use, counted where they are allocated: tfjs's own count takes clones, which share their data, twice. */
+export const heapUse = {
+  bytes: 0,
+  /** The most since it was last set to `bytes`. */
+  peak: 0,
+  /** Where an allocation fails: the heap's end, or less, to leave memory to others. */
+  limit: heapLimit,
+};
+
 /** What the CPU kernels need to know of tfjs-wasm. */
 export interface SharedWasm {
   memory: WebAssembly.Memory;
@@ -24,9 +33,9 @@ export class HeapError extends PlainError {
     const gigabytes = (count: number) => (count / 1e9).toFixed(2);
     super(
       `making a tensor of ${gigabytes(bytes)} GB on the CPU: a WebAssembly heap ends at ${
-        gigabytes(heapLimit)
+        gigabytes(heapUse.limit)
       } GB, and ${
-        gigabytes(tf.memory().numBytes)
+        gigabytes(heapUse.bytes)
       } GB are in use; choose a smaller model, batch or length, train a LoRA adapter instead of all weights, or use a GPU`,
     );
   }
@@ -81,11 +90,20 @@ async function load(): Promise<SharedWasm> {
   // malloc gives 0 past the end, and tfjs would write its tensors over the start of the heap
   // (its first call replaces the property, so it comes before ours)
   module._free(module._malloc(8));
-  const malloc: (bytes: number) => number = module._malloc;
+  const malloc: (bytes: number) => number = module._malloc, free: (address: number) => void = module._free;
+  const sizes = new Map<number, number>();
   module._malloc = (bytes: number) => {
-    const address = malloc(bytes);
+    const address = heapUse.bytes + bytes > heapUse.limit ? 0 : malloc(bytes);
     if (address === 0 && bytes > 0) throw new HeapError(bytes);
+    sizes.set(address >>> 0, bytes);
+    heapUse.bytes += bytes;
+    heapUse.peak = Math.max(heapUse.peak, heapUse.bytes);
     return address;
+  };
+  module._free = (address: number) => {
+    heapUse.bytes -= sizes.get(address >>> 0) ?? 0;
+    sizes.delete(address >>> 0);
+    free(address);
   };
   const wrap = module.cwrap;
   module.tfjs = {

@@ -1,5 +1,5 @@
 import * as tf from "@tensorflow/tfjs";
-import { heapLimit } from "../backend/shared_wasm.ts";
+import { heapUse } from "../backend/shared_wasm.ts";
 import { cpuKernels } from "./cpu/cpu_kernels.ts";
 import { type CpuEngine, cpuEngine } from "./cpu/engine.ts";
 import type { Device, Kernels } from "./kernels.ts";
@@ -17,6 +17,7 @@ const reference: Device = {
   get memoryLeft() {
     return heapLeft();
   },
+  measure: measureHeap,
 };
 
 const webgpu: Device = {
@@ -30,6 +31,7 @@ const webgpu: Device = {
     return activeDevice().limits.maxBufferSize;
   },
   memoryLeft: Infinity,
+  measure: async (work) => ({ value: await work(), bytes: null }),
 };
 
 const held = new WeakMap<CpuEngine, Kernels>();
@@ -46,10 +48,16 @@ function cpu(engine: CpuEngine): Device {
     tokensAtOnce: 1536,
     largestTensor: Infinity,
     memoryLeft: heapLeft(),
+    measure: measureHeap,
   };
 }
 
-const heapLeft = () => tf.getBackend() === "wasm" ? heapLimit - tf.memory().numBytes : Infinity;
+async function measureHeap<T>(work: () => Promise<T>) {
+  const before = heapUse.peak = heapUse.bytes, value = await work();
+  return { value, bytes: tf.getBackend() === "wasm" ? heapUse.peak - before : null };
+}
+
+const heapLeft = () => tf.getBackend() === "wasm" ? heapUse.limit - heapUse.bytes : Infinity;
 
 let byReference = false;
 

@@ -21,6 +21,8 @@ export interface Device {
   readonly largestTensor: number;
   /** Bytes that tensors may still take; Infinity where that is not known. */
   readonly memoryLeft: number;
+  /** What `work` comes to, with the bytes that it took at its height beyond those before; `null` where that is not known. */
+  measure<T>(work: () => Promise<T>): Promise<{ value: T; bytes: number | null }>;
 }
 
 /** Every operation that is ours, forward and backward. Results are the caller's. */

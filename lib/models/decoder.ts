@@ -282,7 +282,14 @@ export class Decoder {
     for (let index = 0; index < model.layers.length; index++) {
       const layer = (x: tf.Tensor2D) =>
         decoderLayer(x, model, { index, layout, dropoutSeed: drops ? dropoutSeed : null });
-      x = checkpointing ? checkpoint(layer, x, this.#layerVariables(index, adapter)) : layer(x);
+      if (checkpointing) x = checkpoint(layer, x, this.#layerVariables(index, adapter));
+      else if (tf.engine().isTapeOn()) x = layer(x);
+      else {
+        // without a backward pass to come, a layer's results go with it
+        const before = x;
+        x = tf.tidy(() => layer(before));
+        before.dispose();
+      }
     }
     return rmsNorm(x, model.finalNorm, { epsilon, addOne, trainable });
   }

@@ -77,7 +77,13 @@ export async function grpo(model: CausalLM, problems: Problem[], options: GrpoOp
   };
 
   const update = async (index: number, batch: Batch, signal: AbortSignal) => {
-    const { metrics, ...loss } = await policyGradients(decoder, batch, { reference, config, index, signal });
+    const { metrics, ...loss } = await policyGradients(decoder, batch, {
+      reference,
+      budget: trainer.passes,
+      config,
+      index,
+      signal,
+    });
     const updated = await trainer.update(index, loss);
     if (reference && config.referenceEvery !== null && (index + 1) % config.referenceEvery === 0) {
       await reference.refresh(config.referenceMixup);
@@ -90,7 +96,7 @@ export async function grpo(model: CausalLM, problems: Problem[], options: GrpoOp
     try {
       const current = fresh ? await sample(index, signal) : batch!, sampled = performance.now();
       batch = current;
-      const { metrics, failure } = await update(index, current, signal);
+      const { metrics, notes, failure } = await update(index, current, signal);
       const rolled = rolloutMetrics(current, reward.weights(index, steps)),
         seconds = {
           sampling: fresh ? current.samplingSeconds : 0,
@@ -109,6 +115,7 @@ export async function grpo(model: CausalLM, problems: Problem[], options: GrpoOp
         completions: fresh ? rolloutRecords(current.groups, index + 1) : [],
         texts: current.groups.flatMap(({ completions }) => completions.map(({ text }) => text)),
         sample: rolloutSample(current.groups),
+        notes,
         failure,
       };
     } catch (error) {

@@ -20,8 +20,8 @@ const grpoObject = z.strictObject({
     "Completions a prompt, G. TRL: num_generations. Default 8.",
   ),
   microBatch: count.nullable().default(null).describe(
-    "Completions in one forward and backward pass; changes no result but by LoRA's dropout and topEntropyQuantile, which look " +
-      "at a pass. Default null: as many as memory allows.",
+    "Completions in one forward and backward pass at most; changes no result but by LoRA's dropout, which looks at a pass. " +
+      "Default null: as many as memory allows.",
   ),
   iterations: count.default(1).describe(
     "Updates made from one batch of completions, μ. TRL: num_iterations. Default 1.",

@@ -1,10 +1,12 @@
 import type { Decoder } from "../models/decoder.ts";
 import { anneal, type Scheduled } from "../schedules/anneal.ts";
 import { accumulate } from "../training/accumulate.ts";
-import type { Gradients } from "../training/backward.ts";
-import { policyLoss } from "../training/policy_loss.ts";
+import { type Gradients, tokenValues } from "../training/backward.ts";
+import type { PassBudget } from "../training/pass_budget.ts";
+import { entropyFloor, policyLoss } from "../training/policy_loss.ts";
 import type { ReferencePolicy } from "../training/reference_policy.ts";
 import type { StepMetrics } from "../training/run.ts";
+import { TokenBatch } from "../training/token_batch.ts";
 import type { GrpoConfig } from "./grpo_schema.ts";
 import type { RolloutBatch } from "./rollouts.ts";
 
@@ -12,6 +14,8 @@ import type { RolloutBatch } from "./rollouts.ts";
 export interface PolicyGradientOptions {
   /** What the KL in the loss is measured against; `null` where beta is 0. */
   reference: ReferencePolicy | null;
+  /** What of the rollouts goes through the model at once. */
+  budget: PassBudget;
   config: GrpoConfig;
   /** The update's number, from 0. */
   index: number;
@@ -32,10 +36,10 @@ export interface PolicyGradients {
 export async function policyGradients(
   decoder: Decoder,
   { groups, kl, advantages }: RolloutBatch & { advantages: number[][] },
-  { reference, config, index, signal }: PolicyGradientOptions,
+  { reference, budget, config, index, signal }: PolicyGradientOptions,
 ): Promise<PolicyGradients> {
   const now = (value: Scheduled) => anneal(value).at(index, config.steps);
-  const { loss, maskTruncated, gradientAccumulation, checkpointing } = config;
+  const { loss, maskTruncated, gradientAccumulation } = config;
   const temperature = now(config.temperature), beta = config.klInReward ? 0 : now(config.beta);
   const batch = groups.flatMap(({ promptIds, completions }, group) =>
     completions.map((rollout, i) => ({
@@ -50,9 +54,7 @@ export async function policyGradients(
       (sum, { completion, rollout }) => sum + (maskTruncated && rollout.truncated ? 0 : completion.length),
       0,
     );
-  const allTokens = trainedTokens(batch), perPart = batch.length / gradientAccumulation;
-  // the quantile of entropies is that of all tokens at once
-  const size = config.microBatch ?? (config.topEntropyQuantile < 1 ? perPart : null);
+  const allTokens = trainedTokens(batch), size = config.microBatch;
   const options = {
     loss,
     importance: config.importance,
@@ -67,12 +69,37 @@ export async function policyGradients(
     topEntropyQuantile: config.topEntropyQuantile,
   };
 
+  /** The least entropy that is trained in a part, measured ahead where it goes through the model in several passes. */
+  const floors = new Map<readonly typeof batch[number][], number>();
+  const floorOf = async (part: readonly typeof batch[number][]) => {
+    let floor = floors.get(part);
+    if (floor === undefined) {
+      const entropies: number[] = [];
+      for (const [, sequences] of budget.cut(part, size)) {
+        const tokens = new TokenBatch(sequences);
+        try {
+          const rows = tokens.split((await tokenValues(decoder, tokens, { temperature })).entropy);
+          for (const [i, row] of rows.entries()) {
+            if (trainedTokens([sequences[i]]) > 0) entropies.push(...row);
+          }
+        } finally {
+          tokens.dispose();
+        }
+      }
+      floors.set(part, floor = entropyFloor(entropies, config.topEntropyQuantile));
+    }
+    return floor;
+  };
+
   const { gradients, tokens, entropy, sums, loss: sum } = await accumulate(
     decoder,
     batch,
     async ({ sequences, part, tokens }) => {
       const referenceLogprobs = beta > 0 ? await reference!.logprobs(tokens, temperature) : undefined;
       const rollouts = sequences.map(({ rollout }) => rollout);
+      const floor = config.topEntropyQuantile < 1 && sequences.length < part.length
+        ? await floorOf(part)
+        : undefined;
       // a pass is weighted so that cutting a part into several changes nothing
       const accumulationSteps = gradientAccumulation *
         (loss === "bnpo"
@@ -86,7 +113,7 @@ export async function policyGradients(
           advantages: sequences.map(({ advantage }) => advantage),
           truncated: rollouts.map(({ truncated }) => truncated),
           entropy: tokens.split(values.entropy),
-        }, { ...options, accumulationSteps });
+        }, { ...options, accumulationSteps, entropyFloor: floor });
         const gradient = new Float32Array(tokens.tokens);
         let place = 0;
         for (const row of policy.gradient) {
@@ -110,7 +137,7 @@ export async function policyGradients(
       parts: gradientAccumulation,
       size,
       temperature,
-      checkpointing,
+      budget,
       dropout: { seed: config.seed, step: index },
       signal,
     },

@@ -59,7 +59,7 @@ export async function sft(
   }
   const left = problems.length - sequences.length;
 
-  const { batchSize, gradientAccumulation, seed, checkpointing } = config;
+  const { batchSize, gradientAccumulation, seed } = config;
   const { decoder } = model, cursor = new EpochCursor(sequences.length, seed);
   const trainer = new Trainer(decoder, { ...config, learningRate: learningRate(config.learningRate) });
   const size = gradientAccumulation > 1 ? Math.ceil(batchSize / gradientAccumulation) : null;
@@ -73,9 +73,9 @@ export async function sft(
         decoder,
         batch,
         () => crossEntropy(count),
-        { size, checkpointing, dropout: { seed, step: index }, signal },
+        { size, budget: trainer.passes, dropout: { seed, step: index }, signal },
       );
-      const { metrics, failure } = await trainer.update(index, learned);
+      const { metrics, notes, failure } = await trainer.update(index, learned);
       const { loss, tokens, entropy, hits } = learned, seconds = (performance.now() - started) / 1000;
       return {
         metrics: {
@@ -87,6 +87,7 @@ export async function sft(
           tokensPerSecond: tokens / seconds,
           seconds: { training: seconds },
         },
+        notes,
         failure,
       };
     } catch (error) {

@@ -88,9 +88,10 @@ export async function pretrain(
         const count = documents.reduce((sum, { completion }) => sum + completion.length, 0);
         const learned = await accumulate(decoder, documents, () => crossEntropy(count), {
           size: batch,
+          budget: trainer.passes,
           signal,
         });
-        const { metrics, failure } = await trainer.update(index, learned);
+        const { metrics, notes, failure } = await trainer.update(index, learned);
         const { loss, tokens, hits } = learned, training = (performance.now() - started) / 1000;
         return {
           metrics: {
@@ -101,6 +102,7 @@ export async function pretrain(
             tokensPerSecond: tokens / training,
             seconds: { training },
           },
+          notes,
           failure,
         };
       },

@@ -10,7 +10,8 @@ import {
   type TokenValues,
 } from "./backward.ts";
 import { breathe } from "./breathe.ts";
-import { microBatches } from "./micro_batches.ts";
+import { rowsOf } from "./micro_batches.ts";
+import { PassBudget } from "./pass_budget.ts";
 import { TokenBatch, type TokenSequence } from "./token_batch.ts";
 
 /** Sequences of a batch that go through the model together. */
@@ -29,11 +30,13 @@ export interface PassLoss<Sums extends string> extends TokenLoss {
 }
 
 /** Options of {@linkcode accumulate}. */
-export interface AccumulateOptions extends Omit<ForwardOptions, "adapter" | "dropoutSeed"> {
+export interface AccumulateOptions extends Pick<ForwardOptions, "temperature"> {
   /** Equal parts that the batch is cut into before it is cut into passes. @default 1 */
   parts?: number;
-  /** Sequences a pass, or as many as go through the model well when it is null. @default null */
+  /** Sequences a pass at most. @default null: as many as go through the model well */
   size?: number | null;
+  /** What fits into memory; batches of one run share it. @default a fresh one */
+  budget?: PassBudget;
   /** Seeds the adapter's dropout, pass by pass; `null` drops nothing. @default null */
   dropout?: { seed: number; step: number } | null;
   /** Ends the batch between two passes. */
@@ -54,9 +57,9 @@ export interface Accumulated<Sums extends string> {
 const total = (values: Float32Array) => values.reduce((sum, value) => sum + value, 0);
 
 /**
- * Sends a batch through the model pass by pass and adds up the gradients: Σ over passes of ∂loss/∂parameters. `lossOf` prepares a
- * pass (a reference's log-probabilities, say) and gives the function of its tokens' values that is its share of the loss, so that
- * cutting the batch otherwise changes nothing but the rounding.
+ * Sends a batch through the model pass by pass, the longest first, and adds up the gradients: Σ over passes of ∂loss/∂parameters.
+ * `lossOf` prepares a pass (a reference's log-probabilities, say) and gives the function of its tokens' values that is its share of the
+ * loss, so that cutting the batch otherwise changes nothing but the rounding: a pass that does not fit into memory is made in halves.
  *
  * @throws the signal's reason when it aborts between two passes; no gradients are left then
  * @example
@@ -71,41 +74,57 @@ export async function accumulate<T extends TokenSequence, Sums extends string = 
   lossOf: (
     pass: Pass<T>,
   ) => ((values: TokenValues) => PassLoss<Sums>) | Promise<(values: TokenValues) => PassLoss<Sums>>,
-  { parts = 1, size = null, dropout = null, signal, ...forward }: AccumulateOptions = {},
+  options: AccumulateOptions = {},
 ): Promise<Accumulated<Sums>> {
+  const { parts = 1, size = null, dropout = null, signal, temperature, budget = new PassBudget(decoder) } =
+    options;
+  const cut = ({ sequences, from, part }: Omit<Pass<T>, "tokens">) =>
+    budget.cut(sequences, size).map(([offset, some]) => ({ sequences: some, from: from + offset, part }));
+  let passes = Array.from({ length: parts }, (_, i) => {
+    const from = i * batch.length / parts, part = batch.slice(from, from + batch.length / parts);
+    return { sequences: part, from, part };
+  }).flatMap(cut);
+
+  /** One pass, forward and backward. */
+  const make = async ({ sequences, from, part }: Omit<Pass<T>, "tokens">) => {
+    const tokens = new TokenBatch(sequences);
+    try {
+      const lossOfValues = await lossOf({ sequences, from, part, tokens });
+      let loss!: PassLoss<Sums>;
+      const { values, gradients } = await backward(decoder, tokens, (values) => loss = lossOfValues(values), {
+        temperature,
+        checkpointing: budget.checkpointing,
+        dropoutSeed: dropout && Math.floor(counterUniform(dropout.seed, dropout.step, from) * 2 ** 31),
+      });
+      return { values, gradients, loss, tokens: tokens.tokens };
+    } finally {
+      tokens.dispose();
+    }
+  };
+
   const sums = { loss: 0, tokens: 0, entropy: 0, hits: 0 }, ownSums = {} as Record<Sums, number>;
   let gradients: Gradients | null = null;
   try {
-    for (let start = 0; start < batch.length; start += batch.length / parts) {
-      const part = batch.slice(start, start + batch.length / parts);
-      for (const [offset, sequences] of microBatches(part, size)) {
-        const from = start + offset;
-        if (from > 0 && signal) await breathe(signal);
-        const tokens = new TokenBatch(sequences);
-        try {
-          const lossOfValues = await lossOf({ sequences, from, part, tokens });
-          let pass!: PassLoss<Sums>;
-          const { values, gradients: more } = await backward(
-            decoder,
-            tokens,
-            (values) => pass = lossOfValues(values),
-            {
-              ...forward,
-              dropoutSeed: dropout &&
-                Math.floor(counterUniform(dropout.seed, dropout.step, from) * 2 ** 31),
-            },
-          );
-          gradients = addGradients(gradients, more);
-          sums.loss += pass.loss;
-          sums.tokens += tokens.tokens;
-          sums.entropy += total(values.entropy);
-          sums.hits += total(values.hits);
-          for (const [name, value] of Object.entries<number>(pass.sums ?? {})) {
-            ownSums[name as Sums] = (ownSums[name as Sums] ?? 0) + value;
-          }
-        } finally {
-          tokens.dispose();
-        }
+    for (let made = 0; passes.length > 0; made++) {
+      if (made > 0 && signal) await breathe(signal);
+      passes.sort((a, b) => rowsOf(b.sequences) - rowsOf(a.sequences) || a.from - b.from);
+      const [pass] = passes;
+      let result: Awaited<ReturnType<typeof make>>;
+      try {
+        result = await budget.measure(pass.sequences, () => make(pass));
+      } catch (error) {
+        if (!budget.shrink(pass.sequences, error)) throw error;
+        passes = passes.flatMap(cut);
+        continue;
+      }
+      passes = made === 0 ? passes.slice(1).flatMap(cut) : passes.slice(1);
+      gradients = addGradients(gradients, result.gradients);
+      sums.loss += result.loss.loss;
+      sums.tokens += result.tokens;
+      sums.entropy += total(result.values.entropy);
+      sums.hits += total(result.values.hits);
+      for (const [name, value] of Object.entries<number>(result.loss.sums ?? {})) {
+        ownSums[name as Sums] = (ownSums[name as Sums] ?? 0) + value;
       }
     }
   } catch (error) {

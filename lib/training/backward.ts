@@ -89,25 +89,57 @@ export async function backward(
     values = await tokenValues(decoder, batch, options);
     result = lossOf(values);
   }
-  const { value, grads } = tf.variableGrads(() => {
-    const outputs = forward(decoder, batch, options);
-    const total = tf.customGrad((logprobs) => {
-      if (!result) {
-        values = {
-          logprobs: (logprobs as tf.Tensor).dataSync() as Float32Array,
-          entropy: outputs.entropy.dataSync() as Float32Array,
-          hits: outputs.hits.dataSync() as Float32Array,
-        };
-        result = lossOf(values);
+  const { value, grads } = givingBack(() =>
+    tf.variableGrads(() => {
+      const { logprobs, entropy, hits } = forward(decoder, batch, options);
+      const total = tf.customGrad((logprobs) => {
+        if (!result) {
+          values = {
+            logprobs: (logprobs as tf.Tensor).dataSync() as Float32Array,
+            entropy: entropy.dataSync() as Float32Array,
+            hits: hits.dataSync() as Float32Array,
+          };
+          result = lossOf(values);
+        }
+        const { loss, gradient } = result;
+        return { value: tf.scalar(loss), gradFunc: (dy) => tf.mul(tf.tensor1d(gradient), dy) };
+      });
+      try {
+        return total(logprobs) as tf.Scalar;
+      } finally {
+        tf.dispose([entropy, hits]);
       }
-      const { loss, gradient } = result;
-      return { value: tf.scalar(loss), gradFunc: (dy) => tf.mul(tf.tensor1d(gradient), dy) };
-    })(outputs.logprobs) as tf.Scalar;
-    tf.dispose([outputs.entropy, outputs.hits]);
-    return total;
-  }, variables);
+    }, variables)
+  );
   value.dispose();
   return { loss: result!.loss, values: values!, gradients: grads };
+}
+
+/**
+ * A pass that fails leaves the clones that its operations had saved for their gradients, on the tape or, of the one that failed, nowhere:
+ * they are given back with everything else that was made on the way.
+ */
+function givingBack<T extends tf.TensorContainer>(pass: () => T): T {
+  // private, and the only place where all of them come by
+  const engine = tf.engine() as unknown as {
+    clone(tensor: tf.Tensor): tf.Tensor;
+    state: { activeTape: unknown };
+  };
+  const saved: tf.Tensor[] = [], clone = engine.clone.bind(engine);
+  engine.clone = (tensor) => {
+    const copy = clone(tensor);
+    saved.push(copy);
+    return copy;
+  };
+  try {
+    return tf.tidy(pass);
+  } catch (error) {
+    for (const copy of saved) if (!copy.isDisposed) copy.dispose();
+    engine.state.activeTape = null;
+    throw error;
+  } finally {
+    Reflect.deleteProperty(engine, "clone");
+  }
 }
 
 /** Adds `more` to `sum`, which takes them over. */

@@ -61,6 +61,8 @@ export interface PolicyLossOptions {
   maskTruncated?: boolean;
   /** The share of tokens, those of highest entropy, that the policy term trains (Wang et al. 2025); KL keeps all. @default 1 */
   topEntropyQuantile?: number;
+  /** The entropy from which on tokens are trained, where these sequences are a part of those that the share is of; see {@linkcode entropyFloor}. */
+  entropyFloor?: number;
 }
 
 /** The loss, what is worth logging of it, and its gradient. */
@@ -113,12 +115,13 @@ export function policyLoss(inputs: PolicyLossInputs, options: PolicyLossOptions 
     maskTruncated && inputs.truncated![i] ? 0 : inputs.lengths?.[i] ?? row.length
   );
   const tokens = lengths.reduce((sum, length) => sum + length, 0);
-  const entropyFloor = topEntropyQuantile < 1
-    ? quantile(
-      inputs.entropy!.flatMap((row, i) => Array.from(row).slice(0, lengths[i])),
-      1 - topEntropyQuantile,
-    )
-    : -Infinity;
+  const floor = options.entropyFloor ??
+    (topEntropyQuantile < 1
+      ? entropyFloor(
+        inputs.entropy!.flatMap((row, i) => Array.from(row).slice(0, lengths[i])),
+        topEntropyQuantile,
+      )
+      : -Infinity);
 
   const normaliser = {
     grpo: (i: number) => sequences * Math.max(lengths[i], 1) * accumulationSteps,
@@ -131,8 +134,7 @@ export function policyLoss(inputs: PolicyLossInputs, options: PolicyLossOptions 
   const gradient = logprobs.map((row, i) => {
     const length = lengths[i], weight = 1 / normaliser(i), advantage = inputs.advantages[i];
     const result = new Float64Array(row.length);
-    const trained = (t: number) =>
-      entropyFloor === -Infinity || inputs.entropy![i][t] >= entropyFloor ? 1 : 0;
+    const trained = (t: number) => floor === -Infinity || inputs.entropy![i][t] >= floor ? 1 : 0;
     const logRatio = (t: number) => inputs.oldLogprobs ? row[t] - inputs.oldLogprobs[i][t] : 0;
 
     /** −min(ρA, clip(ρ)A) and its derivative with respect to log ρ. */
@@ -189,6 +191,11 @@ function klEstimate(d: number, estimator: "k1" | "k2" | "k3"): [number, number] 
   if (estimator === "k1") return [-d, 1];
   if (estimator === "k2") return [d * d / 2, -d];
   return [Math.exp(d) - d - 1, 1 - Math.exp(d)];
+}
+
+/** The entropy that the `share` of tokens with the most of it has at least. */
+export function entropyFloor(entropies: number[], share: number): number {
+  return quantile(entropies, 1 - share);
 }
 
 /** The q-quantile with linear interpolation, as `torch.quantile`; Infinity of nothing. */

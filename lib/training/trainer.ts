@@ -5,6 +5,7 @@ import type { Checkpoint } from "./checkpoint.ts";
 import type { Gradients } from "./backward.ts";
 import { AdamW, type NamedArrays } from "./optimizer.ts";
 import { assignParameters, parameterState } from "./parameter_state.ts";
+import { PassBudget, type PassBudgetState } from "./pass_budget.ts";
 import { type GuardState, updateGuard } from "./update_guard.ts";
 
 /** Options of {@linkcode Trainer}. */
@@ -18,6 +19,8 @@ export interface TrainerOptions {
   weightDecay?: Scheduled;
   /** Gradients are scaled down to this global L2 norm. @default 1 */
   maxGradNorm?: Scheduled;
+  /** Compute activations again in the backward pass instead of keeping them. @default false */
+  checkpointing?: boolean;
 }
 
 /** What an update says for the log. */
@@ -33,6 +36,7 @@ export interface Update {
 export interface TrainerState {
   updates: number;
   guard: GuardState;
+  passes: PassBudgetState;
 }
 
 /**
@@ -42,11 +46,13 @@ export interface TrainerState {
  * @example
  * ```ts
  * const trainer = new Trainer(model.decoder, { steps: 100, learningRate: learningRate(1e-3) });
- * const { gradientNorm } = await trainer.update(0, await accumulate(model.decoder, batch, lossOf));
+ * const { metrics } = await trainer.update(0, await accumulate(model.decoder, batch, lossOf, { budget: trainer.passes }));
  * trainer.dispose();
  * ```
  */
 export class Trainer {
+  /** What of a batch goes through the model at once. */
+  readonly passes: PassBudget;
   readonly #optimizer: AdamW;
   readonly #guard = updateGuard();
   readonly #options: TrainerOptions;
@@ -54,16 +60,17 @@ export class Trainer {
   constructor(readonly decoder: Decoder, options: TrainerOptions) {
     this.#optimizer = new AdamW(decoder.parameters(), { betas: options.betas });
     this.#options = options;
+    this.passes = new PassBudget(decoder, options);
   }
 
   /**
    * Makes update number `index` (from 0), or skips it when the loss or a gradient is not finite; disposes of the gradients. `failure`
-   * says why the run must stop, when too many in a row were skipped.
+   * says why the run must stop, when too many in a row were skipped, and `notes` what a person should know.
    */
   async update(
     index: number,
     { gradients, loss }: { gradients: Gradients; loss: number },
-  ): Promise<{ metrics: Update; failure?: string }> {
+  ): Promise<{ metrics: Update; notes: string[]; failure?: string }> {
     const { steps, learningRate: rate, weightDecay = 0, maxGradNorm = 1 } = this.#options;
     const learningRate = rate.at(index, steps);
     const gradientNorm = await this.#optimizer.step(gradients, {
@@ -75,6 +82,7 @@ export class Trainer {
     const stop = this.#guard.check(loss, gradientNorm) === "stop";
     return {
       metrics: { learningRate, gradientNorm, skippedUpdates: this.#guard.state.skipped },
+      notes: this.passes.takeNotes(),
       ...(stop ? { failure: "the loss or its gradient was not finite several times in a row" } : {}),
     };
   }
@@ -85,7 +93,14 @@ export class Trainer {
     for (const [name, moment] of Object.entries(await this.#optimizer.state())) {
       tensors[`optimizer/${name}`] = moment;
     }
-    return { tensors, state: { updates: this.#optimizer.updates, guard: { ...this.#guard.state } } };
+    return {
+      tensors,
+      state: {
+        updates: this.#optimizer.updates,
+        guard: { ...this.#guard.state },
+        passes: this.passes.state,
+      },
+    };
   }
 
   /** Takes them back. @throws {RangeError} when the checkpoint is of another model */
@@ -97,6 +112,7 @@ export class Trainer {
       state.updates,
     );
     Object.assign(this.#guard.state, state.guard);
+    this.passes.restore(state.passes);
   }
 
   dispose(): void {

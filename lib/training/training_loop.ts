@@ -54,6 +54,8 @@ export interface StepResult {
   /** All texts of the step, for the diagnosis. */
   texts?: string[];
   sample?: ObservedSample;
+  /** What a person should know of it. */
+  notes?: string[];
   /** A run that must stop says why; its weights are those of the last good update. */
   failure?: string;
 }
@@ -136,7 +138,7 @@ export async function trainingLoop(
     for (const note of [...stage.notes ?? [], ...checkpoints.notes]) view.note(note);
     for (let index = run.steps.length; index < steps; index++) {
       const from = performance.now();
-      const { metrics, completions = [], texts, sample, failure } = await untilAborted(
+      const { metrics, completions = [], texts, sample, notes = [], failure } = await untilAborted(
         stage.step(index, stop.signal),
         device,
       );
@@ -146,6 +148,7 @@ export async function trainingLoop(
         ...metrics,
         seconds: { ...metrics.seconds, total: (performance.now() - from) / 1000 },
       };
+      for (const note of notes) view.note(`Step ${index + 1}: ${note}`);
       run.steps.push(complete);
       run.completions.push(...completions);
       if (hooks.evaluation && ((index + 1) % evaluateEvery === 0 || index + 1 === steps)) {

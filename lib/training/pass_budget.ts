@@ -1,0 +1,118 @@
+import { HeapError } from "../backend/shared_wasm.ts";
+import { device } from "../kernels/device.ts";
+import type { Decoder } from "../models/decoder.ts";
+import { microBatches, rowsOf } from "./micro_batches.ts";
+import type { TokenSequence } from "./token_batch.ts";
+
+/** What a budget keeps in a checkpoint, so that a resumed run cuts its batches as it would have. */
+export interface PassBudgetState {
+  /** Rows that memory allows in a pass; `null` before the first. */
+  rows: number | null;
+  checkpointing: boolean;
+}
+
+/** The share of the free memory that a pass may take by what one was measured to take; the rest is what malloc wastes. */
+const share = 0.8;
+
+/**
+ * How much of a batch goes through the model at once: as much as the device likes, and as memory allows by what a row of this model
+ * took in the first pass. A pass that fails for memory is halved; where a single sequence would fail, its activations are computed
+ * again in the backward pass instead of kept. Each is said once.
+ *
+ * @example
+ * ```ts
+ * const budget = new PassBudget(model.decoder);
+ * for (const [from, some] of budget.cut(sequences)) await budget.measure(some, () => train(some, from));
+ * ```
+ */
+export class PassBudget {
+  /** Keep only what goes into each layer. */
+  checkpointing: boolean;
+  #rows: number | null = null;
+  #measured = false;
+  readonly #notes: string[] = [];
+
+  constructor(readonly decoder: Decoder, { checkpointing = false }: { checkpointing?: boolean } = {}) {
+    this.checkpointing = checkpointing;
+  }
+
+  /** Runs of neighbours that go through the model one after the other, of `size` sequences at most. */
+  cut<T extends TokenSequence>(sequences: readonly T[], size: number | null = null): [number, T[]][] {
+    this.#rows ??= this.#rowsAt(this.#estimate());
+    const longest = Math.max(...sequences.map((sequence) => rowsOf([sequence])));
+    if (longest > this.#rows && !this.checkpointing) {
+      this.#checkpoint(`a sequence of ${longest} tokens would not fit into memory otherwise`);
+    }
+    const rows = size === null ? Math.min(this.#rows, device().tokensAtOnce) : this.#rows;
+    return [...microBatches(sequences, { size, rows })];
+  }
+
+  /** Makes a pass, and takes what the first took for what a row takes. */
+  async measure<T>(sequences: readonly TokenSequence[], pass: () => Promise<T>): Promise<T> {
+    if (this.#measured) return await pass();
+    const { value, bytes } = await device().measure(pass);
+    this.#measured = true;
+    if (bytes !== null) this.#rows = this.#rowsAt(bytes / rowsOf(sequences));
+    return value;
+  }
+
+  /** Makes room after a pass of some sequences failed. @returns false when the failure was of another kind, or nothing is left to try */
+  shrink(sequences: readonly TokenSequence[], error: unknown): boolean {
+    if (!(error instanceof HeapError)) return false;
+    if (sequences.length === 1) {
+      if (this.checkpointing) return false;
+      this.#checkpoint(`a sequence of ${rowsOf(sequences)} tokens did not fit into memory otherwise`);
+      return true;
+    }
+    const before = rowsOf(sequences);
+    this.#rows = Math.floor(before / 2);
+    this.#measured = true;
+    this.#note(
+      "halved",
+      `A pass of ${sequences.length} sequences with ${before} tokens did not fit into memory and is made in halves; what is learned is the same`,
+    );
+    return true;
+  }
+
+  /** Notes for people since the last call. */
+  takeNotes(): string[] {
+    return this.#notes.splice(0);
+  }
+
+  get state(): PassBudgetState {
+    return { rows: this.#measured ? this.#rows : null, checkpointing: this.checkpointing };
+  }
+
+  restore({ rows, checkpointing }: PassBudgetState): void {
+    this.#rows = rows;
+    this.#measured = rows !== null;
+    this.checkpointing ||= checkpointing;
+  }
+
+  readonly #said = new Set<string>();
+  #note(kind: string, text: string): void {
+    if (!this.#said.has(kind)) this.#notes.push(text);
+    this.#said.add(kind);
+  }
+
+  #checkpoint(why: string): void {
+    this.checkpointing = true;
+    this.#rows = this.#rowsAt(this.#estimate());
+    this.#measured = false;
+    this.#note(
+      "checkpointing",
+      `checkpointing is on from here: ${why}. Activations are computed again in the backward pass, which takes about a third more time`,
+    );
+  }
+
+  #rowsAt(bytes: number): number {
+    return Math.max(1, Math.floor(Math.min(share * device().memoryLeft / bytes, 2 ** 31)));
+  }
+
+  /** Bytes that a row's activations take by the configuration, before any was measured. */
+  #estimate(): number {
+    const { layers, hiddenSize, intermediateSize, heads, kvHeads, headDim } = this.decoder.config;
+    const layer = 8 * hiddenSize + 4 * (heads + kvHeads) * headDim + 3 * intermediateSize;
+    return 4 * (this.checkpointing ? layers * hiddenSize + layer : layers * layer);
+  }
+}

@@ -1,0 +1,236 @@
+/** Batches in heaps that hold all of them, some, one sequence, or none. */
+import assert from "node:assert/strict";
+import * as tf from "@tensorflow/tfjs";
+import { HeapError, heapUse } from "../../lib/backend/shared_wasm.ts";
+import { useBackend } from "../../lib/kernels/use_backend.ts";
+import { addLora } from "../../lib/models/lora.ts";
+import { grpo } from "../../lib/stages/grpo.ts";
+import { resume } from "../../lib/stages/resume.ts";
+import { sft } from "../../lib/stages/sft.ts";
+import { setObserver } from "../../lib/display/observer.ts";
+import { accumulate } from "../../lib/training/accumulate.ts";
+import { crossEntropy } from "../../lib/training/cross_entropy.ts";
+import { PassBudget } from "../../lib/training/pass_budget.ts";
+import { testOnCpu } from "../kernels/cpu/on_cpu.ts";
+import { tinyConfig, tinyDecoder } from "../kernels/webgpu/tiny_decoder.ts";
+import { digits, problems, tinyModel } from "./tiny_model.ts";
+
+await useBackend({ backend: "cpu", threads: 1 });
+
+/** Runs `body` with no more than `bytes` of the heap beyond what is in use. */
+async function withRoom<T>(bytes: number, body: () => Promise<T>): Promise<T> {
+  const { limit } = heapUse;
+  heapUse.limit = heapUse.bytes + bytes;
+  try {
+    return await body();
+  } finally {
+    heapUse.limit = limit;
+  }
+}
+
+/** The most that `body` takes beyond what is in use. */
+async function roomFor(body: () => Promise<unknown>): Promise<number> {
+  const before = heapUse.peak = heapUse.bytes;
+  await body();
+  return heapUse.peak - before;
+}
+
+const sequences = Array.from({ length: 12 }, (_, i) => ({
+  prompt: Array.from({ length: 12 }, (_, t) => 3 + (i * 7 + t) % 60),
+  completion: Array.from({ length: 10 + 3 * i % 17 }, (_, t) => 2 + (i + 5 * t) % 60),
+}));
+const tokens = sequences.reduce((sum, { completion }) => sum + completion.length, 0);
+
+/** The loss and all gradients of the batch under a budget, as numbers. */
+async function gradientsOf(decoder: ReturnType<typeof tinyDecoder>, budget: PassBudget) {
+  const sizes: number[] = [];
+  const { gradients, loss } = await accumulate(decoder, sequences, ({ sequences }) => {
+    sizes.push(sequences.length);
+    return crossEntropy(tokens);
+  }, { budget });
+  const values = Object.values(gradients).flatMap((gradient) => [...gradient.dataSync()]);
+  tf.dispose(Object.values(gradients));
+  return { values: [loss, ...values], sizes };
+}
+
+function assertClose(found: number[], expected: number[]) {
+  const most = Math.max(...expected.map(Math.abs));
+  found.forEach((value, i) =>
+    assert.ok(Math.abs(value - expected[i]) < 1e-5 * most, `${i}: ${value} ${expected[i]}`)
+  );
+}
+
+for (const lora of [false, true]) {
+  const title = lora ? "an adapter" : "all weights";
+  testOnCpu(
+    `accumulate() of ${title} in a heap that holds a part of the batch learns the same in several passes`,
+    async () => {
+      const decoder = tinyDecoder(tinyConfig);
+      if (lora) {
+        addLora(decoder, { rank: 2 });
+        for (const { b } of decoder.lora.values()) {
+          tf.tidy(() => b.assign(tf.fill(b.shape, 0.05) as tf.Tensor2D));
+        }
+      }
+      const whole = await gradientsOf(decoder, new PassBudget(decoder));
+      assert.deepEqual(whole.sizes, [12]);
+      const most = await roomFor(() => gradientsOf(decoder, new PassBudget(decoder)));
+
+      // by what the first batch took the next is cut so that nothing fails
+      const measured = new PassBudget(decoder);
+      await withRoom(0.6 * most, () => gradientsOf(decoder, measured));
+      const parts = await withRoom(0.6 * most, () => gradientsOf(decoder, measured));
+      assert.ok(parts.sizes.length > 1, `${parts.sizes}`);
+      assert.equal(parts.sizes.reduce((a, b) => a + b), 12);
+      assertClose(parts.values, whole.values);
+
+      // a budget that promises too much: what fails is halved until it fits, and said once
+      const promised = new PassBudget(decoder), before = tf.memory().numTensors;
+      promised.restore({ rows: 1e6, checkpointing: false });
+      const halved = await withRoom(0.45 * most, () => gradientsOf(decoder, promised));
+      assert.ok(halved.sizes[0] === 12 && halved.sizes.length > 3, `${halved.sizes}`);
+      assertClose(halved.values, whole.values);
+      const notes = promised.takeNotes();
+      assert.equal(notes.length, 1);
+      assert.match(
+        notes[0],
+        /^A pass of 12 sequences with \d+ tokens did not fit into memory and is made in halves/,
+      );
+      // the next batch is cut at once
+      const next = await withRoom(0.45 * most, () => gradientsOf(decoder, promised));
+      assert.ok(next.sizes[0] < 12 && promised.takeNotes().length === 0);
+      assert.equal(tf.memory().numTensors, before);
+      decoder.dispose();
+    },
+  );
+}
+
+testOnCpu(
+  "accumulate() turns checkpointing on where a single sequence would not fit, and gives up with the heap as it was",
+  async () => {
+    // many layers, so that there is much to compute again
+    const decoder = tinyDecoder({
+      ...tinyConfig,
+      layers: 12,
+      layerWindows: Array.from({ length: 12 }, () => null),
+      layerRope: Array.from({ length: 12 }, () => tinyConfig.layerRope[0]),
+    });
+    addLora(decoder, { rank: 2 });
+    const whole = await gradientsOf(decoder, new PassBudget(decoder));
+    const one = await roomFor(async () => {
+      const { gradients } = await accumulate(decoder, [sequences[11]], () => crossEntropy(tokens));
+      tf.dispose(Object.values(gradients));
+    });
+    const before = tf.memory().numTensors, bytes = heapUse.bytes;
+    for (const promised of [false, true]) {
+      const budget = new PassBudget(decoder);
+      if (promised) budget.restore({ rows: 1e6, checkpointing: false });
+      const { values } = await withRoom(0.7 * one, () => gradientsOf(decoder, budget));
+      assertClose(values, whole.values);
+      assert.ok(budget.checkpointing);
+      const said = budget.takeNotes().filter((note) => note.startsWith("checkpointing is on from here"));
+      assert.equal(said.length, 1);
+    }
+    for (const share of [0.02, 0.05, 0.1]) {
+      await assert.rejects(
+        withRoom(share * one, () => gradientsOf(decoder, new PassBudget(decoder))),
+        HeapError,
+      );
+    }
+    assert.deepEqual([tf.memory().numTensors, heapUse.bytes], [before, bytes]);
+    decoder.dispose();
+  },
+);
+
+testOnCpu("PassBudget leaves errors alone that are not for memory", async () => {
+  const decoder = tinyDecoder(tinyConfig);
+  await gradientsOf(decoder, new PassBudget(decoder));
+  const before = tf.memory().numTensors;
+  await assert.rejects(
+    accumulate(decoder, sequences, () => () => {
+      throw new RangeError("a loss of one's own");
+    }),
+    /a loss of one's own/,
+  );
+  assert.equal(tf.memory().numTensors, before);
+  decoder.dispose();
+});
+
+/** What a stage says while it runs. */
+async function notesOf(body: () => Promise<unknown>): Promise<string[]> {
+  const notes: string[] = [];
+  setObserver({
+    view: () => ({ update() {}, note: (text) => void notes.push(text), end: () => Promise.resolve() }),
+    stop: () => ({ pressed: false, signal: new AbortController().signal, release() {} }),
+  });
+  try {
+    await body();
+  } finally {
+    setObserver(null);
+  }
+  return notes;
+}
+
+for (const stage of ["sft", "grpo"] as const) {
+  testOnCpu(
+    `${stage}() in a small heap learns the same curve, and goes on after a stop with the same bits`,
+    async () => {
+      const folder = await Deno.makeTempDir(), model = tinyModel();
+      model.addLora({ rank: 4 });
+      const start = await model.decoder.lora.values().next().value!.a.data();
+      const grpoOptions = {
+        steps: 4,
+        promptsPerStep: 4,
+        generations: 6,
+        maxTokens: 48,
+        beta: 0.05,
+        topEntropyQuantile: 0.5,
+        gradientAccumulation: 2,
+        reward: digits,
+      };
+      const train = (
+        hooks: { checkpoints?: string; signal?: AbortSignal; onStep?: (m: { step: number }) => void },
+      ) =>
+        stage === "sft"
+          ? sft(model, problems, { steps: 4, batchSize: 24, ...hooks })
+          : grpo(model, problems, { ...grpoOptions, ...hooks });
+      const fresh = () => {
+        model.addLora({ rank: 4 });
+        assert.deepEqual(model.decoder.lora.values().next().value!.a.dataSync(), start);
+      };
+      const losses = ({ steps }: { steps: { loss: number }[] }) => steps.map(({ loss }) => loss);
+      const most = await roomFor(() => train({}));
+      fresh();
+      const whole = await train({});
+      fresh();
+      const room = (stage === "sft" ? 0.4 : 0.62) * most;
+      let small = whole;
+      const notes = await notesOf(async () => small = await withRoom(room, () => train({})));
+      losses(small).forEach((loss, i) => {
+        assert.ok(
+          Math.abs(loss - losses(whole)[i]) < 2e-3 * (1 + Math.abs(loss)),
+          `step ${i + 1}: ${loss} ${losses(whole)}`,
+        );
+      });
+      console.log(
+        `${stage}: ${(most / 1e6).toFixed(1)} MB as it likes, ${(room / 1e6).toFixed(1)} MB given; ${
+          notes.join(" ")
+        }`,
+      );
+
+      fresh();
+      const stop = new AbortController();
+      await withRoom(room, () =>
+        train({
+          checkpoints: folder,
+          signal: stop.signal,
+          onStep: ({ step }) => step === 2 && stop.abort(),
+        }));
+      fresh();
+      const resumed = await withRoom(room, () => resume(folder, { model, problems, reward: digits }));
+      assert.deepEqual(losses(resumed), losses(small));
+      model.dispose();
+      await Deno.remove(folder, { recursive: true });
+    },
+  );
+}
