@@ -24,7 +24,7 @@ import { accumulate } from "../training/accumulate.ts";
 import { crossEntropy } from "../training/cross_entropy.ts";
 import type { TrainingRun } from "../training/run.ts";
 import { Trainer, type TrainerState } from "../training/trainer.ts";
-import { trainingLoop } from "../training/training_loop.ts";
+import { type LoopHooks, trainingLoop } from "../training/training_loop.ts";
 
 /** Options of {@linkcode pretrain}. */
 export interface PretrainOptions {
@@ -43,6 +43,7 @@ const vocabularySize = 768, peak = 2.5e-3, warmup = 200, decayShare = 0.25;
 /** Trains the tokenizer and the model and saves both. */
 export async function pretrain(
   { steps, batch, seed, output, checkpoints, resume }: PretrainOptions,
+  hooks: Pick<LoopHooks, "onStep" | "signal"> = {},
 ): Promise<TrainingRun> {
   const texts = new Random(seed);
   const sample = Array.from({ length: 20000 }, () => {
@@ -117,7 +118,7 @@ export async function pretrain(
       },
     },
     { steps, checkpointEvery: 200, checkpoints },
-    { resumeFrom: resume ? checkpoints : undefined },
+    { ...hooks, resumeFrom: resume ? checkpoints : undefined },
   );
 
   if (run.ended === "finished") {

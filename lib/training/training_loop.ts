@@ -125,6 +125,8 @@ export async function trainingLoop(
   };
   const measure = async () => {
     const measured = await insideStage(stop.signal, hooks.evaluation!);
+    // what was cut short measures nothing
+    stop.signal.throwIfAborted();
     if (!Number.isFinite(measured[bestBy])) {
       throw new RangeError(
         `evaluating during training: bestBy names the metric "${bestBy}", and the evaluation gave ${

@@ -333,23 +333,33 @@ test("grpo() judges held-out problems in its own panel, keeps the best checkpoin
   model.dispose();
 });
 
-test("a first press lets an evaluation finish, a second ends it; neither loses the step", async (folder) => {
-  for (const presses of [1, 2]) {
+test("a first press lets an evaluation finish, a second ends it without a metric; neither loses the step", async (folder) => {
+  for (const presses of [0, 1, 2]) {
     const { press, pressTwice } = pressable(), model = tinyModel();
-    const run = await sft(model, problems, {
-      steps: 4,
-      batchSize: 2,
-      checkpoints: `${folder}/${presses}`,
-      evaluateEvery: 2,
-      evaluation: async () => {
-        presses === 1 ? press() : pressTwice();
-        if (presses === 2) throw new Error("Stopped at once");
-        return await Promise.resolve({ accuracy: 0.5 });
+    let asked = 0;
+    /** Held-out problems of which the fifth that is asked comes with a press of the button, in the middle of the evaluation. */
+    const heldOut = problems.slice(0, 8).map((problem) => ({
+      ...problem,
+      get question() {
+        if (++asked === 5 && presses > 0) presses === 1 ? press() : pressTwice();
+        return problem.question;
       },
+    }));
+    const checkpoints = `${folder}/${presses}`;
+    const run = await sft(model, problems, {
+      steps: presses === 0 ? 2 : 4,
+      batchSize: 2,
+      checkpoints,
+      evaluateEvery: 2,
+      bestBy: "meanTokens",
+      evaluation: { problems: heldOut, batchSize: 2, maxTokens: 6 },
     });
-    assert.deepEqual([run.ended, run.steps.length], ["interrupted", 2]);
-    assert.deepEqual(run.steps[1].evaluation, presses === 1 ? { accuracy: 0.5 } : undefined);
-    assert.equal((await loadCheckpoint(`${folder}/${presses}`)).step, 2);
+    assert.deepEqual([run.ended, run.steps.length], [presses === 0 ? "finished" : "interrupted", 2]);
+    const { evaluation } = run.steps[1];
+    if (presses === 2) assert.deepEqual([evaluation, run.best], [undefined, undefined]);
+    else assert.ok(evaluation!.meanTokens > 0 && asked >= 8, JSON.stringify(evaluation));
+    const { step, metrics } = await loadCheckpoint(checkpoints);
+    assert.deepEqual([step, metrics], [2, evaluation ?? {}]);
     model.dispose();
   }
 });
