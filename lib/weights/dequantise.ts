@@ -5,8 +5,10 @@ const halves = new Uint16Array(1 << 16).map((_, i) => i);
 /** The float32 value of every float16. */
 const half = new Float32Array(new Float16Array(halves.buffer));
 
-const halfAt = (bytes: Uint8Array, at: number) => half[bytes[at] | bytes[at + 1] << 8];
-const word = (bytes: Uint8Array, at: number) =>
+/** The float16 at a place, as a number. */
+export const halfAt = (bytes: Uint8Array, at: number) => half[bytes[at] | bytes[at + 1] << 8];
+/** The four bytes at a place as a whole number with a sign. */
+export const wordAt = (bytes: Uint8Array, at: number) =>
   bytes[at] | bytes[at + 1] << 8 | bytes[at + 2] << 16 | bytes[at + 3] << 24;
 
 /**
@@ -18,7 +20,7 @@ function nibbles({ offset, high }: { offset: boolean; high: boolean }): Dequanti
   return (bytes, out, count) => {
     for (let block = 0, at = 0, to = 0; block < count; block++, at += size, to += 32) {
       const scale = halfAt(bytes, at), least = offset ? halfAt(bytes, at + 2) : -middle * scale;
-      const fifth = high ? word(bytes, at + rest - 4) : 0;
+      const fifth = high ? wordAt(bytes, at + rest - 4) : 0;
       for (let i = 0; i < 16; i++) {
         const pair = bytes[at + rest + i];
         out[to + i] = scale * (pair & 15 | (fifth >>> i & 1) << 4) + least;
@@ -29,9 +31,9 @@ function nibbles({ offset, high }: { offset: boolean; high: boolean }): Dequanti
 }
 
 /** The six bits of scale and of least value `j` of eight, in twelve bytes (ggml's get_scale_min_k4). */
-const scaleOf = (bytes: Uint8Array, at: number, j: number) =>
+export const scaleOf = (bytes: Uint8Array, at: number, j: number) =>
   j < 4 ? bytes[at + j] & 63 : bytes[at + j + 4] & 15 | bytes[at + j - 4] >> 6 << 4;
-const leastOf = (bytes: Uint8Array, at: number, j: number) =>
+export const leastOf = (bytes: Uint8Array, at: number, j: number) =>
   j < 4 ? bytes[at + j + 4] & 63 : bytes[at + j + 4] >> 4 | bytes[at + j] >> 6 << 4;
 
 /** 256 numbers a block: eight groups of 32 with a scale and a least value of six bits each, which two float16 multiply. */

@@ -1,7 +1,9 @@
+import type { QuantisedMatrix } from "../kernels/quantised_matrix.ts";
 import { dequantise } from "./dequantise.ts";
 import { ggmlTypeNumber, ggmlTypes } from "./ggml_types.ts";
 import { type GgufTensor, type GgufValue, parseGgufHeader } from "./gguf_header.ts";
 import { ModelFileError } from "./model_file_error.ts";
+import { blockSplits } from "./split_blocks.ts";
 import type { WeightFile } from "./weight_file.ts";
 
 /** Numbers of a tensor that are read at once. */
@@ -53,31 +55,78 @@ export class GgufFile implements WeightFile {
     name: string,
     elements: number = pieceElements,
   ): AsyncGenerator<{ at: number; values: Float32Array }> {
-    const tensor = this.tensors.get(name);
-    if (!tensor) throw new ModelFileError(`reading ${this.path}: there is no tensor ${name}`);
-    const { dtype, start, end } = tensor, read = dequantise[dtype];
+    const tensor = this.#tensor(name), read = dequantise[tensor.dtype];
     if (!read) {
       throw new ModelFileError(
-        `reading ${this.path}: tensor ${name} holds ${dtype}, which is not supported; supported: ${
+        `reading ${this.path}: tensor ${name} holds ${tensor.dtype}, which is not supported; supported: ${
           Object.keys(dequantise).join(", ")
         }`,
       );
     }
-    const type = ggmlTypes.get(ggmlTypeNumber(dtype))!, blocks = (end - start) / type.bytes;
-    const most = Math.min(blocks, Math.max(1, Math.floor(elements / type.elements)));
-    const bytes = new Uint8Array(most * type.bytes), floats = new Float32Array(most * type.elements);
+    const type = ggmlTypes.get(ggmlTypeNumber(tensor.dtype))!;
+    const most = Math.min(blocksOf(tensor), Math.max(1, Math.floor(elements / type.elements)));
+    const floats = new Float32Array(most * type.elements);
+    for await (const { block, bytes, count } of this.#blocks(tensor, most)) {
+      read(bytes, floats, count);
+      yield { at: block * type.elements, values: floats.subarray(0, count * type.elements) };
+    }
+  }
+
+  /**
+   * A matrix of block numbers as it stands in the file, split into codes, scales and offsets; `null` when it holds floats.
+   *
+   * @param rowOf the row of the matrix that a stored row is
+   * @throws {ModelFileError} when there is none of that name
+   */
+  async quantised(
+    name: string,
+    rowOf: (stored: number) => number = (row) => row,
+  ): Promise<QuantisedMatrix | null> {
+    const tensor = this.#tensor(name), split = blockSplits[tensor.dtype], [rows, columns] = tensor.shape;
+    if (!split || tensor.shape.length !== 2) return null;
+    const type = ggmlTypes.get(ggmlTypeNumber(tensor.dtype))!, { bits, group, centre } = split;
+    const groups = rows * columns / group, blocksARow = columns / type.elements;
+    const codes = new Uint8Array(rows * columns * bits / 8), scales = new Float32Array(groups);
+    const offsets = split.hasOffsets ? new Float32Array(groups) : null;
+    for await (
+      const { block, bytes, count } of this.#blocks(tensor, Math.floor(pieceElements / type.elements))
+    ) {
+      for (let i = 0; i < count; i++) {
+        const row = Math.floor((block + i) / blocksARow),
+          to = rowOf(row) * blocksARow + (block + i) % blocksARow;
+        const code = to * type.elements * bits / 8, of = to * type.elements / group;
+        split.split(bytes, i * type.bytes, { codes, code, scales, offsets, group: of });
+      }
+    }
+    return { shape: [rows, columns], bits, group, centre, codes, scales, offsets };
+  }
+
+  #tensor(name: string): GgufTensor {
+    const tensor = this.tensors.get(name);
+    if (!tensor) throw new ModelFileError(`reading ${this.path}: there is no tensor ${name}`);
+    return tensor;
+  }
+
+  /** A tensor's blocks, at most `most` at a time; `bytes` is overwritten by the next ones. */
+  async *#blocks(
+    tensor: GgufTensor,
+    most: number,
+  ): AsyncGenerator<{ block: number; bytes: Uint8Array; count: number }> {
+    const size = ggmlTypes.get(ggmlTypeNumber(tensor.dtype))!.bytes, blocks = blocksOf(tensor);
+    const whole = new Uint8Array(Math.min(most, blocks) * size);
     for (let block = 0; block < blocks; block += most) {
-      const some = Math.min(most, blocks - block), part = bytes.subarray(0, some * type.bytes);
-      await this.file.seek(this.dataStart + start + block * type.bytes, Deno.SeekMode.Start);
-      for (let filled = 0; filled < part.length;) {
-        const got = await this.file.read(part.subarray(filled));
+      const count = Math.min(most, blocks - block), bytes = whole.subarray(0, count * size);
+      await this.file.seek(this.dataStart + tensor.start + block * size, Deno.SeekMode.Start);
+      for (let filled = 0; filled < bytes.length;) {
+        const got = await this.file.read(bytes.subarray(filled));
         if (got === null) {
-          throw new ModelFileError(`reading ${this.path}: it ends within tensor ${name}; fetch it again`);
+          throw new ModelFileError(
+            `reading ${this.path}: it ends within tensor ${tensor.name}; fetch it again`,
+          );
         }
         filled += got;
       }
-      read(part, floats, some);
-      yield { at: block * type.elements, values: floats.subarray(0, some * type.elements) };
+      yield { block, bytes, count };
     }
   }
 
@@ -85,3 +134,6 @@ export class GgufFile implements WeightFile {
     this.file.close();
   }
 }
+
+const blocksOf = ({ dtype, start, end }: GgufTensor) =>
+  (end - start) / ggmlTypes.get(ggmlTypeNumber(dtype))!.bytes;
