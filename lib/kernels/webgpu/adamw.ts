@@ -3,7 +3,9 @@
  * once, allocates nothing. Stock tfjs takes about a dozen launches and as many temporaries of the parameter's size.
  */
 import type * as tf from "@tensorflow/tfjs-core";
-import { bindableRows, launch, output, rowsOf, workgroupTotal } from "./program.ts";
+import { bindableRows, rowsOf } from "./binding.ts";
+import { launch, output } from "./program.ts";
+import { workgroupTotal } from "./workgroup_total.ts";
 
 /** One update's numbers. */
 export interface AdamwNumbers {

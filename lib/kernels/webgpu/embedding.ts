@@ -5,7 +5,8 @@
  * but the clearing.
  */
 import type * as tf from "@tensorflow/tfjs-core";
-import { bindableRows, clear, launch, output, rowsOf } from "./program.ts";
+import { bindableRows, rowsOf } from "./binding.ts";
+import { clear, launch, output } from "./program.ts";
 
 /**
  * table[ids] · scale: ids int32 [rows], table [entries, width], or int32 [entries, width/2] of `packHalf` → [rows, width].
@@ -53,12 +54,12 @@ export function embeddingBackward(
       declarations: "var<workgroup> earlier: atomic<u32>;",
       body: `
   let id = ids[group];
-  if (id < u.first || id >= u.first + u.count) { return; }
+  let held = id >= u.first && id < u.first + u.count;
   for (var row = lane; row < group; row += 64) {
     if (ids[row] == id) { atomicStore(&earlier, 1u); }
   }
   workgroupBarrier();
-  if (atomicLoad(&earlier) == 1u) { return; }
+  if (!held || atomicLoad(&earlier) == 1u) { return; }
   for (var column = lane; column < u.width; column += 64) {
     var sum = 0.0;
     for (var row = group; row < u.rows; row++) {

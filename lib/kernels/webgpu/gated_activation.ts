@@ -4,20 +4,20 @@
  */
 import type * as tf from "@tensorflow/tfjs-core";
 import { launch, output } from "./program.ts";
+import { tanhOf } from "./tanh.ts";
 
 /** GELU in its tanh form (Gemma) or SiLU (Llama, Qwen). */
 export type GatedActivation = "gelu_tanh" | "silu";
 
-// tanh of a large number is NaN on some drivers, which compute it from exp
 const functions: Record<GatedActivation, string> = {
   silu: `
 fn act(x: f32) -> vec2<f32> {
-  let s = 1.0 / (1.0 + exp(-x));
+  let s = 1.0 / (1.0 + exp(min(-x, 80.0)));
   return vec2<f32>(x * s, s * (1.0 + x * (1.0 - s)));
 }`,
-  gelu_tanh: `
+  gelu_tanh: `${tanhOf}
 fn act(x: f32) -> vec2<f32> {
-  let t = tanh(clamp(0.7978845608028654 * (x + 0.044715 * x * x * x), -15.0, 15.0));
+  let t = tanh_of(0.7978845608028654 * (x + 0.044715 * x * x * x));
   return vec2<f32>(0.5 * x * (1.0 + t), 0.5 * (1.0 + t) + 0.5 * x * (1.0 - t * t) * 0.7978845608028654 * (1.0 + 0.134145 * x * x));
 }`,
 };

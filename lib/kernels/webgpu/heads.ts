@@ -4,7 +4,8 @@
  * head of one row. Backward: two launches, two more where the norms are trained.
  */
 import type * as tf from "@tensorflow/tfjs-core";
-import { launch, output, workgroupTotal } from "./program.ts";
+import { launch, output } from "./program.ts";
+import { workgroupTotal } from "./workgroup_total.ts";
 
 /** How heads lie in the packed rows [batch·length, (heads + 2·kvHeads)·headDim], and what is done to them. */
 export interface HeadsNumbers {
@@ -95,11 +96,6 @@ export function headsForward(packed: tf.Tensor2D, numbers: HeadsNumbers, cache?:
   let b = row / u.length;
   let t = row % u.length;
   let source = group * 2 * u.half;
-  if (slot >= u.heads + u.kvHeads) {
-    let to = ((b * u.capacity + u.place + t) * u.kvHeads + slot - u.heads - u.kvHeads) * 2 * u.half;
-    for (var i = lane; i < 2 * u.half; i += 64) { v[to + i] = packed[source + i]; }
-    return;
-  }
   ${
       normed
         ? `
@@ -126,7 +122,11 @@ export function headsForward(packed: tf.Tensor2D, numbers: HeadsNumbers, cache?:
     }
     let c = cosine[position * u.half + i];
     let s = sine[position * u.half + i];
-    if (slot < u.heads) {
+    if (slot >= u.heads + u.kvHeads) {
+      let to = ((b * u.capacity + u.place + t) * u.kvHeads + slot - u.heads - u.kvHeads) * 2 * u.half + i;
+      v[to] = packed[source + i];
+      v[to + u.half] = packed[source + u.half + i];
+    } else if (slot < u.heads) {
       let to = (row * u.heads + slot) * 2 * u.half + i;
       q[to] = x * c - y * s;
       q[to + u.half] = y * c + x * s;
@@ -172,15 +172,12 @@ export function headsBackward(
   let slot = group % u.inside;
   let width = 2 * u.half;
   let at = (row * u.slots + u.first + slot) * width;
-  let source = (row * u.count + slot) * width;
   ${
         values
           ? `
-  if (slot >= u.count) {
-    for (var i = lane; i < width; i += 64) { dpacked[at + i] = values[source - u.count * width + i]; }
-    return;
-  }`
-          : ""
+  let passed = slot >= u.count;
+  let source = (row * u.count + select(slot, slot - u.count, passed)) * width;`
+          : "let source = (row * u.count + slot) * width;"
       }
   let table = (row % u.length) * u.half;
   ${
@@ -207,6 +204,16 @@ export function headsBackward(
     let s = sine[table + i];
     let dx = dy[source + i] * c + dy[source + u.half + i] * s;
     let dz = dy[source + u.half + i] * c - dy[source + i] * s;
+    ${
+        values
+          ? `
+    if (passed) {
+      dpacked[at + i] = values[source + i];
+      dpacked[at + u.half + i] = values[source + u.half + i];
+      continue;
+    }`
+          : ""
+      }
     ${
         norm
           ? `

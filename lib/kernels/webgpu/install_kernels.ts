@@ -4,7 +4,8 @@
  */
 import * as tf from "@tensorflow/tfjs-core";
 import { multiply } from "./multiply.ts";
-import { bindableRows, launch, outputInfo, rowsOf } from "./program.ts";
+import { bindableRows, rowsOf } from "./binding.ts";
+import { launch, outputInfo } from "./program.ts";
 
 interface Transposes {
   transposeA?: boolean;

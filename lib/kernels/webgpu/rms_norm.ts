@@ -3,7 +3,8 @@
  * backward; decoding does a residual sum and the norms around it in one. Long rows take a workgroup each, rows shorter than 64 (per-head norms) an invocation each.
  */
 import type * as tf from "@tensorflow/tfjs-core";
-import { launch, output, workgroupTotal } from "./program.ts";
+import { launch, output } from "./program.ts";
+import { workgroupTotal } from "./workgroup_total.ts";
 
 /** The norm's numbers. */
 export interface RmsNormNumbers {

@@ -4,7 +4,11 @@
  * (32 counting passes over a row that stays in cache), and only where a filter is on.
  */
 import type * as tf from "@tensorflow/tfjs-core";
-import { type Binding, hasSubgroups, launch, output, workgroupTotal } from "./program.ts";
+import type { Binding } from "./binding.ts";
+import { hasSubgroups } from "./command_stream.ts";
+import { launch, output } from "./program.ts";
+import { tanhOf } from "./tanh.ts";
+import { workgroupTotal } from "./workgroup_total.ts";
 
 /** How tokens are drawn. */
 export interface SampleTokensNumbers {
@@ -52,6 +56,7 @@ export function sampleTokens(
 var<workgroup> values: array<f32, ${groupSize}>;
 var<workgroup> places: array<i32, ${groupSize}>;
 ${workgroupTotal(groupSize)}
+${softcap > 0 ? tanhOf : ""}
 var<private> highest: f32;
 /** The largest value's place, the first of equals; its value is left in highest. */
 fn largest(value: f32, place: i32, lane: i32) -> i32 {
@@ -95,9 +100,7 @@ fn largest(value: f32, place: i32, lane: i32) -> i32 {
     }
 }
 fn scaled(at: i32) -> f32 {
-  return ${
-      softcap > 0 ? "u.softcap * tanh(clamp(logits[at] / u.softcap, -15.0, 15.0))" : "logits[at]"
-    } * u.beta;
+  return ${softcap > 0 ? "u.softcap * tanh_of(logits[at] / u.softcap)" : "logits[at]"} * u.beta;
 }
 fn pcg(x: u32) -> u32 {
   let state = x * 747796405u + 2891336453u;

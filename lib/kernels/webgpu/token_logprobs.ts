@@ -7,7 +7,10 @@
  */
 import type * as tf from "@tensorflow/tfjs-core";
 import { multiply } from "./multiply.ts";
-import { activeDevice, bindableRows, launch, output, type Rows, rowsOf } from "./program.ts";
+import { bindableRows, type Rows, rowsOf } from "./binding.ts";
+import { activeDevice } from "./command_stream.ts";
+import { launch, output } from "./program.ts";
+import { tanhOf } from "./tanh.ts";
 
 /** How logits become a distribution. */
 export interface TokenLogprobNumbers {
@@ -65,8 +68,9 @@ function chunkLogits(hidden: tf.Tensor2D, table: tf.Tensor2D, chunk: Rows, logit
 }
 
 const squash = (softcap: number) => `
+${softcap > 0 ? tanhOf : ""}
 fn squashed(raw: f32) -> f32 {
-  return ${softcap > 0 ? "u.softcap * tanh(clamp(raw / u.softcap, -15.0, 15.0))" : "raw"} * u.beta;
+  return ${softcap > 0 ? "u.softcap * tanh_of(raw / u.softcap)" : "raw"} * u.beta;
 }`;
 
 /**

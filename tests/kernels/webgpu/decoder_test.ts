@@ -81,15 +81,15 @@ async function layerCosts(prepare: (decoder: Decoder) => void): Promise<number[]
 }
 
 testOnWebgpu(
-  "a layer of Gemma 3 takes 11 launches forward and 28 backward with all weights trained",
+  "a layer of Gemma 3 takes 11 launches forward and 29 backward with all weights trained",
   async () => {
-    assert.deepEqual(await layerCosts(() => {}), [11, 28]);
+    assert.deepEqual(await layerCosts(() => {}), [11, 29]);
   },
 );
 
 testOnWebgpu(
-  "a layer of Gemma 3 takes 19 launches forward and 41 backward with LoRA on all linear layers",
+  "a layer of Gemma 3 takes 19 launches forward and 42 backward with LoRA on all linear layers",
   async () => {
-    assert.deepEqual(await layerCosts((decoder) => void addLora(decoder, { rank: 2 })), [19, 41]);
+    assert.deepEqual(await layerCosts((decoder) => void addLora(decoder, { rank: 2 })), [19, 42]);
   },
 );

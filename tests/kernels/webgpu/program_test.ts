@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import * as tf from "@tensorflow/tfjs";
-import { bindableRows, launch, output, pipelineCount } from "../../../lib/kernels/webgpu/program.ts";
+import { bindableRows } from "../../../lib/kernels/webgpu/binding.ts";
+import { compiledPipelines } from "../../../lib/kernels/webgpu/pipelines.ts";
+import { launch, output } from "../../../lib/kernels/webgpu/program.ts";
 import { normal, testOnWebgpu, valuesOn, withBindingLimit } from "./on_webgpu.ts";
 
 const scaled = (x: tf.Tensor, by: number, key = "test/scaled") => {
@@ -18,12 +20,12 @@ const scaled = (x: tf.Tensor, by: number, key = "test/scaled") => {
 };
 
 testOnWebgpu("launch() compiles a kernel once, whatever tensors and numbers come", async () => {
-  const before = pipelineCount(), x = normal([5000], 1);
+  const before = compiledPipelines().length, x = normal([5000], 1);
   const found = await valuesOn("webgpu", [x], (x) => {
     const results = [scaled(x, 2), scaled(x, 3), scaled(tf.slice(x, 0, 100), 4)];
-    assert.equal(pipelineCount() - before, 1);
+    assert.equal(compiledPipelines().length - before, 1);
     results.push(scaled(x, 5, "test/scaled again"));
-    assert.equal(pipelineCount() - before, 2);
+    assert.equal(compiledPipelines().length - before, 2);
     return results;
   });
   for (const [i, values] of found.entries()) {
