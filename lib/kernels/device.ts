@@ -3,7 +3,7 @@ import { heapUse } from "../backend/shared_wasm.ts";
 import { cpuKernels } from "./cpu/cpu_kernels.ts";
 import { type CpuEngine, cpuEngine } from "./cpu/engine.ts";
 import type { Device, Kernels } from "./kernels.ts";
-import { activeDevice } from "./webgpu/program.ts";
+import { activeDevice } from "./webgpu/command_stream.ts";
 import { webgpuKernels } from "./webgpu/webgpu_kernels.ts";
 
 /** tfjs's other backends, or any backend on request: operations compute by their references. */

@@ -7,10 +7,8 @@
  */
 import * as tf from "@tensorflow/tfjs-core";
 import { type Binding, part } from "./binding.ts";
-import { activeDevice, type CommandStream, commandStream } from "./command_stream.ts";
+import { type CommandStream, commandStream } from "./command_stream.ts";
 import { type KernelText, type Pipeline, pipelineOf } from "./pipelines.ts";
-
-export { activeDevice };
 
 /** One launch: a dispatch, two where the workgroups pass one dimension's limit. */
 export interface Launch extends KernelText {
