@@ -1,4 +1,5 @@
 import { ink, seriesColours } from "../display/palette.ts";
+import { type Measure, measures, measuresIn } from "../training/measures.ts";
 import type { StepMetrics } from "../training/run.ts";
 import { kernel } from "./kernel.ts";
 import { panelHtml, panelLine, type PanelQuantity, type PanelSample, type PanelState } from "./panel_view.ts";
@@ -37,64 +38,15 @@ export interface LivePanel {
   end(ended?: string): Promise<void>;
 }
 
+/** An evaluation's own progress: it makes no steps, so it is no measure of a run. */
+const judging: [string, Measure] = ["accuracy", {
+  ...measures.heldOut,
+  label: "Accuracy",
+  read: (m) => (m as PanelMetrics).accuracy as number | undefined,
+  colour: seriesColours[2],
+}];
 /** Quantities in the order shown; others that are numbers follow under their own names. */
-const known: {
-  key: string;
-  label: string;
-  read: (m: PanelMetrics) => number | undefined;
-  share?: boolean;
-  colour?: string;
-}[] = [
-  { key: "reward", label: "Reward", read: (m) => m.reward },
-  {
-    key: "correctness",
-    label: "Correctness",
-    read: (m) => m.components?.correctness?.mean,
-    share: true,
-    colour: seriesColours[2],
-  },
-  { key: "trace", label: "Trace score", read: (m) => m.components?.trace?.mean, colour: seriesColours[5] },
-  {
-    key: "accuracy",
-    label: "Accuracy",
-    read: (m) => m.accuracy as number | undefined,
-    share: true,
-    colour: seriesColours[2],
-  },
-  {
-    key: "evaluation",
-    label: "Held-out accuracy",
-    read: (m) => m.evaluation?.accuracy,
-    share: true,
-    colour: seriesColours[4],
-  },
-  { key: "formatRate", label: "Format", read: (m) => m.formatRate, share: true, colour: seriesColours[3] },
-  { key: "loss", label: "Loss", read: (m) => m.loss, colour: ink.muted },
-  {
-    key: "tokenAccuracy",
-    label: "Token accuracy",
-    read: (m) => m.tokenAccuracy,
-    share: true,
-    colour: seriesColours[2],
-  },
-  { key: "kl", label: "KL", read: (m) => m.kl, colour: seriesColours[1] },
-  { key: "entropy", label: "Entropy", read: (m) => m.entropy, colour: seriesColours[6] },
-  {
-    key: "completionLength",
-    label: "Length (tokens)",
-    read: (m) => m.completionLength?.mean,
-    colour: seriesColours[7],
-  },
-  {
-    key: "truncatedFraction",
-    label: "Truncated",
-    read: (m) => m.truncatedFraction,
-    share: true,
-    colour: seriesColours[4],
-  },
-  { key: "learningRate", label: "Learning rate", read: (m) => m.learningRate, colour: ink.muted },
-  { key: "tokensPerSecond", label: "Tokens a second", read: (m) => m.tokensPerSecond, colour: ink.muted },
-];
+const known: [string, Measure][] = [judging, ...measuresIn("panel")];
 /** Logged for every step and shown elsewhere, or not worth a curve. */
 const unshown = new Set([
   "step",
@@ -162,11 +114,11 @@ export function livePanel(options: LivePanelOptions): LivePanel {
       state.done = metrics.step;
       state.phase = metrics.phase ?? state.phase;
       if (sample) state.sample = sample;
-      for (const { key, label, read, share, colour = seriesColours[0] } of known) {
+      for (const [key, { label, read, share, colour }] of known) {
         record(key, { label, colour, share }, read(metrics));
       }
       for (const [key, value] of Object.entries(metrics)) {
-        if (!unshown.has(key) && !known.some((quantity) => quantity.key === key)) {
+        if (!unshown.has(key) && !known.some(([name]) => name === key)) {
           record(key, { label: key, colour: ink.muted }, value);
         }
       }

@@ -1,8 +1,9 @@
 import { escapeHtml } from "../display/escape_html.ts";
-import { formatDuration, formatNumber, formatPercent } from "../display/format_number.ts";
+import { formatDuration, formatNumber } from "../display/format_number.ts";
 import { highlightCompletion } from "../display/highlight_completion.ts";
 import { ink } from "../display/palette.ts";
 import { sparkline } from "../display/sparkline.ts";
+import { formatMeasure, inLine } from "../training/measures.ts";
 
 /** One quantity that a panel shows, with its course so far. */
 export interface PanelQuantity {
@@ -40,8 +41,7 @@ export interface PanelState {
   ended?: string;
 }
 
-const latest = ({ history, share }: PanelQuantity) =>
-  share ? formatPercent(history.at(-1)!) : formatNumber(history.at(-1));
+const latest = (quantity: PanelQuantity) => formatMeasure(quantity, quantity.history.at(-1)!);
 
 function timing({ done, total, elapsedSeconds, ended }: PanelState): string {
   if (ended) return `${ended} after ${formatDuration(elapsedSeconds)}`;
@@ -61,7 +61,7 @@ export function panelLine(state: PanelState, { width = 200 }: { width?: number }
       "░".repeat(10 - filled)
     } ${timing(state)}`,
     ...(phase ? [`phase ${phase}`] : []),
-    ...quantities.map((quantity) => `${quantity.label.toLowerCase()} ${latest(quantity)}`),
+    ...quantities.map((quantity) => `${inLine(quantity.label)} ${latest(quantity)}`),
   ];
   const line = parts.join(" · ");
   return line.length > width ? `${line.slice(0, Math.max(0, width - 1))}…` : line;

@@ -6,9 +6,10 @@ import { stringifyExact } from "../training/exact_json.ts";
 import type { TrainingRun } from "../training/run.ts";
 import { displayable } from "../display/displayable.ts";
 import { formatPercent } from "../display/format_number.ts";
-import { compare, type Comparison, stageLabel } from "./compare.ts";
+import { compare, stageLabel } from "./compare.ts";
 import { accuracyFigure, calibrationFigure, failureFigure, passAtKFigure } from "./evaluation_figures.ts";
 import type { Figure } from "./figure.ts";
+import type { Environment, FinalResults } from "./final_results.ts";
 import { learningCurves } from "./learning_curves.ts";
 import { htmlReport } from "./html_report.ts";
 import type { ModelCardParts } from "../models/model_card.ts";
@@ -40,39 +41,6 @@ export interface RunContents {
   backend?: unknown;
   /** Further figures by file name, such as `{ ablation: figure }`. */
   figures?: Record<string, Figure>;
-}
-
-/** The environment in which a run was made. */
-export interface Environment {
-  deno: string;
-  v8: string;
-  os: string;
-  arch: string;
-  cores: number;
-  backend: unknown;
-}
-
-/** `final_results.json`. A reader must check `version`, which grows when a field changes its meaning. */
-export interface FinalResults {
-  schema: "showwork/final-results";
-  version: 1;
-  /** ISO 8601, UTC. */
-  exported: string;
-  environment: Environment;
-  /** Training and evaluation together. */
-  seconds: number;
-  config: unknown;
-  /** Every run without its steps and completions, which are in `metrics.jsonl` and `completions.jsonl`. */
-  runs: (Omit<TrainingRun, "steps" | "completions"> & { stepCount: number; last: unknown })[];
-  /** Every evaluation without its items, which are in `completions.jsonl`. */
-  evaluations: Record<
-    string,
-    Omit<Evaluation, "items"> & { calibration: { ece: number | null; brier: number | null } }
-  >;
-  /** `null` with fewer than two evaluations. */
-  comparison: Comparison | null;
-  /** Every file of the export, relative to the folder. */
-  files: string[];
 }
 
 /** What {@linkcode exportRun} returns. */

@@ -3,7 +3,7 @@ import { runTable } from "../training/run_table.ts";
 import type { TrainingRun } from "../training/run.ts";
 import { compare, stageLabel } from "./compare.ts";
 import { escapeHtml } from "../display/escape_html.ts";
-import type { FinalResults } from "./export_run.ts";
+import type { FinalResults } from "./final_results.ts";
 import { formatDuration, formatNumber, formatPercent } from "../display/format_number.ts";
 import { highlightCompletion } from "../display/highlight_completion.ts";
 import { fontFamily, ink } from "../display/palette.ts";

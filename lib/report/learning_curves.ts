@@ -1,4 +1,5 @@
 import type { StepMetrics, TrainingRun } from "../training/run.ts";
+import { inLine, type Measure, measures, type Read } from "../training/measures.ts";
 import { stageLabel } from "./compare.ts";
 import { escapeHtml } from "../display/escape_html.ts";
 import type { Figure } from "./figure.ts";
@@ -20,105 +21,34 @@ interface Series {
   label: string;
   colour: string;
 }
-type Read = (metrics: StepMetrics) => number | undefined;
-/** A quantity that has a panel. */
-export interface Measure {
-  title: string;
-  subtitle: string;
-  /** The subtitle when a band is drawn. */
-  banded?: string;
-  read: Read;
-  /** Half the height of a band round the mean (a standard deviation). */
-  spread?: Read;
-  /** The edges of a band that has its own measurements. */
-  range?: [Read, Read];
-  /** A held-out measurement of the same quantity, drawn as dots. */
-  heldOut?: Read;
-  /** A share of 1, shown from 0 to 100 %. */
-  share?: boolean;
-  /** The axis begins at zero. */
-  fromZero?: boolean;
-}
+/** What pre-training and SFT show, which minimise the same loss; `stage` opens the titles. */
+export const supervisedCurves = (stage: string): Curve[] =>
+  [measures.loss, measures.tokenAccuracy, measures.entropy].map((measure) => ({
+    ...measure,
+    title: `${stage} ${inLine(measure.label)}`,
+  }));
 
-const component = (name: string) => (m: StepMetrics) => m.components?.[name]?.mean;
+/** A measure with a panel of its own. */
+export type Curve = Measure & { title: string };
 
-/** Pre-training and SFT minimise the same loss; `stage` opens the titles. */
-export const supervisedMeasures = (stage: string): Measure[] => [
-  {
-    title: `${stage} loss`,
-    subtitle: "cross-entropy, nats a token · lower is better",
-    read: (m) => m.loss,
-    fromZero: true,
-  },
-  {
-    title: `${stage} token accuracy`,
-    subtitle: "target is the likeliest token · higher is better",
-    read: (m) => m.tokenAccuracy,
-    share: true,
-  },
-  {
-    title: `${stage} entropy`,
-    subtitle: "nats a token · falls as the model grows sure",
-    read: (m) => m.entropy,
-    fromZero: true,
-  },
-];
+/** A measure as GRPO's curves show it. */
+export const policyCurve = (measure: Measure): Curve => ({
+  ...measure,
+  title: measure.title ?? measure.label,
+  reading: measure.ofPolicy ?? measure.reading,
+});
 
 /** What GRPO's curves show, in their order. */
-export const grpoMeasures: Measure[] = [
-  {
-    title: "Reward",
-    subtitle: "mean over completions · higher is better",
-    banded: "mean ± std over completions · higher is better",
-    read: (m) => m.reward,
-    spread: (m) => m.rewardStd,
-  },
-  {
-    title: "Correctness",
-    subtitle: "matching answers · higher is better",
-    read: component("correctness"),
-    heldOut: (m) => m.evaluation?.accuracy,
-    share: true,
-  },
-  {
-    title: "Trace score",
-    subtitle: "tags, steps, connectives, 0 to 1 · higher is better",
-    read: component("trace"),
-    share: true,
-  },
-  {
-    title: "Format rate",
-    subtitle: "well formed · should stay near 100 %",
-    read: (m) => m.formatRate,
-    heldOut: (m) => m.evaluation?.formatRate,
-    share: true,
-  },
-  {
-    title: "KL to the reference",
-    subtitle: "nats a token · should grow slowly",
-    read: (m) => m.kl,
-    fromZero: true,
-  },
-  {
-    title: "Completion length",
-    subtitle: "mean, in tokens · should not collapse",
-    banded: "tokens: mean, shortest to longest · no collapse",
-    read: (m) => m.completionLength?.mean,
-    range: [(m) => m.completionLength?.min, (m) => m.completionLength?.max],
-    fromZero: true,
-  },
-  {
-    title: "Entropy",
-    subtitle: "nats a token · near zero, nothing is explored",
-    read: (m) => m.entropy,
-    fromZero: true,
-  },
-  {
-    title: "GRPO loss",
-    subtitle: "near zero is normal: advantages sum to zero",
-    read: (m) => m.loss,
-  },
-];
+export const policyCurves: Curve[] = [
+  measures.reward,
+  measures.correctness,
+  measures.trace,
+  measures.formatRate,
+  measures.kl,
+  measures.completionLength,
+  measures.entropy,
+  { ...measures.loss, title: "GRPO loss", fromZero: false },
+].map(policyCurve);
 
 /**
  * The learning curves of any number of runs as one Plotly figure of small multiples: the pre-training and SFT runs' loss,
@@ -142,9 +72,9 @@ export function learningCurves(runs: TrainingRun[], options: LearningCurvesOptio
   const pretrain = series(runs, "pretrain"), sft = series(runs, "sft"), grpo = series(runs, "grpo");
   const bands = grpo.length === 1 ? phaseBands(grpo[0].run.steps) : [];
   const panels = [
-    ...supervisedMeasures("Pre-training").map((measure) => measurePanel(measure, pretrain, [])),
-    ...supervisedMeasures("SFT").map((measure) => measurePanel(measure, sft, [])),
-    ...grpoMeasures.map((measure) => measurePanel(measure, grpo, bands)),
+    ...supervisedCurves("Pre-training").map((measure) => measurePanel(measure, pretrain, [])),
+    ...supervisedCurves("SFT").map((measure) => measurePanel(measure, sft, [])),
+    ...policyCurves.map((measure) => measurePanel(measure, grpo, bands)),
     lostSignalPanel(grpo, bands),
     componentsPanel(grpo, "Component scores", ({ mean }) => mean),
     componentsPanel(grpo, "Reward weights", ({ weight }) => weight),
@@ -195,7 +125,7 @@ export const rounded = (value: number) => Number(value.toPrecision(6));
 
 const line = (colour: string, width: number) => ({ color: colour, width, shape: "linear" });
 
-function measurePanel(measure: Measure, all: Series[], bands: Band[]): Panel | undefined {
+function measurePanel(measure: Curve, all: Series[], bands: Band[]): Panel | undefined {
   const traces: Record<string, unknown>[] = [];
   let lowest = 0;
   for (const { run, label, colour } of all) {
@@ -242,7 +172,7 @@ function measurePanel(measure: Measure, all: Series[], bands: Band[]): Panel | u
     title: measure.title,
     subtitle: heldOut
       ? "higher is better · diamonds: held-out"
-      : (banded && measure.banded) || measure.subtitle,
+      : (banded && measure.banded) || measure.reading,
     traces,
     x: stepAxis(all),
     y: valueAxis(measure, lowest),
@@ -285,16 +215,8 @@ export function stepAxis(all: Pick<Series, "run">[]): Record<string, unknown> {
 
 /** Two ways in which completions teach nothing, in one panel: the run's colour, solid and dotted. */
 function lostSignalPanel(grpo: Series[], bands: Band[]): Panel | undefined {
-  const truncated = measurePanel(
-    { title: "", subtitle: "", read: (m) => m.truncatedFraction, share: true },
-    grpo,
-    bands,
-  );
-  const equal = measurePanel(
-    { title: "", subtitle: "", read: (m) => m.zeroVarianceFraction, share: true },
-    grpo,
-    bands,
-  );
+  const truncated = measurePanel(policyCurve(measures.truncated), grpo, bands),
+    equal = measurePanel(policyCurve(measures.zeroVariance), grpo, bands);
   if (!truncated && !equal) return;
   const dotted = (equal?.traces ?? []).map((trace) => ({
     ...trace,

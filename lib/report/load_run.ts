@@ -4,7 +4,7 @@ import { z } from "zod";
 import type { Evaluation } from "../stages/evaluation.ts";
 import { parseExact } from "../training/exact_json.ts";
 import type { TrainingRun } from "../training/run.ts";
-import type { FinalResults } from "./export_run.ts";
+import type { FinalResults } from "./final_results.ts";
 
 /** A results folder cannot be read back. The message names the file, what it must hold and what it holds. */
 export class ResultsError extends PlainError {

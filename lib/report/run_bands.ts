@@ -1,16 +1,18 @@
 import { escapeHtml } from "../display/escape_html.ts";
 import { ink, seriesColours, translucent } from "../display/palette.ts";
+import { measures } from "../training/measures.ts";
 import type { TrainingRun } from "../training/run.ts";
 import { stageLabel } from "./compare.ts";
 import type { Figure } from "./figure.ts";
 import {
-  grpoMeasures,
+  type Curve,
   type LearningCurvesOptions,
-  type Measure,
   points,
+  policyCurve,
+  policyCurves,
   rounded,
   stepAxis,
-  supervisedMeasures,
+  supervisedCurves,
   valueAxis,
 } from "./learning_curves.ts";
 import { type Panel, smallMultiples } from "./small_multiples.ts";
@@ -23,32 +25,8 @@ interface Group {
 }
 
 /** What is worth comparing beside the learning curves' own quantities. */
-const heldOut: Measure = {
-  title: "Held-out accuracy",
-  subtitle: "evaluations during training · higher is better",
-  read: (m) => m.evaluation?.accuracy,
-  share: true,
-};
-const further: Measure[] = [
-  {
-    title: "Truncated completions",
-    subtitle: "share that hit the token limit",
-    read: (m) => m.truncatedFraction,
-    share: true,
-  },
-  {
-    title: "Groups without variance",
-    subtitle: "share of those sampled · they teach nothing",
-    read: (m) => m.zeroVarianceFraction,
-    share: true,
-  },
-  {
-    title: "Gradient norm",
-    subtitle: "before clipping",
-    read: (m) => m.gradientNorm,
-    fromZero: true,
-  },
-];
+const heldOut = policyCurve(measures.heldOut);
+const further = [measures.truncated, measures.zeroVariance, measures.gradientNorm].map(policyCurve);
 
 /**
  * Several ways of training side by side, each a colour: the line is the mean over its runs (its seeds), the band spans the lowest and
@@ -83,7 +61,7 @@ export function runBands(
   const supervised = all.every(({ stage }) => stage !== "grpo");
   const panels = [
     heldOut,
-    ...(supervised ? supervisedMeasures("Training") : grpoMeasures),
+    ...(supervised ? supervisedCurves("Training") : policyCurves),
     ...further,
   ].map((measure) => bandPanel(measure, shown)).filter((panel) => panel !== undefined);
   return smallMultiples(panels, {
@@ -100,7 +78,7 @@ export function runBands(
 }
 
 /** Mean, lowest and highest of a quantity over the steps that every run measured. */
-function overRuns(measure: Measure, runs: TrainingRun[]) {
+function overRuns(measure: Curve, runs: TrainingRun[]) {
   const curves = runs.map((run) => {
     const { x, y } = points(run, measure.read), even = y.length < 10 ? y : smooth(y);
     return new Map(x.map((step, i) => [step, even[i]]));
@@ -115,7 +93,7 @@ function overRuns(measure: Measure, runs: TrainingRun[]) {
   };
 }
 
-function bandPanel(measure: Measure, groups: Group[]): Panel | undefined {
+function bandPanel(measure: Curve, groups: Group[]): Panel | undefined {
   const traces: Record<string, unknown>[] = [];
   let lowest = 0;
   for (const { label, colour, runs } of groups) {
@@ -144,7 +122,7 @@ function bandPanel(measure: Measure, groups: Group[]): Panel | undefined {
   if (traces.length === 0) return;
   return {
     title: measure.title,
-    subtitle: measure.subtitle,
+    subtitle: measure.reading,
     traces,
     x: stepAxis(groups.flatMap(({ runs }) => runs.map((run) => ({ run })))),
     y: valueAxis(measure, lowest),

@@ -8,7 +8,7 @@ import { parseArgs } from "node:util";
 import { formatDuration, formatPercent } from "../display/format_number.ts";
 import { PlainError } from "../display/plain_error.ts";
 import { stageLabel } from "../report/compare.ts";
-import type { FinalResults } from "../report/export_run.ts";
+import type { FinalResults } from "../report/final_results.ts";
 import { outputError, writeOutput } from "../report/write_output.ts";
 import { type NotebookEnvironment, notebookEnvironment, projectRoot } from "./environment.ts";
 import { NotebookError, runNotebook } from "./run_notebook.ts";

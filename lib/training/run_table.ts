@@ -1,34 +1,16 @@
 import { displayable } from "../display/displayable.ts";
 import { escapeHtml } from "../display/escape_html.ts";
-import { formatDuration, formatNumber, formatPercent } from "../display/format_number.ts";
+import { formatDuration } from "../display/format_number.ts";
 import { fontFamily, ink } from "../display/palette.ts";
 import { sparkline } from "../display/sparkline.ts";
 import { htmlTable, type Table, textTable } from "../display/table.ts";
-import type { StepMetrics, TrainingRun } from "./run.ts";
-
-interface Measure {
-  name: string;
-  read: (metrics: StepMetrics) => number | undefined;
-  share?: boolean;
-}
-
-const measures: Measure[] = [
-  { name: "reward", read: (m) => m.reward },
-  { name: "correctness", read: (m) => m.components?.correctness?.mean, share: true },
-  { name: "trace score", read: (m) => m.components?.trace?.mean },
-  { name: "format rate", read: (m) => m.formatRate, share: true },
-  { name: "loss", read: (m) => m.loss },
-  { name: "token accuracy", read: (m) => m.tokenAccuracy, share: true },
-  { name: "KL", read: (m) => m.kl },
-  { name: "entropy", read: (m) => m.entropy },
-  { name: "completion length", read: (m) => m.completionLength?.mean },
-  { name: "truncated", read: (m) => m.truncatedFraction, share: true },
-  { name: "tokens a second", read: (m) => m.tokensPerSecond },
-];
+import { formatMeasure, inLine, type Measure, measuresIn } from "./measures.ts";
+import type { TrainingRun } from "./run.ts";
 
 const values = (run: TrainingRun, { read }: Measure) =>
   run.steps.map(read).filter((value) => value !== undefined && Number.isFinite(value)) as number[];
-const measured = (run: TrainingRun) => measures.filter((measure) => values(run, measure).length);
+const measured = (run: TrainingRun) =>
+  measuresIn("table").map(([, measure]) => measure).filter((measure) => values(run, measure).length);
 
 function title({ name, steps, seconds, ended, reason, checkpoint }: TrainingRun): string {
   return `${name}: ${steps.length} step${steps.length === 1 ? "" : "s"} in ${
@@ -52,8 +34,8 @@ function table(run: TrainingRun): Table {
         Math.max(...all),
       ];
       return [
-        measure.name,
-        ...numbers.map((value) => measure.share ? formatPercent(value) : formatNumber(value)),
+        inLine(measure.label),
+        ...numbers.map((value) => formatMeasure(measure, value)),
       ];
     }),
     notes: run.diagnoses.map(({ step, message }) => `Step ${step}: ${message}`),
@@ -62,7 +44,7 @@ function table(run: TrainingRun): Table {
 
 function curves(run: TrainingRun): string {
   const tiles = measured(run).filter((measure) => values(run, measure).length > 1).map((measure) =>
-    `<div><div style="color:${ink.muted};font-size:11.5px">${escapeHtml(measure.name)}</div>${
+    `<div><div style="color:${ink.muted};font-size:11.5px">${escapeHtml(inLine(measure.label))}</div>${
       sparkline(values(run, measure), { width: 130, height: 32, ...(measure.share ? { range: [0, 1] } : {}) })
     }</div>`
   );
