@@ -32,6 +32,7 @@ export type { LoraOptions } from "./lib/models/lora.ts";
 export { modelCard } from "./lib/models/model_card.ts";
 export type { SaveAdapterOptions } from "./lib/models/peft_adapter.ts";
 export type { DecoderConfig } from "./lib/models/decoder_config.ts";
+export type { ReadBack } from "./lib/models/read_back.ts";
 export type { SaveModelOptions } from "./lib/models/save_model.ts";
 export { parseModelConfig } from "./lib/models/model_config.ts";
 export { ModelFileError } from "./lib/weights/model_file_error.ts";

@@ -12,6 +12,7 @@ import {
 } from "../generation/complete.ts";
 import { addLora, type LoraOptions, type LoraSettings } from "./lora.ts";
 import { loadAdapter, saveAdapter, type SaveAdapterOptions } from "./peft_adapter.ts";
+import type { ReadBack } from "./read_back.ts";
 import { saveModel, type SaveModelOptions } from "./save_model.ts";
 import { stream } from "../generation/stream.ts";
 
@@ -162,9 +163,9 @@ export class CausalLM {
     this.#lora.set(lora.name, lora);
   }
 
-  /** Saves an adapter in PEFT's format with a model card: the one in use, or the one named. */
-  async saveAdapter(directory: string, options: SaveAdapterOptions = {}): Promise<void> {
-    await saveAdapter(directory, this, options);
+  /** Saves an adapter in PEFT's format with a model card, the one in use or the one named, and compares what it reads back. */
+  saveAdapter(directory: string, options: SaveAdapterOptions = {}): Promise<ReadBack | null> {
+    return saveAdapter(directory, this, options);
   }
 
   /**
@@ -197,9 +198,12 @@ export class CausalLM {
     this.#lora.delete(name);
   }
 
-  /** Saves the whole model, the adapter in use merged in, as a Hugging Face directory; large ones in shards. */
-  async save(directory: string, options: SaveModelOptions = {}): Promise<void> {
-    await saveModel(directory, this, options);
+  /**
+   * Saves the whole model, the adapter in use merged in, as a Hugging Face directory, large ones in shards, and compares what it reads
+   * back.
+   */
+  save(directory: string, options: SaveModelOptions = {}): Promise<ReadBack | null> {
+    return saveModel(directory, this, options);
   }
 
   dispose(): void {

@@ -3,9 +3,11 @@ import { loadTokenizer } from "../text/tokenizer.ts";
 import { ModelFileError } from "../weights/model_file_error.ts";
 import { SafetensorsFile } from "../weights/safetensors.ts";
 import type { WeightFile } from "../weights/weight_file.ts";
+import type { DecoderConfig } from "./decoder_config.ts";
 import { type HubOptions, modelDirectory, readModelConfig, readModelJson } from "./model_directory.ts";
 import type { ModelSource } from "./model_source.ts";
 import { findParameters } from "./parameter_names.ts";
+import type { Checkpoint } from "./read_weights.ts";
 
 /** A model in a Hugging Face directory, or the snapshot of a hub id. */
 export async function directorySource(path: string, { revision }: HubOptions = {}): Promise<ModelSource> {
@@ -14,25 +16,35 @@ export async function directorySource(path: string, { revision }: HubOptions = {
     config: described,
     async open() {
       const directory = await modelDirectory(path, { revision }), tokenizer = await loadTokenizer(directory);
-      const files: SafetensorsFile[] = [];
-      try {
-        for (const path of await weightFiles(directory)) files.push(await SafetensorsFile.open(path));
-        const names = files.flatMap(({ tensors }) => [...tensors.keys()]);
-        const tied = described.tiedEmbeddings && !await hasOwnHead(files);
-        const config = { ...described, tiedEmbeddings: tied };
-        const found = findParameters(config, {
-          names,
-          where: directory,
-          isNumbers: (name) => files.some(({ tensors }) => /^B?F\d/.test(tensors.get(name)?.dtype ?? "")),
-        });
-        const places = new Map(found.entries().map(([name, stored]) => [name, { stored }]));
-        return { config, tokenizer, directory, checkpoint: { files, places } };
-      } catch (error) {
-        for (const file of files) file.close();
-        throw error;
-      }
+      return { ...await openDirectory(directory, described), tokenizer, directory };
     },
   };
+}
+
+/** Opens the weights of a directory; `described` is what its `config.json` says. */
+export async function openDirectory(
+  directory: string,
+  described: DecoderConfig,
+): Promise<{ config: DecoderConfig; checkpoint: Checkpoint }> {
+  const files: SafetensorsFile[] = [];
+  try {
+    for (const path of await weightFiles(directory)) files.push(await SafetensorsFile.open(path));
+    const names = files.flatMap(({ tensors }) => [...tensors.keys()]);
+    const config = {
+      ...described,
+      tiedEmbeddings: described.tiedEmbeddings && !await hasOwnHead(files),
+    };
+    const found = findParameters(config, {
+      names,
+      where: directory,
+      isNumbers: (name) => files.some(({ tensors }) => /^B?F\d/.test(tensors.get(name)?.dtype ?? "")),
+    });
+    const places = new Map(found.entries().map(([name, stored]) => [name, { stored }]));
+    return { config, checkpoint: { files, places } };
+  } catch (error) {
+    for (const file of files) file.close();
+    throw error;
+  }
 }
 
 const single = "model.safetensors", indexName = "model.safetensors.index.json";

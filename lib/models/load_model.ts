@@ -3,10 +3,9 @@ import { chooseBackend } from "../kernels/choose_backend.ts";
 import { parseOptions } from "../options/parse_options.ts";
 import { CausalLM } from "./causal_lm.ts";
 import { checkMemory } from "./check_memory.ts";
-import { Decoder } from "./decoder.ts";
 import { findModel } from "./find_model.ts";
 import { modelSchema } from "./model_schema.ts";
-import { readWeights } from "./read_weights.ts";
+import { readDecoder } from "./read_decoder.ts";
 
 /** Options of {@linkcode loadModel}; see `modelSchema`. */
 export type LoadModelOptions = z.input<typeof modelSchema>;
@@ -43,15 +42,8 @@ export async function loadModel(options: string | LoadModelOptions): Promise<Cau
     length: 128,
   });
   const { config, tokenizer, checkpoint, directory } = await source.open();
-  let decoder: Decoder;
-  try {
-    decoder = new Decoder(
-      { ...config, eosIds: [...new Set([...config.eosIds, ...tokenizer.eosIds])] },
-      await readWeights(config, checkpoint),
-    );
-  } finally {
-    for (const file of checkpoint.files) file.close();
-  }
+  const eosIds = [...new Set([...config.eosIds, ...tokenizer.eosIds])];
+  const decoder = await readDecoder({ ...config, eosIds }, checkpoint);
   const model = new CausalLM({ decoder, tokenizer, source: path, directory });
   try {
     if (adapter) await model.loadAdapter(adapter);

@@ -2,6 +2,7 @@ import * as tf from "@tensorflow/tfjs";
 import { basename, join, resolve } from "node:path";
 import { baseLicence } from "./base_licence.ts";
 import type { Decoder, LoraValues } from "./decoder.ts";
+import { compareLogits, logitsOf, type ReadBack } from "./read_back.ts";
 import { loraOf, type LoraSettings, loraSettings } from "./lora.ts";
 import { linearModules, moduleFilter } from "./lora_modules.ts";
 import { modelCard, type ModelCardParts } from "./model_card.ts";
@@ -15,18 +16,22 @@ export interface SaveAdapterOptions {
   name?: string;
   /** What the README tells of the run; the base model and its licence are filled in. */
   card?: Partial<ModelCardParts>;
+  /** Read back what was written and compare it. @default true */
+  verify?: boolean;
 }
 
 /**
- * Saves an adapter in PEFT's format: `adapter_config.json`, `adapter_model.safetensors`, and a model card as `README.md`.
+ * Saves an adapter in PEFT's format: `adapter_config.json`, `adapter_model.safetensors`, and a model card as `README.md`. It is read
+ * back and the logits of a prompt compared; the finding is returned, shown, and kept as `showwork.json` beside them.
  *
+ * @throws {ModelFileError} when what was written is another adapter than the one in memory
  * @throws {RangeError} when the model has no such adapter
  */
 export async function saveAdapter(
   directory: string,
   model: SavedModel,
-  { name = model.adapter ?? undefined, card = {} }: SaveAdapterOptions = {},
-): Promise<void> {
+  { name = model.adapter ?? undefined, card = {}, verify = true }: SaveAdapterOptions = {},
+): Promise<ReadBack | null> {
   const { decoder } = model, lora = name === undefined ? undefined : model.adapterOptions(name);
   if (!lora) {
     throw new RangeError(
@@ -84,6 +89,32 @@ export async function saveAdapter(
       },
     }),
   );
+  return verify ? await readBack(directory, { model, name: lora.name }) : null;
+}
+
+/** Loads the adapter once more beside the others, and compares. */
+async function readBack(
+  path: string,
+  { model, name }: { model: SavedModel; name: string },
+): Promise<ReadBack> {
+  const { decoder } = model, inUse = decoder.adapter, copy = `${name}.read-back`;
+  decoder.useLora(name);
+  try {
+    return await compareLogits(model, {
+      path,
+      dtype: "F32",
+      async again(ids) {
+        await loadAdapter(path, decoder, { name: copy });
+        try {
+          return await logitsOf(decoder, ids);
+        } finally {
+          decoder.removeLora(copy);
+        }
+      },
+    });
+  } finally {
+    decoder.useLora(inUse);
+  }
 }
 
 /**

@@ -1,8 +1,12 @@
 import { join } from "node:path";
 import type { DecoderConfig } from "./decoder_config.ts";
+import { openDirectory } from "./directory_source.ts";
 import { ggufTokenizerTexts } from "./gguf_source.ts";
+import { readModelConfig } from "./model_directory.ts";
 import { modelJsonText, parseModelConfig, toModelJson } from "./model_config.ts";
 import { type TensorToFetch, writeSafetensors } from "../weights/safetensors.ts";
+import { compareLogits, compareWeights, fitsTwice, logitsOf, type ReadBack } from "./read_back.ts";
+import { readDecoder } from "./read_decoder.ts";
 import type { SavedModel } from "./saved_model.ts";
 
 /** Options of {@linkcode saveModel}. */
@@ -11,6 +15,8 @@ export interface SaveModelOptions {
   maxShardBytes?: number;
   /** How numbers are stored. transformers: dtype. @default "F32" */
   dtype?: "F32" | "F16" | "BF16";
+  /** Read back what was written and compare it. @default true */
+  verify?: boolean;
 }
 
 const copied = [
@@ -28,13 +34,17 @@ const torchNames = { F32: "float32", F16: "float16", BF16: "bfloat16" };
  * leaves the device. Weights above `maxShardBytes` go to `model-00001-of-0000N.safetensors` with `model.safetensors.index.json`, as
  * `save_pretrained` cuts them; a tensor above it gets a file of its own.
  *
+ * What was written is read back and compared with the model: the logits of a prompt, or where memory holds no second model the weights.
+ * The finding is returned, shown, and kept as `showwork.json` beside the files.
+ *
+ * @throws {ModelFileError} when the files are another model than the one in memory
  * @throws {RangeError} for a size or type that cannot be, or a model that `config.json` cannot describe; nothing is written then
  */
 export async function saveModel(
   directory: string,
   model: SavedModel,
-  { maxShardBytes = 5e9, dtype = "F32" }: SaveModelOptions = {},
-): Promise<void> {
+  { maxShardBytes = 5e9, dtype = "F32", verify = true }: SaveModelOptions = {},
+): Promise<ReadBack | null> {
   const { decoder, config } = model;
   if (!(maxShardBytes > 0)) {
     throw new RangeError(
@@ -92,19 +102,47 @@ export async function saveModel(
     eos_token_id: config.eosIds,
     pad_token_id: config.padId,
   });
-  if (!model.directory || model.directory === directory) return;
-  if (model.directory.endsWith(".gguf")) {
-    for (const [file, text] of Object.entries(await ggufTokenizerTexts(model.directory))) {
+  await writeTokenizer(directory, model.directory);
+  return verify ? await readBack(directory, { model, dtype }) : null;
+}
+
+/** Brings the tokenizer along from where the model came from. */
+async function writeTokenizer(directory: string, from: string | null): Promise<void> {
+  if (!from || from === directory) return;
+  if (from.endsWith(".gguf")) {
+    for (const [file, text] of Object.entries(await ggufTokenizerTexts(from))) {
       await Deno.writeTextFile(join(directory, file), text);
     }
     return;
   }
   for (const file of copied) {
     try {
-      await Deno.copyFile(join(model.directory, file), join(directory, file));
+      await Deno.copyFile(join(from, file), join(directory, file));
     } catch (error) {
       if (!(error instanceof Deno.errors.NotFound)) throw error;
     }
+  }
+}
+
+async function readBack(
+  path: string,
+  { model, dtype }: { model: SavedModel; dtype: string },
+): Promise<ReadBack> {
+  const { config, checkpoint } = await openDirectory(path, await readModelConfig(path));
+  if (fitsTwice(model)) {
+    const decoder = await readDecoder(config, checkpoint);
+    try {
+      return await compareLogits(model, { path, dtype, again: (ids) => logitsOf(decoder, ids) });
+    } finally {
+      decoder.dispose();
+    }
+  }
+  const { files } = checkpoint;
+  try {
+    const stored = (name: string) => files.find(({ tensors }) => tensors.has(name))!.pieces(name);
+    return await compareWeights(model, { path, dtype, stored });
+  } finally {
+    for (const file of files) file.close();
   }
 }
 

@@ -1,3 +1,4 @@
+import type { Tokenizer } from "../text/tokenizer.ts";
 import type { Decoder } from "./decoder.ts";
 import type { DecoderConfig } from "./decoder_config.ts";
 import type { LoraSettings } from "./lora.ts";
@@ -6,6 +7,7 @@ import type { LoraSettings } from "./lora.ts";
 export interface SavedModel {
   readonly decoder: Decoder;
   readonly config: DecoderConfig;
+  readonly tokenizer: Tokenizer;
   readonly source: string;
   readonly directory: string | null;
   readonly parameterCount: number;

@@ -130,11 +130,12 @@ async function writeAll(dir: string, contents: RunContents & { target: string })
   const plainConfig = JSON.parse(JSON.stringify(config));
   const yaml = configToYaml(config as RunConfig, { directory: contents.target });
   await writeOutput(join(dir, "config.yaml"), yaml);
+  let readBack: unknown = null;
   if (model?.lora) {
-    await model.saveAdapter(join(dir, "adapter"), {
+    readBack = await model.saveAdapter(join(dir, "adapter"), {
       card: runCard({ config: plainConfig, runs, evaluations }),
     });
-  } else if (model) await model.save(join(dir, "model"));
+  } else if (model) readBack = await model.save(join(dir, "model"));
 
   const results: FinalResults = {
     schema: "showwork/final-results",
@@ -153,6 +154,7 @@ async function writeAll(dir: string, contents: RunContents & { target: string })
       return [name, { ...rest, calibration: { ece: finite(ece), brier: finite(brier) } }];
     })),
     comparison,
+    readBack,
     files: [],
   };
   await writeOutput(

@@ -31,6 +31,8 @@ export interface FinalResults {
   >;
   /** `null` with fewer than two evaluations. */
   comparison: Comparison | null;
+  /** What was found when the weights or the adapter were read back (`ReadBack`); `null` when none were written. */
+  readBack: unknown;
   /** Every file of the export, relative to the folder. */
   files: string[];
 }

@@ -1,0 +1,171 @@
+import { basename, join } from "node:path";
+import { displayable } from "../display/displayable.ts";
+import { observer } from "../display/observer.ts";
+import { device } from "../kernels/device.ts";
+import { chatPrompt } from "../text/chat_prompt.ts";
+import { ModelFileError } from "../weights/model_file_error.ts";
+import type { Decoder } from "./decoder.ts";
+import type { SavedModel } from "./saved_model.ts";
+
+/** What was found when a saved model or adapter was read back. */
+export interface ReadBack {
+  /** What was compared: logits of a prompt, or the weights one by one where memory holds no second model. */
+  compared: "logits" | "weights";
+  /** Tokens of the prompt; 0 for weights. */
+  tokens: number;
+  /** The largest difference between what the model computes and what its files do (or between two weights). */
+  difference: number;
+  /** What the adapter changes at most: a file with a difference near it would act untrained. `null` without an adapter. */
+  adapterEffect: number | null;
+  /** Share of the prompt's tokens after which both find the same token likeliest; `null` for weights. */
+  sameNext: number | null;
+}
+
+/** How far numbers of a type may be from those that they were rounded from, against the largest logit or weight. */
+const tolerances: Record<string, number> = { F32: 1e-3, F16: 0.02, BF16: 0.15, Q8_0: 0.15 };
+
+/** The note that stays beside what was written. */
+export const readBackFile = "showwork.json";
+
+/** How a model is compared with what was written of it. */
+export interface ReadBackOptions {
+  path: string;
+  dtype: string;
+  /** Gives the logits of token ids from the files; the longest row is padded with nothing, for there is one. */
+  again: (ids: number[]) => Promise<Float32Array>;
+}
+
+/**
+ * Compares the logits of a chat prompt with those of what was written, and leaves the finding beside it.
+ *
+ * @throws {ModelFileError} when they are further apart than the numbers' type explains: the files are another model
+ */
+export async function compareLogits(
+  model: SavedModel,
+  { path, dtype, again }: ReadBackOptions,
+): Promise<ReadBack> {
+  const { decoder, config: { vocabSize } } = model, ids = promptIds(model);
+  const [ours, base] = [await logitsOf(decoder, ids), await baseLogits(decoder, ids)],
+    theirs = await again(ids);
+  const largest = (a: Float32Array, b: (i: number) => number) =>
+    a.reduce((most, value, i) => Math.max(most, Math.abs(value - b(i))), 0);
+  const likeliest = (logits: Float32Array, token: number) => {
+    const row = logits.subarray(token * vocabSize, (token + 1) * vocabSize);
+    return row.indexOf(row.reduce((most, value) => Math.max(most, value), -Infinity));
+  };
+  const same = ids.filter((_, token) => likeliest(ours, token) === likeliest(theirs, token)).length;
+  const scale = largest(ours, () => 0), adapterEffect = base && largest(ours, (i) => base[i]);
+  // half of what the adapter changes is never rounding, whatever the type
+  const limit = Math.min(
+    tolerances[dtype] * scale,
+    adapterEffect ? Math.max(adapterEffect / 2, tolerances.F32 * scale) : Infinity,
+  );
+  return await settle({
+    compared: "logits",
+    tokens: ids.length,
+    difference: largest(ours, (i) => theirs[i]),
+    adapterEffect,
+    sameNext: same / ids.length,
+  }, { path, limit });
+}
+
+/** The same of the weights one by one, where memory holds no second model. `stored` gives a weight as it was written. */
+export async function compareWeights(
+  { decoder }: SavedModel,
+  { path, dtype, stored }: {
+    path: string;
+    dtype: string;
+    stored: (name: string) => AsyncIterable<{ at: number; values: Float32Array }>;
+  },
+): Promise<ReadBack> {
+  let difference = 0, largest = 0;
+  for (const name of decoder.names) {
+    const ours = await decoder.merged(name);
+    for await (const { at, values } of stored(name)) {
+      for (let i = 0; i < values.length; i++) {
+        difference = Math.max(difference, Math.abs(values[i] - ours[at + i]));
+        largest = Math.max(largest, Math.abs(ours[at + i]));
+      }
+    }
+  }
+  const found = {
+    path,
+    compared: "weights",
+    tokens: 0,
+    difference,
+    adapterEffect: null,
+    sameNext: null,
+  } as const;
+  return await settle(found, { path, limit: tolerances[dtype] * largest });
+}
+
+/** Whether a second copy of the weights fits beside the first, with what a forward pass of a prompt takes. */
+export function fitsTwice({ parameterCount }: SavedModel): boolean {
+  return device().memoryLeft > 4 * parameterCount * 1.1 + 2 ** 26;
+}
+
+/** The logits of one sequence, [tokens, vocabulary] row after row. */
+export async function logitsOf(decoder: Decoder, ids: number[]): Promise<Float32Array> {
+  const logits = decoder.logits([ids]), values = await logits.data() as Float32Array;
+  logits.dispose();
+  return values;
+}
+
+async function baseLogits(decoder: Decoder, ids: number[]): Promise<Float32Array | null> {
+  const { adapter } = decoder;
+  if (adapter === null) return null;
+  decoder.useLora(null);
+  try {
+    return await logitsOf(decoder, ids);
+  } finally {
+    decoder.useLora(adapter);
+  }
+}
+
+function promptIds({ tokenizer, config: { vocabSize, maxPositions } }: SavedModel): number[] {
+  const ids = tokenizer.encode(chatPrompt(tokenizer, "What is 3 + 4?"), { bos: false });
+  // (a model of fewer tokens than its tokenizer has still gets a prompt)
+  return ids.slice(-Math.min(32, maxPositions)).map((id) => id % vocabSize);
+}
+
+async function settle(
+  found: ReadBack,
+  { path, limit }: { path: string; limit: number },
+): Promise<ReadBack> {
+  const { compared, difference, adapterEffect } = found;
+  if (!(difference <= limit)) {
+    throw new ModelFileError(
+      `saving to ${path}: what was written is another model: read back, its ${compared} are off by ${
+        difference.toPrecision(3)
+      }, where the numbers' type explains ${limit.toPrecision(3)}${
+        adapterEffect === null ? "" : ` and the adapter changes ${adapterEffect.toPrecision(3)}`
+      }; the model in memory is whole, save it to another folder`,
+    );
+  }
+  const shown = displayable(found, { text: describe });
+  const folder = await Deno.stat(path).then(({ isDirectory }) => isDirectory, () => false);
+  if (folder) {
+    await Deno.writeTextFile(
+      join(path, readBackFile),
+      `${JSON.stringify({ readBack: found }, null, 2)}\n`,
+    );
+  }
+  const view = observer().view({ title: `Saving ${basename(path)}`, total: 1, unit: "file" });
+  view.update({ step: 1 });
+  view.note(describe(found));
+  await view.end("finished");
+  return shown;
+}
+
+function describe({ compared, tokens, difference, adapterEffect, sameNext }: ReadBack): string {
+  const digits = difference.toPrecision(2);
+  return compared === "weights"
+    ? `Saved and read back: the weights differ by at most ${digits}.`
+    : `Saved and read back: the logits of ${tokens} tokens differ by at most ${digits}${
+      adapterEffect === null ? "" : ` (the adapter changes up to ${adapterEffect.toPrecision(2)})`
+    }, ${
+      sameNext === 1
+        ? "the same token is likeliest after each"
+        : `after ${Math.round(100 * sameNext!)} % of them the same token is likeliest`
+    }.`;
+}
