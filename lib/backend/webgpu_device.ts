@@ -6,6 +6,8 @@ import { CheckedWebgpuBackend } from "./webgpu_backend.ts";
 export interface WebgpuDeviceOptions {
   /** Whether a software adapter (llvmpipe, SwiftShader) will do: right for tests, far slower than the CPU path. @default false */
   allowSoftware?: boolean;
+  /** Ask for no more than WebGPU's default limits, which every adapter grants, to try kernels against. @default false */
+  defaultLimits?: boolean;
 }
 
 /** The device in use. */
@@ -84,7 +86,7 @@ export function checkDevice(): void {
  * @throws {WebgpuUnavailableError} when there is no adapter, or only a software one and `allowSoftware` is not set
  */
 export async function openWebgpuDevice(
-  { allowSoftware = false }: WebgpuDeviceOptions = {},
+  { allowSoftware = false, defaultLimits = false }: WebgpuDeviceOptions = {},
 ): Promise<WebgpuDevice> {
   if (opened && !(opened.description.software && !allowSoftware)) {
     await tf.setBackend("webgpu");
@@ -104,9 +106,11 @@ export async function openWebgpuDevice(
     );
   }
   const wanted = wantedFeatures.filter((feature) => adapter.features.has(feature));
-  const limits = Object.fromEntries(wantedLimits.map((limit) => [limit, adapter.limits[limit]]));
+  const requiredLimits = defaultLimits
+    ? {}
+    : Object.fromEntries(wantedLimits.map((limit) => [limit, adapter.limits[limit]]));
   const request = (requiredFeatures: GPUFeatureName[]) =>
-    adapter.requestDevice({ requiredFeatures, requiredLimits: limits });
+    adapter.requestDevice({ requiredFeatures, requiredLimits });
   // Deno's adapters do not list subgroups, and grant them where the driver has them
   const device = await request([...wanted, "subgroups" as GPUFeatureName]).catch(() => request(wanted));
   failure = null;
@@ -130,7 +134,8 @@ export async function openWebgpuDevice(
   tf.env().set("WEBGPU_DEFERRED_SUBMIT_BATCH_SIZE", dispatchesPerSubmission);
   await tf.setBackend("webgpu");
   await tf.ready();
-  const description = { name, software, features: [...device.features], limits };
+  const limits = Object.fromEntries(wantedLimits.map((limit) => [limit, device.limits[limit]])),
+    description = { name, software, features: [...device.features], limits };
   opened = { device, description };
   return description;
 }

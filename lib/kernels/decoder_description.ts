@@ -35,9 +35,8 @@ export interface LayerDescription<Matrix = tf.Tensor2D, Vector = tf.Tensor1D> {
   down: Linear<Matrix, Vector>;
   /** After the MLP, before the residual sum (Gemma). */
   postMlpNorm?: Vector;
-  /** Rotary tables [positions, headDim/2]. */
-  cos: Matrix;
-  sin: Matrix;
+  /** Rotary table [2·positions, headDim/2]: the cosines, below them the sines. */
+  rotary: Matrix;
   /** Sliding window in tokens; 0: all. */
   window: number;
 }

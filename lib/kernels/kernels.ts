@@ -128,9 +128,8 @@ export interface AttentionNumbers {
   trainable: boolean;
   epsilon: number;
   addOne: boolean;
-  /** Rotary tables [positions, headDim/2]. */
-  cos: tf.Tensor2D;
-  sin: tf.Tensor2D;
+  /** Rotary table [2·positions, headDim/2]: the cosines, below them the sines. */
+  rotary: tf.Tensor2D;
 }
 
 /** Norms and rotation of queries and keys, causal softmax, weighted values. */

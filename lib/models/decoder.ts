@@ -256,7 +256,7 @@ export class Decoder {
       up: linear("mlp.up_proj"),
       down: linear("mlp.down_proj"),
       postMlpNorm: postNorms ? norm("post_feedforward_layernorm") : undefined,
-      ...this.rotary.get(layerRope[index], positions),
+      rotary: this.rotary.get(layerRope[index], positions),
       window: layerWindows[index] ?? 0,
     };
   }

@@ -18,38 +18,34 @@ export function inverseFrequencies({ base, scaling }: LayerRope, headDim: number
 
 /** Rotary tables for the layers of a model, grown when a longer sequence comes. */
 export class RotaryTables {
-  #tables = new Map<string, { positions: number; cos: tf.Tensor2D; sin: tf.Tensor2D }>();
+  #tables = new Map<string, tf.Tensor2D>();
 
   constructor(readonly headDim: number) {}
 
-  /** cos and sin [≥ positions, headDim/2], owned by this object. */
-  get(rope: LayerRope, positions: number): { cos: tf.Tensor2D; sin: tf.Tensor2D } {
+  /** The cosines of at least so many positions, below them the sines, [2·positions, headDim/2]; owned by this object. */
+  get(rope: LayerRope, positions: number): tf.Tensor2D {
     const key = JSON.stringify(rope), held = this.#tables.get(key);
-    if (held && held.positions >= positions) return held;
+    if (held && held.shape[0] >= 2 * positions) return held;
     const size = 2 ** Math.ceil(Math.log2(Math.max(128, positions))),
       half = this.headDim / 2,
       frequencies = inverseFrequencies(rope, this.headDim);
-    const cos = new Float32Array(size * half), sin = new Float32Array(size * half);
+    const values = new Float32Array(2 * size * half), sines = values.subarray(size * half);
     for (let t = 0; t < size; t++) {
       for (let i = 0; i < half; i++) {
         // transformers keeps the frequencies in float32, and so the angles must be theirs
         const angle = Math.fround(t * Math.fround(frequencies[i]));
-        cos[t * half + i] = Math.cos(angle);
-        sin[t * half + i] = Math.sin(angle);
+        values[t * half + i] = Math.cos(angle);
+        sines[t * half + i] = Math.sin(angle);
       }
     }
-    if (held) tf.dispose([held.cos, held.sin]);
-    const table = {
-      positions: size,
-      cos: tf.keep(tf.tensor2d(cos, [size, half])),
-      sin: tf.keep(tf.tensor2d(sin, [size, half])),
-    };
+    held?.dispose();
+    const table = tf.keep(tf.tensor2d(values, [2 * size, half]));
     this.#tables.set(key, table);
     return table;
   }
 
   dispose(): void {
-    for (const { cos, sin } of this.#tables.values()) tf.dispose([cos, sin]);
+    for (const table of this.#tables.values()) table.dispose();
     this.#tables.clear();
   }
 }

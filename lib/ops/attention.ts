@@ -22,9 +22,8 @@ export interface AttentionOptions {
   trainable?: boolean;
   epsilon: number;
   addOne: boolean;
-  /** Rotary tables [positions, headDim/2]. */
-  cos: tf.Tensor2D;
-  sin: tf.Tensor2D;
+  /** Rotary table [2·positions, headDim/2]: the cosines, below them the sines. */
+  rotary: tf.Tensor2D;
 }
 
 const split = (packed: tf.Tensor2D, { heads, kvHeads, headDim }: AttentionOptions) =>
@@ -40,11 +39,11 @@ function normHeads(
 
 /** {@linkcode attention} in tfjs-core operations, one sequence after the other. */
 export function attentionReference(packed: tf.Tensor2D, options: AttentionOptions): tf.Tensor2D {
-  const { layout, heads, kvHeads, headDim, scale, softcap = 0, window = 0, cos, sin } = options,
+  const { layout, heads, kvHeads, headDim, scale, softcap = 0, window = 0, rotary } = options,
     half = headDim / 2;
   return tf.tidy(() => {
     const [q, k, v] = split(packed, options);
-    const positions = tf.tensor1d(layout.positions, "int32");
+    const positions = tf.tensor1d(layout.positions, "int32"), [cos, sin] = tf.split(rotary, 2);
     const rotate = (x: tf.Tensor2D, count: number) => {
       const rows = tf.reshape(x, [-1, count, headDim]), [a, b] = tf.split(rows, 2, 2);
       const c = tf.reshape(tf.gather(cos, positions), [-1, 1, half]),

@@ -29,7 +29,7 @@ export function decoderLayer(
 ): tf.Tensor2D {
   const { heads, kvHeads, headDim, epsilon, addOne, trainable, queryScale, attentionSoftcap } = model,
     layer = model.layers[index],
-    { queryNorm, keyNorm, cos, sin, window } = layer,
+    { queryNorm, keyNorm, rotary, window } = layer,
     normed = { epsilon, addOne, trainable };
   let places = 4 * index;
   const projected = (x: tf.Tensor2D, linears: Linear[]) =>
@@ -41,7 +41,7 @@ export function decoderLayer(
     norm ? rmsNorm(x, norm, { ...normed, residual }) : tf.add(residual, x);
   const packed = projected(rmsNorm(x, layer.inputNorm, normed), [layer.query, layer.key, layer.value]);
   const attended = attention(packed, {
-    ...{ layout, heads, kvHeads, headDim, ...normed, queryNorm, keyNorm, cos, sin, window },
+    ...{ layout, heads, kvHeads, headDim, ...normed, queryNorm, keyNorm, rotary, window },
     scale: queryScale,
     softcap: attentionSoftcap,
   });

@@ -39,8 +39,7 @@ export async function timeOperations(): Promise<OperationTime[]> {
     scale: headDim ** -0.5,
     epsilon: 1e-6,
     addOne: true,
-    cos: tf.cos(angles) as tf.Tensor2D,
-    sin: tf.sin(angles) as tf.Tensor2D,
+    rotary: tf.concat2d([tf.cos(angles), tf.sin(angles)] as tf.Tensor2D[], 0),
   };
   const attend = (f: typeof attention): Op => (x, queryNorm, keyNorm) =>
     f(x as tf.Tensor2D, { ...heading, queryNorm: queryNorm as tf.Tensor1D, keyNorm: keyNorm as tf.Tensor1D });

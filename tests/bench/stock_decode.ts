@@ -47,8 +47,8 @@ function step(
     rmsNormReference(x, weight!, { ...model, residual });
   let x = tf.mul(tf.gather(model.embedding, ids), model.embeddingScale) as tf.Tensor2D;
   for (const [index, layer] of model.layers.entries()) {
-    const [c, s] = [layer.cos, layer.sin].map((table) =>
-      tf.reshape(tf.slice(table, [first, 0], [length, headDim / 2]), [1, length, 1, headDim / 2])
+    const [c, s] = [first, layer.rotary.shape[0] / 2 + first].map((row) =>
+      tf.reshape(tf.slice(layer.rotary, [row, 0], [length, headDim / 2]), [1, length, 1, headDim / 2])
     );
     const byHead = (x: tf.Tensor, count: number) =>
       tf.transpose(tf.reshape(x, [rows, length, count, headDim]), [0, 2, 1, 3]) as tf.Tensor4D;

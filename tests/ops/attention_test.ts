@@ -52,7 +52,7 @@ function layoutCase(
     (_, i) => Math.floor(i / half) * 0.9 ** (i % half),
   );
   const call = (f: typeof attention) => (packed: tf.Tensor, ...others: tf.Tensor[]) => {
-    const [cos, sin] = others.splice(-2) as tf.Tensor2D[], [queryNorm, keyNorm] = others as tf.Tensor1D[];
+    const [rotary] = others.splice(-1) as tf.Tensor2D[], [queryNorm, keyNorm] = others as tf.Tensor1D[];
     return f(packed as tf.Tensor2D, {
       layout,
       heads,
@@ -66,8 +66,7 @@ function layoutCase(
       queryNorm,
       keyNorm,
       trainable,
-      cos,
-      sin,
+      rotary,
     });
   };
   const weights = norms ? [normal([headDim], 13, 0.3), normal([headDim], 14, 0.3)] : [];
@@ -81,7 +80,10 @@ function layoutCase(
     inputs,
     fixed: [
       ...(trainable ? [] : weights),
-      ...[Math.cos, Math.sin].map((f) => ({ shape: [positions, half], data: angles.map(f) })),
+      {
+        shape: [2 * positions, half],
+        data: Float32Array.from([...angles.map(Math.cos), ...angles.map(Math.sin)]),
+      },
     ],
     rows: padded ? rows : undefined,
     differences: inputs[0].data.length < 200,

@@ -7,7 +7,7 @@ export function attentionKernels(engine: CpuEngine): AttentionKernels {
   const at = (tensor?: tf.Tensor) => tensor ? engine.at(tensor) : 0;
   /** Arguments that the tasks of both passes share, and how they are cut. */
   const plan = (rows: number, numbers: AttentionNumbers) => {
-    const { layout, heads, kvHeads, headDim, window, queryNorm, keyNorm, cos, sin } = numbers;
+    const { layout, heads, kvHeads, headDim, window, queryNorm, keyNorm, rotary } = numbers;
     const { starts, lengths, positions, prefixes, families } = layout.tensors(),
       familyCount = layout.families.length - 1;
     const pairs = layout.starts.length * kvHeads, work = layout.longest * rows * headDim;
@@ -18,7 +18,13 @@ export function attentionKernels(engine: CpuEngine): AttentionKernels {
       shape: [at(starts), at(lengths), layout.starts.length, heads, kvHeads, headDim, window],
       shared: [at(prefixes), at(families), familyCount],
       familyCount,
-      rotation: [queryNorm, keyNorm, cos, sin, positions].map(at).concat(rows, heads, kvHeads, headDim),
+      rotation: [
+        at(queryNorm),
+        at(keyNorm),
+        at(rotary),
+        at(rotary) + rotary.shape[0] * headDim,
+        at(positions),
+      ].concat(rows, heads, kvHeads, headDim),
       chunks: work < 1 << 14 ? 1 : Math.min(pairs, engine.threads * 4),
       rowChunks: engine.chunks(rows, rotatedWidth),
     };

@@ -8,102 +8,30 @@
  * more where all linear layers are adapted.
  */
 import * as tf from "@tensorflow/tfjs-core";
+import type { DecoderDescription, Linear } from "../decoder_description.ts";
+import type { DecodedTokens, DecodeNumbers } from "../kernels.ts";
 import { attentionForward } from "./attention.ts";
 import { embeddingForward } from "./embedding.ts";
-import { type GatedActivation, gatedForward } from "./gated_activation.ts";
-import { headsForward, type HeadsNumbers, type KeyValueCache } from "./heads.ts";
+import { gatedForward } from "./gated_activation.ts";
+import { headsForward } from "./heads_forward.ts";
+import type { HeadsNumbers, KeyValueCache } from "./heads_plan.ts";
 import { multiply } from "./multiply.ts";
 import { bindableRows, rowsOf } from "./binding.ts";
 import { launch, output } from "./program.ts";
-import { type LinearTensors, projectForward } from "./projection.ts";
+import { projectForward } from "./projection.ts";
 import { residualNormsForward, rmsNormForward } from "./rms_norm.ts";
 import { sampleTokens } from "./sample_tokens.ts";
-
-/** One decoder layer. */
-export interface LayerTensors {
-  inputNorm: tf.Tensor1D;
-  query: LinearTensors;
-  key: LinearTensors;
-  value: LinearTensors;
-  queryNorm?: tf.Tensor1D;
-  keyNorm?: tf.Tensor1D;
-  output: LinearTensors;
-  /** After attention, before the residual sum (Gemma). */
-  postAttentionNorm?: tf.Tensor1D;
-  mlpNorm: tf.Tensor1D;
-  gate: LinearTensors;
-  up: LinearTensors;
-  down: LinearTensors;
-  postMlpNorm?: tf.Tensor1D;
-  /** Rotary tables [positions, headDim/2]. */
-  cos: tf.Tensor2D;
-  sin: tf.Tensor2D;
-  /** Sliding window in tokens; 0: all. */
-  window: number;
-}
-
-/** A whole decoder. */
-export interface DecoderTensors {
-  layers: LayerTensors[];
-  /** [vocabulary, hidden] */
-  embedding: tf.Tensor2D;
-  /** [vocabulary, hidden] */
-  head: tf.Tensor2D;
-  finalNorm: tf.Tensor1D;
-  heads: number;
-  kvHeads: number;
-  headDim: number;
-  epsilon: number;
-  addOne: boolean;
-  embeddingScale: number;
-  queryScale: number;
-  /** 0: none. */
-  attentionSoftcap: number;
-  /** 0: none. */
-  finalSoftcap: number;
-  activation: GatedActivation;
-}
-
-/** What to draw. */
-export interface DecodeNumbers {
-  /** Completions a prompt. */
-  n: number;
-  maxTokens: number;
-  /** 0 takes the most likely token. */
-  temperature: number;
-  topK: number;
-  topP: number;
-  minP: number;
-  /** One a completion, prompt by prompt. */
-  seeds: Int32Array;
-  eosIds: readonly number[];
-  /** @default 16 */
-  tokensBetweenLooks?: number;
-  /** Asked at each look, for every completion that has grown, whether it should end. */
-  stop?: (tokens: number[], logprobs: number[], row: number) => boolean;
-  /** Called at each look with the number of tokens so far. */
-  onProgress?: (tokens: number) => void;
-  signal?: AbortSignal;
-}
-
-/** One completion. */
-export interface DecodedTokens {
-  /** The end token is the last one, when there is one. */
-  tokens: number[];
-  /** log p of each token at the temperature (1 when greedy), in nats. */
-  logprobs: number[];
-}
 
 /** Below this share of unfinished rows the batch is packed anew: copying the caches costs about a token. */
 const packBelow = 0.75;
 
 /** Draws `n` completions of each prompt. Leaves no tensor behind. */
 export async function decode(
-  model: DecoderTensors,
+  model: DecoderDescription,
   prompts: readonly (readonly number[])[],
   numbers: DecodeNumbers,
 ): Promise<DecodedTokens[]> {
-  const { n, maxTokens, eosIds, tokensBetweenLooks = 16, stop, onProgress, signal } = numbers;
+  const { n, maxTokens, eosIds, lookEvery, stop, onProgress, signal } = numbers;
   const longest = Math.max(...prompts.map((prompt) => prompt.length)), capacity = longest + maxTokens;
   const results: DecodedTokens[] = prompts.flatMap(() =>
     Array.from({ length: n }, () => ({ tokens: [], logprobs: [] }))
@@ -111,8 +39,8 @@ export async function decode(
   const finished = new Uint8Array(results.length);
   let rows = results.map((_, row) => row), batch = tf.tidy(() => prefill(model, prompts, capacity, numbers));
   try {
-    for (let made = 0; made < maxTokens; made += tokensBetweenLooks) {
-      const count = Math.min(tokensBetweenLooks, maxTokens - made);
+    for (let made = 0; made < maxTokens; made += lookEvery) {
+      const count = Math.min(lookEvery, maxTokens - made);
       // tokens, then the bits of their log-probabilities: one read-back
       const history = output([2 * rows.length * count], "int32");
       for (let step = 0; step < count; step++) {
@@ -164,7 +92,7 @@ type Batch = {
 
 /** Runs each prompt once and gives each of its completions a copy of the caches. */
 function prefill(
-  model: DecoderTensors,
+  model: DecoderDescription,
   prompts: readonly (readonly number[])[],
   capacity: number,
   { n, seeds }: DecodeNumbers,
@@ -254,7 +182,7 @@ function copyRows(source: tf.Tensor4D, sources: tf.Tensor1D, capacity: number, f
 
 /** Draws the tokens of `hidden` and records them and their log-probabilities. ids int32 [rows] */
 function draw(
-  model: DecoderTensors,
+  model: DecoderDescription,
   { hidden, seeds }: Batch,
   { temperature, topK, topP, minP }: DecodeNumbers,
   { history, step, count, counter }: { history: tf.Tensor; step: number; count: number; counter: number },
@@ -298,7 +226,7 @@ function draw(
 
 /** The final norm of all layers for ids [batch·length], keys and values written in the caches, or made where there are none. */
 function layers(
-  model: DecoderTensors,
+  model: DecoderDescription,
   ids: tf.Tensor1D,
   { starts, offset }: { starts: tf.Tensor1D; offset: number },
   caches: KeyValueCache[],
@@ -308,7 +236,7 @@ function layers(
   let x = embeddingForward(ids, model.embedding, model.embeddingScale);
   const norm = (w: tf.Tensor1D) => rmsNormForward(x, w, { epsilon, addOne }).y;
   /** x becomes x + linear(y), through the norm behind the layer where there is one; gives its norm for the next layer. */
-  const add = (y: tf.Tensor2D, linear: LinearTensors, w: tf.Tensor1D | undefined, next: tf.Tensor1D) => {
+  const add = (y: tf.Tensor2D, linear: Linear, w: tf.Tensor1D | undefined, next: tf.Tensor1D) => {
     if (!w) {
       x = projectForward(y, [linear], x);
       return norm(next);
@@ -320,7 +248,7 @@ function layers(
   let normed = norm(model.layers[0].inputNorm);
   for (const [index, layer] of model.layers.entries()) {
     const packed = projectForward(normed, [layer.query, layer.key, layer.value]);
-    const { queryNorm, keyNorm, cos, sin, window } = layer;
+    const { queryNorm, keyNorm, rotary, window } = layer;
     const numbers: HeadsNumbers = {
       batch: starts.size,
       offset,
@@ -332,8 +260,7 @@ function layers(
       addOne,
       queryNorm,
       keyNorm,
-      cos,
-      sin,
+      rotary,
     };
     const { q, k, v } = headsForward(packed, numbers, empty ? undefined : caches[index]);
     if (empty) caches.push({ keys: k, values: v });

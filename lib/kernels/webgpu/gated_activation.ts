@@ -3,13 +3,11 @@
  * side by side in one tensor, so that the product before needs no split and its gradient no concatenation.
  */
 import type * as tf from "@tensorflow/tfjs-core";
+import type { Activation } from "../decoder_description.ts";
 import { launch, output } from "./program.ts";
 import { tanhOf } from "./tanh.ts";
 
-/** GELU in its tanh form (Gemma) or SiLU (Llama, Qwen). */
-export type GatedActivation = "gelu_tanh" | "silu";
-
-const functions: Record<GatedActivation, string> = {
+const functions: Record<Activation, string> = {
   silu: `
 fn act(x: f32) -> vec2<f32> {
   let s = 1.0 / (1.0 + exp(min(-x, 80.0)));
@@ -23,7 +21,7 @@ fn act(x: f32) -> vec2<f32> {
 };
 
 /** act(gate) · up from x [rows, 2·width], gate in the left half and up in the right → [rows, width]. */
-export function gatedForward(x: tf.Tensor2D, activation: GatedActivation): tf.Tensor2D {
+export function gatedForward(x: tf.Tensor2D, activation: Activation): tf.Tensor2D {
   const [rows, both] = x.shape, width = both / 2, y = output<tf.Tensor2D>([rows, width]);
   launch({
     key: `gated_forward/${activation}`,
@@ -44,7 +42,7 @@ export function gatedForward(x: tf.Tensor2D, activation: GatedActivation): tf.Te
 export function gatedBackward(
   dy: tf.Tensor2D,
   x: tf.Tensor2D,
-  activation: GatedActivation,
+  activation: Activation,
 ): tf.Tensor2D {
   const dx = output<tf.Tensor2D>(x.shape);
   launch({

@@ -4,31 +4,13 @@
  * launch forward (three with LoRA), one for dx backward (four with LoRA), and one for each trained matrix.
  */
 import type * as tf from "@tensorflow/tfjs-core";
+import type { Linear } from "../decoder_description.ts";
+import type { LinearGradients } from "../kernels.ts";
 import { multiply } from "./multiply.ts";
 import { launch, output } from "./program.ts";
 
-/** y = x·Wᵀ + bias + scale·(x·Aᵀ)·Bᵀ. */
-export interface LinearTensors {
-  /** [out, in], or int32 [out, in/2] of `packHalf` where it is frozen */
-  weight: tf.Tensor2D;
-  /** [out] */
-  bias?: tf.Tensor1D;
-  /** Whether weight and bias get gradients. */
-  trainable: boolean;
-  /** a [rank, in], b [out, rank] */
-  lora?: { a: tf.Tensor2D; b: tf.Tensor2D; scale: number };
-}
-
-/** The gradients of one linear layer, where it is trained. */
-export interface LinearGradients {
-  weight?: tf.Tensor2D;
-  bias?: tf.Tensor1D;
-  a?: tf.Tensor2D;
-  b?: tf.Tensor2D;
-}
-
 /** Where a layer lies in the result, and its adapter in the low-rank products side by side. */
-function places(linears: readonly LinearTensors[]) {
+function places(linears: readonly Linear[]) {
   let width = 0, ranks = 0;
   const layers = linears.map((linear) => {
     const first = width, firstLow = ranks, rank = linear.lora?.a.shape[0] ?? 0;
@@ -46,7 +28,7 @@ function places(linears: readonly LinearTensors[]) {
  */
 export function projectForward(
   x: tf.Tensor2D,
-  linears: readonly LinearTensors[],
+  linears: readonly Linear[],
   onto?: tf.Tensor2D,
 ): tf.Tensor2D {
   const [rows, inner] = x.shape, { layers, adapted, width, ranks } = places(linears);
@@ -106,7 +88,7 @@ function lowRank(
 export function projectBackward(
   dy: tf.Tensor2D,
   x: tf.Tensor2D,
-  linears: readonly LinearTensors[],
+  linears: readonly Linear[],
 ): { dx: tf.Tensor2D; layers: LinearGradients[] } {
   const [rows, inner] = x.shape, { layers, adapted, width, ranks } = places(linears);
   const dx = output<tf.Tensor2D>(x.shape), gradients: LinearGradients[] = layers.map(() => ({}));

@@ -187,6 +187,8 @@ fn value_of(key: u32) -> f32 {
   }
   place = largest(best, place, lane);`
     }
+  // logits that are not numbers leave no place; their log-probability is none either, which the reader refuses
+  place = min(place, u.vocabulary - 1);
   if (lane == 0) {
     ids[group] = place;
     logprob[group] = scaled(base + place) - top - log(mass);

@@ -6,7 +6,8 @@ import { attentionBackward, attentionForward } from "./attention.ts";
 import { decode } from "./decode.ts";
 import { embeddingBackward, embeddingForward } from "./embedding.ts";
 import { gatedBackward, gatedForward } from "./gated_activation.ts";
-import { headsBackward, headsForward } from "./heads.ts";
+import { headsBackward } from "./heads_backward.ts";
+import { headsForward } from "./heads_forward.ts";
 import { projectBackward, projectForward } from "./projection.ts";
 import { rmsNormBackward, rmsNormForward } from "./rms_norm.ts";
 import { tokenLogprobsBackward, tokenLogprobsForward } from "./token_logprobs.ts";
@@ -76,8 +77,8 @@ export const webgpuKernels: Kernels = {
     sum.dispose();
     return total;
   },
-  async decode(model, prompts, { lookEvery, ...numbers }) {
-    const drawn = await decode(model, prompts, { ...numbers, tokensBetweenLooks: lookEvery });
+  async decode(model, prompts, numbers) {
+    const drawn = await decode(model, prompts, numbers);
     checkDevice();
     return drawn;
   },

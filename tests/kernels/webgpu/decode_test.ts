@@ -35,7 +35,7 @@ for (
       const actual = await decode(decoder.describe(64), prompts, {
         ...options,
         seeds,
-        tokensBetweenLooks: 2,
+        lookEvery: 2,
       });
       decoder.dispose();
       assert.deepEqual(
@@ -60,7 +60,7 @@ testOnWebgpu("decode() takes 9 launches a token and layer for Gemma 3", async ()
   const decoder = tinyDecoder(tinyConfig), model = decoder.describe(64);
   const cost = async (layers: number) => {
     const before = launchCount(),
-      options = { n: 1, maxTokens: 2, temperature: 0, topK: 0, topP: 1, minP: 0, eosIds: [] };
+      options = { n: 1, maxTokens: 2, temperature: 0, topK: 0, topP: 1, minP: 0, eosIds: [], lookEvery: 16 };
     await decode({ ...model, layers: model.layers.slice(0, layers) }, [[3, 4, 5]], {
       ...options,
       seeds: new Int32Array(1),
@@ -96,7 +96,7 @@ async function work(
       minP: 0,
       eosIds: [],
       seeds: new Int32Array(prompts.length * options.n),
-      tokensBetweenLooks: 4,
+      lookEvery: 4,
       ...options,
     });
   } finally {

@@ -1,5 +1,7 @@
 import * as tf from "@tensorflow/tfjs";
-import { headsBackward, headsForward, type HeadsNumbers } from "../../../lib/kernels/webgpu/heads.ts";
+import { headsBackward } from "../../../lib/kernels/webgpu/heads_backward.ts";
+import { headsForward } from "../../../lib/kernels/webgpu/heads_forward.ts";
+import type { HeadsNumbers } from "../../../lib/kernels/webgpu/heads_plan.ts";
 import {
   assertClose,
   gradientsOf,
@@ -12,9 +14,13 @@ import {
 
 const batch = 2, heads = 4, kvHeads = 2;
 
-function tables(positions: number, half: number): Values[] {
-  const angles = normal([positions, half], 9);
-  return [Math.cos, Math.sin].map((f) => ({ ...angles, data: Float32Array.from(angles.data, (x) => f(x)) }));
+/** Cosines, below them sines. */
+function table(positions: number, half: number): Values {
+  const { data } = normal([positions, half], 9), angles = [...data];
+  return {
+    shape: [2 * positions, half],
+    data: Float32Array.from([...angles.map(Math.cos), ...angles.map(Math.sin)]),
+  };
 }
 
 for (
@@ -35,35 +41,34 @@ for (
         dpacked,
         normal([headDim], 3),
         normal([headDim], 4),
-        ...tables(length, headDim / 2),
+        table(length, headDim / 2),
       ];
       const numbers = { epsilon: 1e-5, addOne: true };
-      const reference = (packed: tf.Tensor2D, norms: tf.Tensor1D[], cos: tf.Tensor2D, sin: tf.Tensor2D) => {
+      const reference = (packed: tf.Tensor2D, norms: tf.Tensor1D[], rotary: tf.Tensor2D) => {
         const [q, k, v] = tf.split(packed, widths, 1).map((x) => tf.reshape(x, [batch, length, -1, headDim]));
         const turned = [q, k].map((x, i) => {
           const scale = tf.rsqrt(tf.add(tf.mean(tf.square(x), -1, true), numbers.epsilon));
           const y = normed ? tf.mul(tf.mul(x, scale), tf.add(norms[i], 1)) : x, [a, b] = tf.split(y, 2, 3);
-          const [c, s] = [cos, sin].map((table) => tf.reshape(table, [1, length, 1, headDim / 2]));
+          const [c, s] = tf.split(rotary, 2, 0).map((part) => tf.reshape(part, [1, length, 1, headDim / 2]));
           return tf.concat([tf.sub(tf.mul(a, c), tf.mul(b, s)), tf.add(tf.mul(b, c), tf.mul(a, s))], 3);
         });
         return [...turned, v];
       };
-      const expected = await valuesOn("cpu", inputs, (packed, dpacked, queryNorm, keyNorm, cos, sin) => {
+      const expected = await valuesOn("cpu", inputs, (packed, dpacked, queryNorm, keyNorm, rotary) => {
         const flat = (packed: tf.Tensor2D, q: tf.Tensor1D, k: tf.Tensor1D) =>
-          tf.concat(reference(packed, [q, k], cos, sin).map((x) => tf.reshape(x, [batch * length, -1])), 1);
+          tf.concat(reference(packed, [q, k], rotary).map((x) => tf.reshape(x, [batch * length, -1])), 1);
         const gradients = normed
           ? gradientsOf(flat, [packed, queryNorm, keyNorm], dpacked)
           : gradientsOf((packed) => flat(packed, queryNorm, keyNorm), [packed], dpacked);
-        return [...reference(packed, [queryNorm, keyNorm], cos, sin), ...gradients];
+        return [...reference(packed, [queryNorm, keyNorm], rotary), ...gradients];
       });
-      const actual = await valuesOn("webgpu", inputs, (packed, dpacked, queryNorm, keyNorm, cos, sin) => {
+      const actual = await valuesOn("webgpu", inputs, (packed, dpacked, queryNorm, keyNorm, rotary) => {
         const plan: HeadsNumbers = {
           batch,
           heads,
           kvHeads,
           headDim,
-          cos,
-          sin,
+          rotary,
           ...numbers,
           ...(normed ? { queryNorm, keyNorm } : {}),
         };
@@ -89,13 +94,13 @@ testWithAndWithoutSubgroups(
     const headDim = 4, capacity = 6, offset = 3, starts = [0, 2];
     const packed = normal([batch, (heads + 2 * kvHeads) * headDim], 1),
       cache = normal([batch, capacity, kvHeads, headDim], 2);
-    const inputs = [packed, cache, cache, ...tables(8, headDim / 2), integers(starts)];
-    const actual = await valuesOn("webgpu", inputs, (packed, keys, values, cos, sin, starts) => {
-      const numbers = { batch, heads, kvHeads, headDim, epsilon: 0, addOne: false, cos, sin, offset, starts };
+    const inputs = [packed, cache, cache, table(8, headDim / 2), integers(starts)];
+    const actual = await valuesOn("webgpu", inputs, (packed, keys, values, rotary, starts) => {
+      const numbers = { batch, heads, kvHeads, headDim, epsilon: 0, addOne: false, rotary, offset, starts };
       const { q } = headsForward(packed, numbers, { keys, values });
       return [q, keys, values];
     });
-    const [, , , cos, sin] = inputs,
+    const [, , , rotary] = inputs,
       expected = [
         new Float32Array(batch * heads * headDim),
         cache.data.slice(),
@@ -107,7 +112,7 @@ testWithAndWithoutSubgroups(
           position = offset - starts[b];
         const turned = Array.from(x, (value, i) => {
           const at = position * 2 + i % 2, other = x[(i + 2) % 4];
-          return value * cos.data[at] + (i < 2 ? -1 : 1) * other * sin.data[at];
+          return value * rotary.data[at] + (i < 2 ? -1 : 1) * other * rotary.data[16 + at];
         });
         if (slot < heads) expected[0].set(turned, (b * heads + slot) * headDim);
         else if (slot < heads + kvHeads) {

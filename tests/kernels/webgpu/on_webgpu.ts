@@ -9,7 +9,8 @@ import {
 
 let reason: string | null = null;
 try {
-  const { name } = await openWebgpuDevice({ allowSoftware: true });
+  // what runs within the default limits runs on every adapter
+  const { name } = await openWebgpuDevice({ allowSoftware: true, defaultLimits: true });
   console.log(`WebGPU adapter: ${name}`);
 } catch (error) {
   if (!(error instanceof WebgpuUnavailableError)) throw error;

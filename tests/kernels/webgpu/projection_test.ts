@@ -1,9 +1,6 @@
 import * as tf from "@tensorflow/tfjs";
-import {
-  type LinearTensors,
-  projectBackward,
-  projectForward,
-} from "../../../lib/kernels/webgpu/projection.ts";
+import type { Linear } from "../../../lib/kernels/decoder_description.ts";
+import { projectBackward, projectForward } from "../../../lib/kernels/webgpu/projection.ts";
 import { assertClose, gradientsOf, normal, testOnWebgpu, valuesOn } from "./on_webgpu.ts";
 
 const rows = 9, scale = 0.5;
@@ -31,7 +28,7 @@ for (const [inner, first, second] of [[10, 7, 12], [8, 12, 4]]) {
         return [f(x, w, bias, a, b), ...gradientsOf(f, [x, w, bias, a, b], dy)];
       });
       const actual = await valuesOn("webgpu", [x, ...weights, dy], (x, weight, bias, frozen, a, b, dy) => {
-        const linears: LinearTensors[] = [{ weight, bias, trainable: true }, {
+        const linears: Linear[] = [{ weight, bias, trainable: true }, {
           weight: frozen,
           trainable: false,
           lora: { a, b, scale },
