@@ -1,4 +1,5 @@
 import { escapeHtml } from "./escape_html.ts";
+import { visible } from "./visible.ts";
 
 /** What a Jupyter front end may choose from, by media type. */
 export type MediaBundle = Record<string, string | Record<string, unknown>>;
@@ -33,8 +34,8 @@ export function displayable<T extends object>(value: T, display: Display<T>): T 
     [Symbol.for("Jupyter.display")]: hidden((): MediaBundle => ({
       "text/html": display.html?.(value) ??
         `<pre style="max-height:24em;overflow:auto">${escapeHtml(display.text(value))}</pre>`,
-      "text/plain": display.text(value),
+      "text/plain": visible(display.text(value)),
     })),
-    [Symbol.for("Deno.customInspect")]: hidden(() => display.text(value)),
+    [Symbol.for("Deno.customInspect")]: hidden(() => visible(display.text(value))),
   });
 }

@@ -1,3 +1,5 @@
+import { hidden, visible } from "./visible.ts";
+
 const entities: Record<string, string> = {
   "&": "&amp;",
   "<": "&lt;",
@@ -7,8 +9,8 @@ const entities: Record<string, string> = {
 };
 
 /**
- * Text made safe for HTML content and for quoted attributes. Completions are written by a model, so every one of
- * them goes through here.
+ * Text made safe for HTML content and for quoted attributes: its marks as entities, its control characters
+ * {@linkcode visible}. Completions are written by a model, so every one of them goes through here.
  *
  * @example
  * ```ts
@@ -16,13 +18,14 @@ const entities: Record<string, string> = {
  * ```
  */
 export function escapeHtml(text: unknown): string {
-  return String(text).replace(/[&<>"']/g, (character) => entities[character]);
+  return visible(String(text)).replace(/[&<>"']/g, (character) => entities[character]);
 }
 
-/** JSON that may stand inside a `<script>` element: no `</script>` or `<!--` can end it early. */
+/** JSON that may stand inside a `<script>` element: no `</script>` or `<!--` can end it early, nothing in it is raw that is not seen. */
 export function scriptJson(value: unknown): string {
-  return JSON.stringify(value).replaceAll("<", "\\u003c").replaceAll("\u2028", "\\u2028").replaceAll(
-    "\u2029",
-    "\\u2029",
+  const unit = (code: string) => `\\u${code.charCodeAt(0).toString(16).padStart(4, "0")}`;
+  return JSON.stringify(value).replaceAll("<", "\\u003c").replace(
+    hidden,
+    (character) => character.split("").map(unit).join(""),
   );
 }

@@ -1,3 +1,5 @@
+import { visible } from "./visible.ts";
+
 /**
  * An error that a person can put right: what was being done, the rule, the value and the way out, all in its message.
  * A notebook prints an error's `stack`, and twenty lines of library frames under such a message only hide it, so here
@@ -16,8 +18,8 @@ export class PlainError extends Error {
   declare readonly frames: string | undefined;
 
   constructor(message: string, options?: ErrorOptions) {
-    super(message, options);
+    super(visible(message), options);
     Object.defineProperty(this, "frames", { value: this.stack, enumerable: false });
-    this.stack = `${new.target.name}: ${message}`;
+    this.stack = `${new.target.name}: ${this.message}`;
   }
 }

@@ -1,10 +1,10 @@
+import { visibleLine } from "./visible.ts";
+
 /** How {@linkcode printable} cuts. */
 export interface PrintableOptions {
   /** Longest result in characters; what is cut away leaves `…`. @default 80 */
   limit?: number;
 }
-
-const names: Record<string, string> = { "\n": "\\n", "\r": "\\r", "\t": "\\t" };
 
 /**
  * A text on one line that can do a terminal no harm: control characters (a completion may hold escape sequences), line breaks
@@ -16,9 +16,6 @@ const names: Record<string, string> = { "\n": "\\n", "\r": "\\r", "\t": "\\t" };
  * ```
  */
 export function printable(text: string, { limit = 80 }: PrintableOptions = {}): string {
-  const shown = text.slice(0, 4 * limit).replace(
-    /[\p{Cc}\p{Cf}\p{Cs}\u2028\u2029]/gu,
-    (character) => names[character] ?? `\\u{${character.codePointAt(0)!.toString(16)}}`,
-  );
+  const shown = visibleLine(text.slice(0, 4 * limit));
   return shown.length > limit || text.length > 4 * limit ? `${shown.slice(0, limit - 1)}…` : shown;
 }

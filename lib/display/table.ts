@@ -1,5 +1,7 @@
 import { escapeHtml } from "./escape_html.ts";
 import { fontFamily, ink } from "./palette.ts";
+import { padText, textWidth } from "./text_width.ts";
+import { visible, visibleLine } from "./visible.ts";
 
 /** A cell: text, or text with what it means (`better` and `worse` are certain, `unclear` is not). */
 export type Cell = string | { text: string; mark: "better" | "worse" | "unclear" };
@@ -16,7 +18,7 @@ export interface Table {
   notes?: string[];
 }
 
-const text = (cell: Cell) => typeof cell === "string" ? cell : cell.text;
+const text = (cell: Cell) => visibleLine(typeof cell === "string" ? cell : cell.text);
 
 /**
  * A table for a terminal: columns padded, the first to the left and the others to the right.
@@ -27,19 +29,19 @@ const text = (cell: Cell) => typeof cell === "string" ? cell : cell.text;
  * ```
  */
 export function textTable({ title, columns, rows, notes = [] }: Table): string {
+  columns = columns.map(visibleLine);
   const full = rows.filter((row) => row.length > 1);
   const widths = columns.map((column, i) =>
-    Math.max(column.length, ...full.map((row) => text(row[i] ?? "").length))
+    Math.max(textWidth(column), ...full.map((row) => textWidth(text(row[i] ?? ""))))
   );
   const line = (cells: Cell[]) =>
-    cells.map((cell, i) => i ? text(cell).padStart(widths[i]) : text(cell).padEnd(widths[i])).join("   ")
-      .trimEnd();
+    cells.map((cell, i) => padText(text(cell), widths[i], { right: i > 0 })).join("   ").trimEnd();
   return [
-    ...(title ? [title] : []),
+    ...(title ? [visible(title)] : []),
     line(columns),
     widths.map((width) => "─".repeat(width)).join("───"),
     ...rows.map((row) => row.length > 1 ? line(row) : text(row[0])),
-    ...notes,
+    ...notes.map(visible),
   ].join("\n");
 }
 

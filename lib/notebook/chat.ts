@@ -1,5 +1,6 @@
 import { displayable } from "../display/displayable.ts";
 import { escapeHtml } from "../display/escape_html.ts";
+import { visible, visibleLine } from "../display/visible.ts";
 import type { CausalLM, Completion, GenerateOptions } from "../models/causal_lm.ts";
 import { type ChatMessage, chatPrompt } from "../text/chat_prompt.ts";
 import { parseCompletion } from "../text/completion.ts";
@@ -174,7 +175,7 @@ export class Chat {
   }
 
   toString(): string {
-    const head = `Chat with ${this.model.source}`;
+    const head = `Chat with ${visibleLine(this.model.source)}`;
     return this.#turns.length
       ? `${head}\n${chatText(this.#turns)}`
       : `${head}: await chat.say("What is 2 + 3?")`;
@@ -221,6 +222,6 @@ function notebookSurface(): ChatSurface {
 function terminalSurface(): ChatSurface {
   const write = (text: string) => void Deno.stdout.writeSync(new TextEncoder().encode(text));
   return {
-    show: (turn, { last, fresh }) => write(`${fresh}${last ? `\n  (${chatFacts(turn)})\n` : ""}`),
+    show: (turn, { last, fresh }) => write(`${visible(fresh)}${last ? `\n  (${chatFacts(turn)})\n` : ""}`),
   };
 }

@@ -1,6 +1,7 @@
 import { escapeHtml } from "../display/escape_html.ts";
 import { formatDuration, formatNumber } from "../display/format_number.ts";
 import { fontFamily, ink } from "../display/palette.ts";
+import { visible } from "../display/visible.ts";
 
 /** One question and what the model said to it. */
 export interface ChatTurn {
@@ -123,5 +124,5 @@ export function chatHtml(turns: readonly ChatTurn[]): string {
 
 /** The same for a terminal, and for `text/plain`. */
 export function chatText(turns: readonly ChatTurn[]): string {
-  return turns.map((turn) => `> ${turn.question}\n${turn.text}\n  (${chatFacts(turn)})`).join("\n");
+  return visible(turns.map((turn) => `> ${turn.question}\n${turn.text}\n  (${chatFacts(turn)})`).join("\n"));
 }

@@ -1,4 +1,5 @@
 import { ink, seriesColours } from "../display/palette.ts";
+import { visible } from "../display/visible.ts";
 import { type Measure, measures, measuresIn } from "../training/measures.ts";
 import type { StepMetrics } from "../training/run.ts";
 import { kernel } from "./kernel.ts";
@@ -188,7 +189,7 @@ function terminalSurface(): PanelSurface {
   let tenth = -1, notes = 0;
   return {
     show(state, { last }) {
-      const fresh = state.notes.slice(notes).map((text) => `  ${text}\n`).join("");
+      const fresh = state.notes.slice(notes).map((text) => `  ${visible(text)}\n`).join("");
       notes = state.notes.length;
       if (inPlace) {
         // A pseudo-terminal that was given no size says 0.

@@ -3,6 +3,7 @@ import { formatDuration, formatNumber } from "../display/format_number.ts";
 import { highlightCompletion } from "../display/highlight_completion.ts";
 import { ink } from "../display/palette.ts";
 import { sparkline } from "../display/sparkline.ts";
+import { visibleLine } from "../display/visible.ts";
 import { formatMeasure, inLine } from "../training/measures.ts";
 
 /** One quantity that a panel shows, with its course so far. */
@@ -63,7 +64,7 @@ export function panelLine(state: PanelState, { width = 200 }: { width?: number }
     ...(phase ? [`phase ${phase}`] : []),
     ...quantities.map((quantity) => `${inLine(quantity.label)} ${latest(quantity)}`),
   ];
-  const line = parts.join(" · ");
+  const line = visibleLine(parts.join(" · "));
   return line.length > width ? `${line.slice(0, Math.max(0, width - 1))}…` : line;
 }
 

@@ -1,5 +1,6 @@
 import type { MediaBundle } from "../display/displayable.ts";
 import { escapeHtml, scriptJson } from "../display/escape_html.ts";
+import { visibleLine } from "../display/visible.ts";
 import {
   defaultSize,
   type FigureData,
@@ -134,10 +135,10 @@ Plotly.newPlot(box, figure.data, figure.layout, ${JSON.stringify(settings)});</s
 
   toString(): string {
     const names = [...new Set(this.data.map((trace) => trace.name).filter(Boolean))];
-    return `Figure "${this.title}": ${this.data.length} traces${
-      names.length ? ` (${names.join(", ")})` : ""
-    }; ` +
-      `save("figure.png") writes png, svg, html or json`;
+    return visibleLine(
+      `Figure "${this.title}": ${this.data.length} traces${names.length ? ` (${names.join(", ")})` : ""}; ` +
+        `save("figure.png") writes png, svg, html or json`,
+    );
   }
 }
 

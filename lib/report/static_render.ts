@@ -2,6 +2,8 @@
 import "@expo-google-fonts/open-sans/package.json" with { type: "json" };
 import plotlyPackage from "plotly.js-cartesian-dist-min/package.json" with { type: "json" };
 import { packageRequire } from "../backend/package_files.ts";
+import { visible } from "../display/visible.ts";
+import { drawableText } from "./drawable_text.ts";
 import { Ttf } from "./ttf.ts";
 
 /**
@@ -219,7 +221,7 @@ export async function renderSvg(figure: FigureData): Promise<string> {
   const { data, layout } = structuredClone({ data: figure.data, layout: figure.layout });
   try {
     await window.Plotly.newPlot(root, data, { ...defaultSize, ...layout }, { staticPlot: true });
-    return window.Plotly.Snapshot.toSVG(root, "svg", 1);
+    return visible(window.Plotly.Snapshot.toSVG(root, "svg", 1));
   } finally {
     window.Plotly.purge(root);
     root.remove();
@@ -234,13 +236,37 @@ export interface Raster {
   pixels: Uint8Array;
 }
 
-/** Renders an SVG document at `zoom` device pixels a CSS pixel, with Open Sans and no other font. */
-export async function renderPng(svg: string, { zoom = 2 }: { zoom?: number } = {}): Promise<Raster> {
-  const { Resvg } = await import("@resvg/resvg-js");
-  const image = new Resvg(svg, {
-    fitTo: { mode: "zoom", value: zoom },
-    font: { loadSystemFonts: false, fontFiles: fontFiles(), defaultFontFamily: "Open Sans" },
-  }).render();
+/** How {@linkcode renderPng} rasterises. */
+export interface RenderPngOptions {
+  /** Device pixels a CSS pixel. @default 2 */
+  zoom?: number;
+  /** Told of characters that no font of this machine has. @default console.warn */
+  warn?: (message: string) => void;
+}
+
+/**
+ * Renders an SVG document with Open Sans, so that it looks the same everywhere; what Open Sans lacks, such as Chinese and emoji, with
+ * the system's fonts; and what they lack as `�`, with a warning.
+ */
+export async function renderPng(
+  svg: string,
+  { zoom = 2, warn = console.warn }: RenderPngOptions = {},
+): Promise<Raster> {
+  const { Resvg } = await import("@resvg/resvg-js"), files = fontFiles();
+  const raster = (document: string, value: number, loadSystemFonts: boolean) =>
+    new Resvg(document, {
+      fitTo: { mode: "zoom", value },
+      font: { loadSystemFonts, fontFiles: files, defaultFontFamily: "Open Sans" },
+    }).render();
+  const font = fonts[0] ?? new Ttf(await Deno.readFile(files[0]));
+  const text = drawableText(svg, { font, render: (document) => raster(document, 1, true) });
+  if (text.missing.length) {
+    warn(
+      `Drawing a PNG: no font of this machine has ${text.missing.slice(0, 20).join(" ")}, drawn as �. ` +
+        "Install one (Debian, Ubuntu: apt-get install fonts-noto-cjk fonts-noto-color-emoji), or save as SVG or HTML.",
+    );
+  }
+  const image = raster(text.svg, zoom, text.systemFonts);
   return {
     png: new Uint8Array(image.asPng()),
     width: image.width,

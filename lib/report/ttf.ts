@@ -48,12 +48,13 @@ export class Ttf {
     return this.#glyph(character.codePointAt(0)!) !== 0;
   }
 
-  /** The advance width of `text` on one line, in em. */
+  /** The advance width of `text` on one line, in em; a character that the font lacks is as wide as most other fonts draw it. */
   width(text: string): number {
     let units = 0;
     for (const character of text) {
-      const glyph = Math.min(this.#glyph(character.codePointAt(0)!), this.#metricCount - 1);
-      units += this.#view.getUint16(this.#metrics + glyph * 4);
+      const found = this.#glyph(character.codePointAt(0)!), glyph = Math.min(found, this.#metricCount - 1);
+      if (found === 0) units += /[\p{M}\p{Cf}]/u.test(character) ? 0 : this.#unitsPerEm;
+      else units += this.#view.getUint16(this.#metrics + glyph * 4);
     }
     return units / this.#unitsPerEm;
   }
