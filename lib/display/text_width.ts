@@ -11,7 +11,6 @@ const graphemes = new Intl.Segmenter();
  * ```
  */
 export function textWidth(text: string): number {
-  // deno-lint-ignore no-control-regex -- what a terminal draws one column wide
   if (/^[\x20-\x7e]*$/.test(text)) return text.length;
   let width = 0;
   for (const { segment } of graphemes.segment(text)) width += wide.test(segment) ? 2 : 1;

@@ -263,7 +263,7 @@ export async function renderPng(
   if (text.missing.length) {
     warn(
       `Drawing a PNG: no font of this machine has ${text.missing.slice(0, 20).join(" ")}, drawn as �. ` +
-        "Install one (Debian, Ubuntu: apt-get install fonts-noto-cjk fonts-noto-color-emoji), or save as SVG or HTML.",
+        "Install one (Debian, Ubuntu: apt-get install fonts-noto-cjk, and fonts-symbola for emoji), or save as SVG or HTML.",
     );
   }
   const image = raster(text.svg, zoom, text.systemFonts);
