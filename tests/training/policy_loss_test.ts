@@ -18,6 +18,9 @@ for (const { options, old, ...expected } of fixtures.grpo) {
       expected.clipHigh,
     ], 1e-6);
     assertAllClose(result.gradient, expected.gradient, 1e-6);
+    if (expected.entropyGradient) {
+      assertAllClose(result.entropyGradient!, expected.entropyGradient, 1e-6);
+    } else assert.equal(result.entropyGradient, undefined);
   });
 }
 
