@@ -162,9 +162,12 @@ export interface TokenLogprobsKernels {
     targets: tf.Tensor1D,
     numbers: TokenLogprobsNumbers,
   ): Record<"logprobs" | "logSumExp" | "entropy" | "hits", tf.Tensor1D>;
+  /** From the gradients of the log-probabilities and, where they have any, of the entropies, [rows] each. */
   backward(
-    dy: tf.Tensor1D,
-    inputs: { hidden: tf.Tensor2D; table: tf.Tensor2D; targets: tf.Tensor1D; logSumExp: tf.Tensor1D },
+    dy: { logprobs: tf.Tensor1D; entropy: tf.Tensor1D | null },
+    inputs:
+      & Record<"targets" | "logSumExp" | "entropy", tf.Tensor1D>
+      & Record<"hidden" | "table", tf.Tensor2D>,
     numbers: TokenLogprobsNumbers,
   ): { dHidden: tf.Tensor2D; dTable: tf.Tensor2D | null };
 }

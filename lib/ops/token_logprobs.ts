@@ -9,13 +9,15 @@ export interface TokenLogprobsOptions {
   softcap?: number;
   /** Whether the vocabulary table gets a gradient. @default true */
   tableTrainable?: boolean;
+  /** Whether gradients flow through the entropies too. @default false */
+  entropyTrainable?: boolean;
 }
 
 /** What {@linkcode tokenLogprobs} gives; the caller disposes of all three. */
 export interface TokenLogprobs {
   /** log p(target), differentiable. [rows] */
   logprobs: tf.Tensor1D;
-  /** Entropy of the whole distribution in nats, no gradient. [rows] */
+  /** Entropy of the whole distribution in nats, differentiable where that is asked. [rows] */
   entropy: tf.Tensor1D;
   /** 1 where the target is the most likely token, no gradient. [rows] */
   hits: tf.Tensor1D;
@@ -55,25 +57,30 @@ export function tokenLogprobs(
   const { forward, backward } = kernels.tokenLogprobs,
     numbers = { temperature, softcap, tableGradient: tableTrainable };
   let entropy!: tf.Tensor1D, hits!: tf.Tensor1D;
+  const [rows] = hidden.shape, { entropyTrainable = false } = options;
   const op = tf.customGrad((...args) => {
     const save = args.pop() as unknown as tf.GradSaveFunc, hidden = args[0] as tf.Tensor2D;
     const { logprobs, logSumExp, ...rest } = forward(hidden, table, targets, numbers);
-    entropy = tf.keep(rest.entropy);
     hits = tf.keep(rest.hits);
-    save([hidden, targets, logSumExp]);
+    if (!entropyTrainable) entropy = tf.keep(rest.entropy);
+    save([hidden, targets, logSumExp, rest.entropy]);
     return {
-      value: logprobs,
+      value: entropyTrainable ? tf.concat([logprobs, rest.entropy]) : logprobs,
       gradFunc: (dy, saved) => {
-        const [hidden, targets, logSumExp] = saved as [tf.Tensor2D, tf.Tensor1D, tf.Tensor1D];
+        const [hidden, targets, logSumExp, entropy] = saved as [tf.Tensor2D, ...tf.Tensor1D[]];
+        const half = (from: number) => tf.slice(dy as tf.Tensor1D, [from], [rows]);
         const { dHidden, dTable } = backward(
-          dy as tf.Tensor1D,
-          { hidden, table, targets, logSumExp },
+          entropyTrainable
+            ? { logprobs: half(0), entropy: half(rows) }
+            : { logprobs: dy as tf.Tensor1D, entropy: null },
+          { hidden, table, targets, logSumExp, entropy },
           numbers,
         );
         return dTable ? [dHidden, dTable] : [dHidden];
       },
     };
   });
-  const logprobs = op(...(tableTrainable ? [hidden, table] : [hidden])) as tf.Tensor1D;
-  return { logprobs, entropy, hits };
+  const value = op(...(tableTrainable ? [hidden, table] : [hidden])) as tf.Tensor1D;
+  if (!entropyTrainable) return { logprobs: value, entropy, hits };
+  return { logprobs: tf.slice(value, [0], [rows]), entropy: tf.slice(value, [rows], [rows]), hits };
 }

@@ -9,11 +9,13 @@ import { type Curriculum, curriculum as makeCurriculum } from "../schedules/curr
 import { learningRate } from "../schedules/learning_rate.ts";
 import { advantages } from "../training/advantages.ts";
 import { advantagesByComponent } from "../training/advantages_by_component.ts";
+import { entropyBonus, type EntropyBonusState } from "../training/entropy_bonus.ts";
 import { runOrigin } from "../training/run_origin.ts";
 import { ReferencePolicy } from "../training/reference_policy.ts";
 import type { TrainingRun } from "../training/run.ts";
 import { Trainer, type TrainerState } from "../training/trainer.ts";
 import { type StepResult, trainingLoop } from "../training/training_loop.ts";
+import { checkPhases } from "./check_phases.ts";
 import { evaluationHook, splitHooks, type StageHooks } from "./evaluation_inside.ts";
 import { fittingProblems } from "./fitting_problems.ts";
 import { grpoSchema, wholeOptions } from "./grpo_schema.ts";
@@ -64,6 +66,7 @@ export async function grpo(model: CausalLM, problems: Problem[], options: GrpoOp
     trainer = new Trainer(decoder, { ...config, learningRate: learningRate(config.learningRate) });
   const reference = config.beta === 0 ? null : await ReferencePolicy.of(decoder);
   const rollouts = new Rollouts(model, { ...fitting, reward, curriculum, reference, config });
+  const bonus = entropyBonus(config);
   let batch: Batch | null = null;
 
   const sample = async (index: number, signal: AbortSignal): Promise<Batch> => {
@@ -77,8 +80,10 @@ export async function grpo(model: CausalLM, problems: Problem[], options: GrpoOp
   };
 
   const update = async (index: number, batch: Batch, signal: AbortSignal) => {
-    const { metrics, ...loss } = await policyGradients(decoder, batch, {
+    const entropyCoef = bonus.weight(index);
+    const { metrics, trainedEntropy, ...loss } = await policyGradients(decoder, batch, {
       reference,
+      entropyCoef,
       budget: trainer.passes,
       config,
       index,
@@ -88,7 +93,15 @@ export async function grpo(model: CausalLM, problems: Problem[], options: GrpoOp
     if (reference && config.referenceEvery !== null && (index + 1) % config.referenceEvery === 0) {
       await reference.refresh(config.referenceMixup);
     }
-    return { ...updated, metrics: { ...metrics, ...updated.metrics } };
+    bonus.observe(trainedEntropy);
+    return {
+      ...updated,
+      metrics: {
+        ...metrics,
+        ...updated.metrics,
+        entropyCoef: bonus.on ? entropyCoef : undefined,
+      },
+    };
   };
 
   const step = async (index: number, signal: AbortSignal): Promise<StepResult> => {
@@ -144,14 +157,23 @@ export async function grpo(model: CausalLM, problems: Problem[], options: GrpoOp
           const { tensors, state } = await trainer.save();
           return {
             tensors: { ...tensors, ...await reference?.state() },
-            state: { ...state, ...rollouts.state, batch: iterations > 1 ? batch : null },
+            state: {
+              ...state,
+              ...rollouts.state,
+              bonus: bonus.state,
+              batch: iterations > 1 ? batch : null,
+            },
           };
         },
         restore({ tensors, state }) {
-          const held = state as TrainerState & Rollouts["state"] & { batch: Batch | null };
+          const held = state as TrainerState & Rollouts["state"] & {
+            bonus: EntropyBonusState;
+            batch: Batch | null;
+          };
           trainer.restore({ tensors, state: held });
           reference?.restore(tensors);
           rollouts.restore(held);
+          bonus.state = held.bonus;
           batch = held.batch;
         },
       },
@@ -161,21 +183,5 @@ export async function grpo(model: CausalLM, problems: Problem[], options: GrpoOp
   } finally {
     reference?.dispose();
     trainer.dispose();
-  }
-}
-
-/** @throws {RangeError} when a phase that the run may come to has no problem to draw */
-function checkPhases(curriculum: Curriculum, problems: Problem[], steps: number): void {
-  const { kind, phases } = curriculum.toJSON(), held = new Set(problems.map(({ difficulty }) => difficulty));
-  const reached = kind === "fixed"
-    ? new Set(Array.from({ length: steps }, (_, step) => curriculum.phaseAt(step, steps)))
-    : phases;
-  for (const { name, difficulties } of reached) {
-    if (difficulties.some((difficulty) => held.has(difficulty))) continue;
-    throw new RangeError(
-      `grpo needs problems for every phase that the run comes to: phase ${name} draws ${
-        difficulties.join(" or ")
-      }, and the data has only ${[...held].join(", ")}; give other data or another curriculum`,
-    );
   }
 }

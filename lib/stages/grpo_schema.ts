@@ -1,6 +1,8 @@
 import { z } from "zod";
 import { learningRateSchema, scheduled } from "../schedules/schedule_schema.ts";
+import { advantageNames } from "../training/advantages.ts";
 import { type Algorithm, algorithms } from "../training/algorithms.ts";
+import { policyLossNames } from "../training/policy_loss.ts";
 import { trainingFields } from "../training/training_schema.ts";
 
 const count = z.int().min(1);
@@ -10,7 +12,7 @@ const grpoObject = z.strictObject({
     .nullable()
     .default(null).describe(
       "Sets advantage, loss, importance, epsilon, epsilonHigh, klInReward, dropZeroVariance and maskTruncated where they " +
-        "are not given: grpo, rloo, dapo, dr_grpo, bnpo or gspo. Default null: grpo's.",
+        "are not given: grpo, rloo, dapo, dr_grpo, bnpo, gspo, cispo, sapo, luspo, vespo or maxrl. Default null: grpo's.",
     ),
   steps: count.default(200).describe("Optimizer updates. TRL: max_steps. Default 200."),
   promptsPerStep: count.default(8).describe(
@@ -29,8 +31,9 @@ const grpoObject = z.strictObject({
   learningRate: learningRateSchema.default(5e-4).describe(
     "TRL: learning_rate, lr_scheduler_type. Default 5e-4.",
   ),
-  advantage: z.enum(["group", "batch", "none", "rloo"]).optional().describe(
-    "Baseline and scale of rewards. TRL: scale_rewards, RLOOTrainer. Default group: (r − mean) / (std + 1e-4).",
+  advantage: z.enum(advantageNames).optional().describe(
+    "Baseline and scale of rewards. TRL: scale_rewards, RLOOTrainer. maxrl, (r − mean) / mean, is for rewards of 0 and 1. " +
+      "Default group: (r − mean) / (std + 1e-4).",
   ),
   normalize: z.boolean().default(false).describe(
     "Then centre and scale the whole batch's advantages. TRL: normalize_advantages. Default false.",
@@ -39,8 +42,9 @@ const grpoObject = z.strictObject({
     "Normalise each reward component in its group before the weighted sum (GDPO). TRL: multi_objective_aggregation. " +
       "Default false.",
   ),
-  loss: z.enum(["grpo", "bnpo", "dr_grpo", "dapo"]).optional().describe(
-    "What the sum over tokens is divided by. TRL: loss_type. Default grpo: the mean of per-sequence means.",
+  loss: z.enum(policyLossNames).optional().describe(
+    "A token's loss, and what the sum over tokens is divided by. TRL: loss_type, there dapo. Default grpo: clipped ratios, the mean " +
+      "of per-sequence means.",
   ),
   importance: z.enum(["token", "sequence", "trajectory"]).optional().describe(
     "Ratio per token, per sequence as a geometric mean (GSPO) or as a product (RLOO). " +
@@ -67,10 +71,57 @@ const grpoObject = z.strictObject({
     "The ratio is clipped below 1 − epsilon, and above 1 + epsilon without epsilonHigh. TRL: epsilon. Default 0.2.",
   ),
   epsilonHigh: scheduled(z.number().positive()).nullable().optional().describe(
-    "Clip above 1 + this (clip-higher). TRL: epsilon_high. Default null: epsilon.",
+    "Clip above 1 + this (clip-higher); with loss cispo the bound itself. TRL: epsilon_high. Default null: epsilon.",
   ),
   dualClip: z.number().gt(1).nullable().default(null).describe(
     "Bound of the ratio where the advantage is negative. TRL: delta. Default null: none.",
+  ),
+  dppo: z.number().positive().lt(1).nullable().default(null).describe(
+    "Instead of clipping: a token teaches nothing once its probability has left a band this wide around the sampler's in the " +
+      "advantage's direction (DPPO); matters with several iterations. Default null: off.",
+  ),
+  offPolicyMask: z.number().positive().nullable().default(null).describe(
+    "Completions with a negative advantage whose mean log π_old − log π passes this teach nothing (DeepSeek-V3.2); matters with several " +
+      "iterations. TRL: off_policy_mask_threshold. Default null: off.",
+  ),
+  useBiasCorrectionKl: z.boolean().default(false).describe(
+    "Multiply the KL in the loss by the ratio, so that its gradient is the reverse KL's (DeepSeek-V3.2). " +
+      "TRL: use_bias_correction_kl, there true. Default false.",
+  ),
+  sapoTemperaturePos: z.number().positive().default(1).describe(
+    "Steepness of sapo's gate where the advantage is positive. TRL: sapo_temperature_pos. Default 1.",
+  ),
+  sapoTemperatureNeg: z.number().positive().default(1.05).describe(
+    "The same elsewhere. TRL: sapo_temperature_neg. Default 1.05.",
+  ),
+  vespoKPos: z.number().positive().default(2).describe(
+    "vespo's exponent k where the advantage is not negative. TRL: vespo_k_pos. Default 2.",
+  ),
+  vespoLambdaPos: z.number().positive().default(3).describe(
+    "vespo's decay λ where the advantage is not negative. TRL: vespo_lambda_pos. Default 3.",
+  ),
+  vespoKNeg: z.number().positive().default(3).describe(
+    "vespo's exponent k where the advantage is negative. TRL: vespo_k_neg. Default 3.",
+  ),
+  vespoLambdaNeg: z.number().positive().default(2).describe(
+    "vespo's decay λ where the advantage is negative. TRL: vespo_lambda_neg. Default 2.",
+  ),
+  entropyCoef: scheduled(z.number().min(0)).default(0).describe(
+    "Weight of an entropy bonus: the loss is less by this times the mean entropy of the tokens trained, in nats. TRL: entropy_coef. " +
+      "Default 0.",
+  ),
+  entropyTarget: z.number().positive().nullable().default(null).describe(
+    "Adapts the bonus: entropyCoef is where it starts, rises while the entropy is at or below this and falls above, and acts only at " +
+      "or below (Skywork-OR1). TRL: use_adaptive_entropy, entropy_target. Default null: entropyCoef as it is.",
+  ),
+  entropyCoefDelta: z.number().positive().default(0.005).describe(
+    "What the adapted bonus moves by an update. TRL: entropy_coef_delta. Default 0.005.",
+  ),
+  entropyCoefMin: z.number().min(0).default(0).describe(
+    "Its lower bound. TRL: entropy_coef_min. Default 0.",
+  ),
+  entropyCoefMax: z.number().positive().default(1).describe(
+    "Its upper bound. TRL: entropy_coef_max. Default 1.",
   ),
   topEntropyQuantile: z.number().gt(0).max(1).default(1).describe(
     "Train only on this share of tokens with the highest entropy. TRL: top_entropy_quantile. Default 1: all.",
@@ -136,10 +187,34 @@ const grpoObject = z.strictObject({
     }
   }
   if (
-    dualClip !== null && typeof (epsilonHigh ?? epsilon) === "number" &&
+    value.loss !== "cispo" && dualClip !== null && typeof (epsilonHigh ?? epsilon) === "number" &&
     dualClip <= 1 + ((epsilonHigh ?? epsilon) as number)
   ) {
     issue("dualClip", "must be above 1 + epsilonHigh (or epsilon), or it would undo the clipping");
+  }
+  if (value.loss === "cispo" && epsilonHigh === null) {
+    issue(
+      "epsilonHigh",
+      "must be given with loss `cispo`, which bounds the ratio by it (ScaleRL: 5); algorithm cispo does",
+    );
+  }
+  if (value.loss === "vespo" && value.importance !== "token") {
+    issue("importance", "must be `token` with loss `vespo`, which makes the sequence's ratio itself");
+  }
+  if (
+    value.dppo !== null &&
+    (value.importance !== "token" || ["cispo", "sapo", "vespo"].includes(value.loss) || dualClip !== null)
+  ) {
+    issue(
+      "dppo",
+      "goes with `token` ratios of a loss that clips them, and without dualClip: it takes the clipping's place",
+    );
+  }
+  if (value.entropyTarget !== null && typeof value.entropyCoef !== "number") {
+    issue("entropyCoef", "must be a number with entropyTarget: it is where the adapted bonus starts");
+  }
+  if (value.entropyCoefMin > value.entropyCoefMax) {
+    issue("entropyCoefMin", `must not be above entropyCoefMax (${value.entropyCoefMax})`);
   }
   if (value.referenceEvery !== null && value.beta === 0) {
     issue("referenceEvery", "goes with beta above 0 only: without a KL penalty there is no reference");
@@ -162,10 +237,11 @@ type FilledIn = Omit<Algorithm, "klIn"> & { klInReward: boolean };
 /** Options of `grpo` with every default filled in, the algorithm's too. */
 export type GrpoConfig = Omit<Given, keyof FilledIn> & Required<Pick<Given, keyof FilledIn>>;
 
-/** What the algorithm fills in where nothing is given. */
-function filledIn({ algorithm }: Pick<Given, "algorithm">): FilledIn {
+/** What the algorithm fills in where nothing is given; a loss `cispo` brings its bound. */
+function filledIn({ algorithm, loss }: Pick<Given, "algorithm" | "loss">): FilledIn {
   const { klIn, ...preset } = algorithms[algorithm ?? "grpo"];
-  return { ...preset, klInReward: klIn === "reward" };
+  const { epsilonHigh } = loss === "cispo" ? algorithms.cispo : preset;
+  return { ...preset, epsilonHigh, klInReward: klIn === "reward" };
 }
 
 const defined = <T extends object>(options: T): T =>
@@ -182,7 +258,7 @@ export const grpoSchema = grpoObject.transform((given): GrpoConfig => {
   for (const key of Object.keys(filledIn(given)) as (keyof FilledIn)[]) {
     if (key in config) continue;
     Object.defineProperty(config, key, {
-      get: () => filledIn(config)[key],
+      get: () => filledIn({ ...config })[key],
       // written from here on
       set: (value) => Object.defineProperty(config, key, { value, enumerable: true, writable: true }),
       configurable: true,
@@ -193,5 +269,5 @@ export const grpoSchema = grpoObject.transform((given): GrpoConfig => {
 
 /** A copy of the options as plain data, what the algorithm filled in among them: for a run's record. */
 export function wholeOptions(config: GrpoConfig): GrpoConfig {
-  return { ...filledIn(config), ...config };
+  return { ...filledIn({ ...config }), ...config };
 }

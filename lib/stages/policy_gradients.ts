@@ -14,6 +14,8 @@ import type { RolloutBatch } from "./rollouts.ts";
 export interface PolicyGradientOptions {
   /** What the KL in the loss is measured against; `null` where beta is 0. */
   reference: ReferencePolicy | null;
+  /** Weight of the entropy bonus. */
+  entropyCoef: number;
   /** What of the rollouts goes through the model at once. */
   budget: PassBudget;
   config: GrpoConfig;
@@ -26,6 +28,8 @@ export interface PolicyGradientOptions {
 export interface PolicyGradients {
   gradients: Gradients;
   loss: number;
+  /** Mean entropy of the tokens that the entropy bonus acts on. */
+  trainedEntropy: number;
   metrics: Pick<
     StepMetrics,
     "loss" | "policyLoss" | "entropy" | "kl" | "clipLow" | "clipHigh" | "tokens"
@@ -36,7 +40,7 @@ export interface PolicyGradients {
 export async function policyGradients(
   decoder: Decoder,
   { groups, kl, advantages }: RolloutBatch & { advantages: number[][] },
-  { reference, budget, config, index, signal }: PolicyGradientOptions,
+  { reference, entropyCoef, budget, config, index, signal }: PolicyGradientOptions,
 ): Promise<PolicyGradients> {
   const now = (value: Scheduled) => anneal(value).at(index, config.steps);
   const { loss, maskTruncated, gradientAccumulation } = config;
@@ -67,28 +71,37 @@ export async function policyGradients(
     accumulationTokens: allTokens,
     maskTruncated,
     topEntropyQuantile: config.topEntropyQuantile,
+    useBiasCorrectionKl: config.useBiasCorrectionKl,
+    offPolicyMask: config.offPolicyMask,
+    dppo: config.dppo,
+    sapoTemperaturePos: config.sapoTemperaturePos,
+    sapoTemperatureNeg: config.sapoTemperatureNeg,
+    vespoKPos: config.vespoKPos,
+    vespoLambdaPos: config.vespoLambdaPos,
+    vespoKNeg: config.vespoKNeg,
+    vespoLambdaNeg: config.vespoLambdaNeg,
+    entropyCoef,
   };
 
-  /** The least entropy that is trained in a part, measured ahead where it goes through the model in several passes. */
-  const floors = new Map<readonly typeof batch[number][], number>();
+  /** The least entropy that is trained in a part and how many tokens have it, measured ahead where a part is cut into several passes. */
+  const floors = new Map<readonly typeof batch[number][], { floor: number; tokens: number }>();
   const floorOf = async (part: readonly typeof batch[number][]) => {
-    let floor = floors.get(part);
-    if (floor === undefined) {
-      const entropies: number[] = [];
-      for (const [, sequences] of budget.cut(part, size)) {
-        const tokens = new TokenBatch(sequences);
-        try {
-          const rows = tokens.split((await tokenValues(decoder, tokens, { temperature })).entropy);
-          for (const [i, row] of rows.entries()) {
-            if (trainedTokens([sequences[i]]) > 0) entropies.push(...row);
-          }
-        } finally {
-          tokens.dispose();
-        }
+    const known = floors.get(part);
+    if (known) return known;
+    const entropies: number[] = [];
+    for (const [, sequences] of budget.cut(part, size)) {
+      const tokens = new TokenBatch(sequences);
+      try {
+        const rows = tokens.split((await tokenValues(decoder, tokens, { temperature })).entropy);
+        for (const [i, row] of rows.entries()) if (trainedTokens([sequences[i]]) > 0) entropies.push(...row);
+      } finally {
+        tokens.dispose();
       }
-      floors.set(part, floor = entropyFloor(entropies, config.topEntropyQuantile));
     }
-    return floor;
+    const floor = entropyFloor(entropies, config.topEntropyQuantile);
+    const measured = { floor, tokens: entropies.filter((entropy) => entropy >= floor).length };
+    floors.set(part, measured);
+    return measured;
   };
 
   const { gradients, tokens, entropy, sums, loss: sum } = await accumulate(
@@ -97,9 +110,10 @@ export async function policyGradients(
     async ({ sequences, part, tokens }) => {
       const referenceLogprobs = beta > 0 ? await reference!.logprobs(tokens, temperature) : undefined;
       const rollouts = sequences.map(({ rollout }) => rollout);
-      const floor = config.topEntropyQuantile < 1 && sequences.length < part.length
+      const high = config.topEntropyQuantile < 1 && sequences.length < part.length
         ? await floorOf(part)
         : undefined;
+      const acting = high?.tokens ?? (config.topEntropyQuantile < 1 ? undefined : trainedTokens(part));
       // a pass is weighted so that cutting a part into several changes nothing
       const accumulationSteps = gradientAccumulation *
         (loss === "bnpo"
@@ -113,22 +127,24 @@ export async function policyGradients(
           advantages: sequences.map(({ advantage }) => advantage),
           truncated: rollouts.map(({ truncated }) => truncated),
           entropy: tokens.split(values.entropy),
-        }, { ...options, accumulationSteps, entropyFloor: floor });
-        const gradient = new Float32Array(tokens.tokens);
-        let place = 0;
-        for (const row of policy.gradient) {
-          gradient.set(row, place);
-          place += row.length;
-        }
+        }, {
+          ...options,
+          accumulationSteps,
+          entropyFloor: high?.floor,
+          entropyTokens: acting === undefined ? undefined : Math.max(1, acting) * gradientAccumulation,
+        });
         return {
           loss: policy.loss,
-          gradient,
+          gradient: joined(policy.gradient, tokens.tokens),
+          entropyGradient: policy.entropyGradient && joined(policy.entropyGradient, tokens.tokens),
           sums: {
             policyLoss: policy.policyLoss,
             kl: policy.kl * policy.tokens,
             clipLow: policy.clipLow * policy.ratios,
             clipHigh: policy.clipHigh * policy.ratios,
             ratios: policy.ratios,
+            entropySum: policy.entropySum,
+            entropyTokens: policy.entropyTokens,
           },
         };
       };
@@ -137,6 +153,7 @@ export async function policyGradients(
       parts: gradientAccumulation,
       size,
       temperature,
+      entropyTrainable: entropyCoef !== 0,
       budget,
       dropout: { seed: config.seed, step: index },
       signal,
@@ -145,6 +162,7 @@ export async function policyGradients(
   return {
     gradients,
     loss: sum,
+    trainedEntropy: sums.entropySum / Math.max(1, sums.entropyTokens),
     metrics: {
       loss: sum,
       policyLoss: sums.policyLoss,
@@ -155,4 +173,15 @@ export async function policyGradients(
       tokens,
     },
   };
+}
+
+/** Rows one after the other. */
+function joined(rows: ArrayLike<number>[], length: number): Float32Array {
+  const values = new Float32Array(length);
+  let place = 0;
+  for (const row of rows) {
+    values.set(row, place);
+    place += row.length;
+  }
+  return values;
 }

@@ -30,7 +30,7 @@ export interface PassLoss<Sums extends string> extends TokenLoss {
 }
 
 /** Options of {@linkcode accumulate}. */
-export interface AccumulateOptions extends Pick<ForwardOptions, "temperature"> {
+export interface AccumulateOptions extends Pick<ForwardOptions, "temperature" | "entropyTrainable"> {
   /** Equal parts that the batch is cut into before it is cut into passes. @default 1 */
   parts?: number;
   /** Sequences a pass at most. @default null: as many as go through the model well */
@@ -76,8 +76,8 @@ export async function accumulate<T extends TokenSequence, Sums extends string = 
   ) => ((values: TokenValues) => PassLoss<Sums>) | Promise<(values: TokenValues) => PassLoss<Sums>>,
   options: AccumulateOptions = {},
 ): Promise<Accumulated<Sums>> {
-  const { parts = 1, size = null, dropout = null, signal, temperature, budget = new PassBudget(decoder) } =
-    options;
+  const { parts = 1, size = null, dropout = null, signal, budget = new PassBudget(decoder) } = options;
+  const { temperature, entropyTrainable } = options;
   const cut = ({ sequences, from, part }: Omit<Pass<T>, "tokens">) =>
     budget.cut(sequences, size).map(([offset, some]) => ({ sequences: some, from: from + offset, part }));
   let passes = Array.from({ length: parts }, (_, i) => {
@@ -93,6 +93,7 @@ export async function accumulate<T extends TokenSequence, Sums extends string = 
       let loss!: PassLoss<Sums>;
       const { values, gradients } = await backward(decoder, tokens, (values) => loss = lossOfValues(values), {
         temperature,
+        entropyTrainable,
         checkpointing: budget.checkpointing,
         dropoutSeed: dropout && Math.floor(counterUniform(dropout.seed, dropout.step, from) * 2 ** 31),
       });

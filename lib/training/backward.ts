@@ -20,6 +20,8 @@ export interface TokenValues {
 export interface TokenLoss {
   loss: number;
   gradient: Float32Array;
+  /** ∂loss/∂entropy of every token, where the pass was asked for it. */
+  entropyGradient?: Float32Array;
 }
 
 /** Gradients by variable name; the owner disposes of them. */
@@ -35,18 +37,22 @@ export interface ForwardOptions {
   dropoutSeed?: number | null;
   /** Compute activations again in the backward pass instead of keeping them. @default false */
   checkpointing?: boolean;
+  /** Whether the loss has a gradient with respect to the entropies. @default false */
+  entropyTrainable?: boolean;
 }
 
 function forward(
   decoder: Decoder,
   batch: TokenBatch,
-  { temperature = 1, adapter = true, dropoutSeed = null, checkpointing = false }: ForwardOptions,
+  { temperature = 1, adapter = true, dropoutSeed = null, checkpointing = false, entropyTrainable = false }:
+    ForwardOptions,
 ): TokenLogprobs {
   const hidden = embedding(batch.rows, decoder.hidden(batch.layout, { adapter, dropoutSeed, checkpointing }));
   return tokenLogprobs(hidden, decoder.head, batch.targets, {
     temperature,
     softcap: decoder.config.finalSoftcap ?? 0,
     tableTrainable: decoder.trainBase,
+    entropyTrainable,
   });
 }
 
@@ -86,28 +92,34 @@ export async function backward(
   batch.layout.tensors();
   let values: TokenValues | undefined, result: TokenLoss | undefined;
   if (!device().synchronousReads) {
-    values = await tokenValues(decoder, batch, options);
+    values = await tokenValues(decoder, batch, { ...options, entropyTrainable: false });
     result = lossOf(values);
   }
   const { value, grads } = givingBack(() =>
     tf.variableGrads(() => {
       const { logprobs, entropy, hits } = forward(decoder, batch, options);
-      const total = tf.customGrad((logprobs) => {
+      const total = tf.customGrad((...inputs) => {
         if (!result) {
           values = {
-            logprobs: (logprobs as tf.Tensor).dataSync() as Float32Array,
+            logprobs: (inputs[0] as tf.Tensor).dataSync() as Float32Array,
             entropy: entropy.dataSync() as Float32Array,
             hits: hits.dataSync() as Float32Array,
           };
           result = lossOf(values);
         }
-        const { loss, gradient } = result;
-        return { value: tf.scalar(loss), gradFunc: (dy) => tf.mul(tf.tensor1d(gradient), dy) };
+        const { loss, gradient, entropyGradient } = result;
+        const gradients = options.entropyTrainable
+          ? [gradient, entropyGradient ?? new Float32Array(gradient.length)]
+          : [gradient];
+        return {
+          value: tf.scalar(loss),
+          gradFunc: (dy) => gradients.map((values) => tf.mul(tf.tensor1d(values), dy)),
+        };
       });
       try {
-        return total(logprobs) as tf.Scalar;
+        return total(...(options.entropyTrainable ? [logprobs, entropy] : [logprobs])) as tf.Scalar;
       } finally {
-        tf.dispose([entropy, hits]);
+        tf.dispose(options.entropyTrainable ? [hits] : [entropy, hits]);
       }
     }, variables)
   );

@@ -13,6 +13,8 @@ export interface StepMetrics {
   gradientNorm: number;
   /** Mean entropy of the predicted distributions over completion tokens, in nats. */
   entropy?: number;
+  /** Weight of the entropy bonus in force, where there is one. */
+  entropyCoef?: number;
   /** Completion tokens trained on in this step. */
   tokens: number;
   /** Share of completion tokens whose most likely token is the target (SFT), 0 to 1. */

@@ -16,7 +16,7 @@ const targetsOf = ({ rows, vocabulary }: Case) =>
 
 function own(shape: Case): OpCase {
   const { rows, vocabulary, width, options = {} } = shape,
-    { temperature = 1, softcap = 0, tableTrainable = true } = options;
+    { temperature = 1, softcap = 0, tableTrainable = true, entropyTrainable = false } = options;
   const hidden = normal([rows, width], 8), table = normal([vocabulary, width], 9, 0.7);
   const call = (f: typeof tokenLogprobs) => (...[x, table]: tf.Tensor[]) => {
     const { logprobs, entropy, hits } = f(
@@ -25,13 +25,13 @@ function own(shape: Case): OpCase {
       targetsOf(shape),
       options,
     );
-    tf.dispose([entropy, hits]);
-    return logprobs;
+    tf.dispose(entropyTrainable ? [hits] : [entropy, hits]);
+    return entropyTrainable ? tf.add(logprobs, tf.mul(entropy, 1.7)) : logprobs;
   };
   return {
     name: `${rows} × ${width} against ${vocabulary}, temperature ${temperature}, soft-cap ${softcap}${
       tableTrainable ? "" : ", frozen table"
-    }`,
+    }${entropyTrainable ? ", gradients of the entropy too" : ""}`,
     inputs: tableTrainable ? [hidden, table] : [hidden],
     fixed: tableTrainable ? [] : [table],
     differences: rows < 10,
@@ -46,6 +46,14 @@ const cases: Case[] = [
   { rows: 1, vocabulary: 2, width: 1 },
   { rows: 19, vocabulary: 30, width: 8, options: { tableTrainable: false, temperature: 2 } },
   { rows: 150, vocabulary: 51, width: 17, options: { softcap: 5 } },
+  { rows: 7, vocabulary: 13, width: 9, options: { entropyTrainable: true } },
+  { rows: 7, vocabulary: 14, width: 9, options: { entropyTrainable: true, temperature: 0.7, softcap: 3 } },
+  {
+    rows: 150,
+    vocabulary: 51,
+    width: 17,
+    options: { entropyTrainable: true, tableTrainable: false, temperature: 1.3 },
+  },
 ];
 
 testAgainstReference("tokenLogprobs()", cases.map(own));

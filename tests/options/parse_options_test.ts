@@ -47,7 +47,7 @@ Deno.test("parseOptions() lists every problem at once with path, value, rule and
   ]);
   assert.deepEqual(
     found.find(({ path }) => path === "loss")?.rule,
-    "must be one of grpo, bnpo, dr_grpo, dapo",
+    "must be one of grpo, bnpo, dr_grpo, dapo, cispo, sapo, luspo, vespo",
   );
   assert.match(found.find(({ path }) => path === "temperature")!.rule, /above 0/);
 });
@@ -116,6 +116,7 @@ Deno.test("grpoSchema's algorithm sets what the options don't", () => {
   const mixed = parseOptions(grpoSchema, { algorithm: "rloo", importance: "token" }, "grpo");
   assert.deepEqual([mixed.advantage, mixed.importance], ["rloo", "token"]);
   assert.equal(parseOptions(grpoSchema, { algorithm: "dapo" }, "grpo").epsilonHigh, 0.28);
+  assert.equal(parseOptions(grpoSchema, { loss: "cispo" }, "grpo").epsilonHigh, 5);
 });
 
 Deno.test("an algorithm given in a cell wins over what the file's filled in, and not over what a person wrote", async () => {
@@ -150,7 +151,8 @@ Deno.test("an algorithm given in a cell wins over what the file's filled in, and
       assert.deepEqual(read({ ...grpo, algorithm }), want);
       assert.deepEqual(read(JSON.parse(JSON.stringify({ ...grpo, algorithm }))), want);
       // what the preset before filled in, written by hand in the cell
-      assert.deepEqual(read({ ...grpo, algorithm, loss: grpo.loss }), { ...want, loss: grpo.loss });
+      const { advantage } = grpo;
+      assert.deepEqual(read({ ...grpo, algorithm, advantage }), { ...want, advantage });
       const changed = structuredClone(grpo);
       changed.algorithm = algorithm;
       assert.deepEqual(read(changed), want);
@@ -174,6 +176,15 @@ Deno.test("settings are validated together", () => {
     [{ epsilon: 0.3, algorithm: "dapo" }, "epsilon", /above the epsilonHigh of dapo, 0.28/],
     [{ epsilon: 0.3, dualClip: 1.2 }, "dualClip", /1 \+ epsilon/],
     [{ advantage: "rloo", normalizeThenSum: true }, "normalizeThenSum", /`group` only/],
+    [{ loss: "cispo", epsilonHigh: null }, "epsilonHigh", /ScaleRL: 5/],
+    [{ loss: "vespo", importance: "sequence" }, "importance", /`token` with loss `vespo`/],
+    [{ dppo: 0.2, algorithm: "gspo" }, "dppo", /`token` ratios/],
+    [
+      { entropyTarget: 0.3, entropyCoef: { kind: "linear", from: 0, to: 0.1 } },
+      "entropyCoef",
+      /a number with entropyTarget/,
+    ],
+    [{ entropyCoefMin: 0.2, entropyCoefMax: 0.1 }, "entropyCoefMin", /above entropyCoefMax/],
     [{ klInReward: true, normalizeThenSum: true }, "normalizeThenSum", /does not go with klInReward/],
     [{ beta: { kind: "linear", from: 0.1, to: -1 } }, "beta.to", /at least 0/],
     [{ temperature: { kind: "exponential", from: 1, to: 0 } }, "temperature.to", /above 0|sign/],

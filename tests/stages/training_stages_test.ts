@@ -236,12 +236,22 @@ test("grpo() measures KL where beta is above 0 and says nothing of it where a sc
 });
 
 test("grpo() cut into passes of one logs what it logs of the whole batch, clip shares of sequences too", async () => {
-  for (const importance of ["token", "sequence", "trajectory"] as const) {
+  const cases = [
+    { importance: "token", entropyCoef: 0.05 },
+    { importance: "sequence" },
+    { importance: "trajectory" },
+    { importance: "token", entropyCoef: 0.05, topEntropyQuantile: 0.4 },
+    { importance: "token", algorithm: "cispo" },
+    { importance: "token", algorithm: "vespo" },
+    { importance: "sequence", loss: "luspo", useBiasCorrectionKl: true },
+  ] satisfies Partial<GrpoOptions>[];
+  for (const options of cases) {
+    const { importance } = options;
     const clips = async (microBatch: number | null) => {
       const model = tinyModel();
       const { steps } = await grpo(model, problems, {
         ...small,
-        importance,
+        ...options,
         iterations: 3,
         learningRate: 0.02,
         epsilon: 0.01,
@@ -258,7 +268,9 @@ test("grpo() cut into passes of one logs what it logs of the whole batch, clip s
       return steps.map(({ clipLow, clipHigh, loss, kl }) => [clipLow!, clipHigh!, loss, kl!]);
     };
     const whole = await clips(null), single = await clips(1);
-    assert.ok(whole.some(([low, high]) => low > 0 && high > 0), JSON.stringify(whole));
+    if (!("algorithm" in options)) {
+      assert.ok(whole.some(([low, high]) => low > 0 && high > 0), JSON.stringify(whole));
+    }
     // AdamW's first step takes gradients near 0 to their signs, so rounding shows
     for (const step of [0, 1]) {
       whole[step].forEach((value, i) => {
@@ -270,6 +282,46 @@ test("grpo() cut into passes of one logs what it logs of the whole batch, clip s
       });
     }
   }
+});
+
+test("grpo() with an entropy bonus keeps more of its entropy, the adapted one after a stop as before", async (folder) => {
+  const entropies = async (options: Partial<GrpoOptions>) => {
+    const model = tinyModel();
+    const { steps } = await grpo(model, problems, {
+      ...small,
+      steps: 12,
+      beta: 0,
+      ...options,
+      reward: digits,
+    });
+    model.dispose();
+    return steps.map(({ entropy, entropyCoef }) => [entropy!, entropyCoef] as const);
+  };
+  const plain = await entropies({}), held = await entropies({ entropyCoef: 0.5 });
+  assert.ok(held.at(-1)![0] > plain.at(-1)![0] + 0.05, `${held.at(-1)} ${plain.at(-1)}`);
+  assert.deepEqual([plain[0][1], held[0][1]], [undefined, 0.5]);
+
+  const adapted: Partial<GrpoOptions> = {
+    entropyCoef: 0.1,
+    entropyTarget: plain[0][0],
+    entropyCoefDelta: 0.1,
+    iterations: 2,
+  };
+  const whole = await entropies(adapted), stop = new AbortController(), model = tinyModel();
+  assert.ok(new Set(whole.map(([, weight]) => weight)).size > 3, JSON.stringify(whole));
+  await grpo(model, problems, {
+    ...small,
+    steps: 12,
+    beta: 0,
+    ...adapted,
+    reward: digits,
+    checkpoints: folder,
+    signal: stop.signal,
+    onStep: ({ step }) => step === 5 && stop.abort(),
+  });
+  const again = tinyModel(), { steps } = await resume(folder, { model: again, problems, reward: digits });
+  assert.deepEqual(steps.map(({ entropy, entropyCoef }) => [entropy, entropyCoef]), whole);
+  for (const each of [model, again]) each.dispose();
 });
 
 test("grpo() after sft() under LoRA measures KL against what SFT left, in one run and in a resumed one", async (folder) => {

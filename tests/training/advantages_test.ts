@@ -35,6 +35,19 @@ Deno.test("advantages() leaves an unscorable completion out of the others' basel
 Deno.test("advantages() refuses an unknown baseline by name", () => {
   assert.throws(
     () => advantages([[1]], { advantage: "mean" as "none" }),
-    /"group", "batch", "none" or "rloo", not "mean"/,
+    /one of group, batch, none, rloo, maxrl, not "mean"/,
   );
+});
+
+Deno.test("advantages() of maxrl divides by the share of successes, and is for rewards of 0 and 1", () => {
+  assert.deepEqual(
+    advantages([[1, 0, 0, 0], [1, 1, NaN, 0], [0, 0, 0, 0], [1, 1, 1, 1]], { advantage: "maxrl" }),
+    [
+      [3, -1, -1, -1],
+      [(1 - 2 / 3) / (2 / 3), (1 - 2 / 3) / (2 / 3), 0, -1],
+      [0, 0, 0, 0],
+      [0, 0, 0, 0],
+    ],
+  );
+  assert.throws(() => advantages([[1, 0.5]], { advantage: "maxrl" }), /rewards of 0 and 1, one is 0.5/);
 });

@@ -1,5 +1,10 @@
 import assert from "node:assert/strict";
-import { policyLoss, type PolicyLossInputs, type PolicyLossOptions } from "../../lib/training/policy_loss.ts";
+import {
+  policyLoss,
+  type PolicyLossInputs,
+  policyLossNames,
+  type PolicyLossOptions,
+} from "../../lib/training/policy_loss.ts";
 import fixtures from "../fixtures/trl_policy_loss.json" with { type: "json" };
 import { assertAllClose } from "./assert_all_close.ts";
 
@@ -59,6 +64,12 @@ const finite: [string, PolicyLossOptions][] = [
     loss: "dr_grpo",
     maxTokens: 16,
   }],
+  ["soft gates", { loss: "sapo", sapoTemperaturePos: 2, sapoTemperatureNeg: 0.7 }],
+  ["a band of probabilities", { dppo: 0.05, loss: "dapo" }],
+  ["KL times the ratio", { beta: 0.3, useBiasCorrectionKl: true, klEstimator: "k1" }],
+  ["KL times a sequence's ratio", { beta: 0.3, useBiasCorrectionKl: true, importance: "sequence" }],
+  ["KL times a trajectory's ratio", { beta: 0.01, useBiasCorrectionKl: true, importance: "trajectory" }],
+  ["LUSPO with an off-policy mask", { loss: "luspo", importance: "sequence", offPolicyMask: 0.3 }],
 ];
 for (const [title, options] of finite) {
   Deno.test(`policyLoss() gradient agrees with finite differences: ${title}`, () => {
@@ -97,11 +108,48 @@ Deno.test("policyLoss() is REINFORCE with a baseline on the first iteration", ()
   assertAllClose(gradient, [[-0.25, -0.25], [1, 0]]);
 });
 
+Deno.test("policyLoss() with dppo drops a token only where its probability has left the band as the advantage pulls", () => {
+  // π 0.5 of π_old 0.25, and back; the band is 0.2 wide
+  const [low, high] = [Math.log(0.25), Math.log(0.5)];
+  const gradientOf = (from: number, to: number, advantage: number, dppo: number | null) =>
+    policyLoss({ logprobs: [[to]], oldLogprobs: [[from]], advantages: [advantage] }, {
+      dppo,
+      epsilon: 0.99,
+      epsilonHigh: 9,
+    })
+      .gradient[0][0];
+  assertAllClose(
+    [[low, high, 1], [low, high, -1], [high, low, 1], [high, low, -1]].map(([from, to, advantage]) =>
+      gradientOf(from, to, advantage, 0.2)
+    ),
+    [0, 2, -0.5, 0],
+  );
+  // a band that holds the move drops none, though the ratio has doubled
+  assertAllClose([gradientOf(low, high, 1, 0.3), gradientOf(high, low, -1, 0.3)], [-2, 0.5]);
+});
+
+Deno.test("policyLoss() names what does not go together", () => {
+  const one: PolicyLossInputs = { logprobs: [[-1]], advantages: [1] };
+  const wrong: [PolicyLossOptions, RegExp][] = [
+    [{ loss: "cispo" }, /epsilonHigh must be given for loss "cispo"/],
+    [{ loss: "vespo", importance: "sequence" }, /importance must be "token" for loss "vespo"/],
+    [{ dppo: 0.1, importance: "sequence" }, /dppo goes with ratios of tokens/],
+    [{ dppo: 1.5 }, /dppo must be between 0 and 1/],
+    [{ offPolicyMask: 0 }, /offPolicyMask must be above 0/],
+    [{ entropyCoef: 0.1 }, /entropy is missing: entropyCoef is 0.1/],
+    [{ loss: "sapo", sapoTemperatureNeg: -1 }, /sapoTemperatureNeg must be above 0/],
+    [{ loss: "ppo" as never }, /loss must be one of grpo, bnpo, dr_grpo, dapo, cispo, sapo, luspo, vespo/],
+  ];
+  for (const [options, says] of wrong) assert.throws(() => policyLoss(one, options), says);
+});
+
 Deno.test("policyLoss() of a batch whose sequences are all masked is 0 with a gradient of 0", () => {
   const cut = inputs.truncated.map(() => true);
-  for (const loss of ["grpo", "bnpo", "dr_grpo", "dapo"] as const) {
+  for (const loss of policyLossNames) {
     const result = policyLoss({ ...inputs, truncated: cut }, {
       loss,
+      epsilonHigh: 5,
+      entropyCoef: 0.1,
       maxTokens: 16,
       maskTruncated: true,
       beta: 0.1,

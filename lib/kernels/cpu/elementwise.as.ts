@@ -394,21 +394,25 @@ export function logprobRows(x: usize, targets: usize, logprob: usize, lse: usize
   }
 }
 
-/** In place: logits → dLogits = g·beta·(onehot(target) − softmax), times 1 − (x/cap)² under a soft-cap. */
-export function logprobRowsBackward(x: usize, targets: usize, lse: usize, g: usize, rows: i32, v: i32, beta: f32, cap: f32): void {
+/**
+ * In place: logits → dLogits = beta·(g·(onehot(target) − p) − e·p·(log p + entropy)), times 1 − (x/cap)² under a soft-cap; g and e are the
+ * gradients of the target's log-probability and of the entropy, `e` 0 where that has none.
+ */
+export function logprobRowsBackward(x: usize, targets: usize, lse: usize, g: usize, entropy: usize, e: usize, rows: i32, v: i32, beta: f32, cap: f32): void {
   const v4 = v & ~3, vb = f32x4.splat(beta), one = ONE;
   for (let r = 0; r < rows; r++, x += <usize>v << 2) {
     const o = <usize>r << 2, k = load<f32>(g + o) * beta, nk = f32x4.splat(-k), l = load<f32>(lse + o), vl = f32x4.splat(l);
+    const h = e ? load<f32>(entropy + o) : 0, ke = e ? load<f32>(e + o) * beta : 0, vh = f32x4.splat(h), nke = f32x4.splat(-ke);
     const at = x + (<usize>load<i32>(targets + o) << 2), raw = load<f32>(at);
     for (let i = 0; i < v4; i += 4) {
-      const z = v128.load(x + (<usize>i << 2));
-      let d = f32x4.mul(nk, vexp(f32x4.sub(f32x4.mul(z, vb), vl)));
+      const z = v128.load(x + (<usize>i << 2)), logp = f32x4.sub(f32x4.mul(z, vb), vl);
+      let d = f32x4.mul(e ? f32x4.relaxed_madd(nke, f32x4.add(logp, vh), nk) : nk, vexp(logp));
       if (cap > 0) { const c = f32x4.div(z, f32x4.splat(cap)); d = f32x4.mul(d, f32x4.sub(one, f32x4.mul(c, c))); }
       v128.store(x + (<usize>i << 2), d);
     }
     for (let i = v4; i < v; i++) {
-      const z = load<f32>(x + (<usize>i << 2));
-      let d = -k * sexp(z * beta - l);
+      const z = load<f32>(x + (<usize>i << 2)), logp = z * beta - l;
+      let d = (-k - ke * (logp + h)) * sexp(logp);
       if (cap > 0) d *= 1 - (z / cap) * (z / cap);
       store<f32>(x + (<usize>i << 2), d);
     }

@@ -222,8 +222,11 @@ const logprobs: Task = ({ kernels, gemm, i32: a, f32: f }, index, count) => {
   }
 };
 const logprobsBackward: Task = ({ kernels, gemm, i32: a, f32: f }, index, count) => {
-  const [hidden, table, targets, g, lse, dHidden, dTables] = Array.from(a.subarray(0, 7), (x) => x >>> 0);
-  const n = a[7], v = a[8], d = a[9], block = a[11], logits = (a[10] >>> 0) + index * block * v * 4;
+  const [hidden, table, targets, g, lse, entropy, e, dHidden, dTables] = Array.from(
+    a.subarray(0, 9),
+    (x) => x >>> 0,
+  );
+  const n = a[9], v = a[10], d = a[11], block = a[13], logits = (a[12] >>> 0) + index * block * v * 4;
   const [from, to] = part(n, index, count), [beta, cap] = [f[FLOATS], f[FLOATS + 1]];
   const dTable = dTables + index * v * d * 4;
   if (dTables) kernels.fill(dTable, v * d, 0);
@@ -231,7 +234,18 @@ const logprobsBackward: Task = ({ kernels, gemm, i32: a, f32: f }, index, count)
     const rows = Math.min(block, to - row), o = row * 4;
     gemm(false, true, rows, v, d, hidden + row * d * 4, d, table, d, logits, v, false);
     if (cap) kernels.softcapInPlace(logits, rows * v, cap);
-    kernels.logprobRowsBackward(logits, targets + o, lse + o, g + o, rows, v, beta, cap);
+    kernels.logprobRowsBackward(
+      logits,
+      targets + o,
+      lse + o,
+      g + o,
+      entropy + o,
+      e ? e + o : 0,
+      rows,
+      v,
+      beta,
+      cap,
+    );
     gemm(false, false, rows, d, v, logits, v, table, d, dHidden + row * d * 4, d, false);
     if (dTables) gemm(true, false, v, d, rows, logits, v, hidden + row * d * 4, d, dTable, d, true);
   }

@@ -40,7 +40,7 @@ export function tokenLogprobsKernels(engine: CpuEngine): TokenLogprobsKernels {
       );
       return { logprobs, logSumExp, entropy, hits };
     },
-    backward(dy, { hidden, table, targets, logSumExp }, { temperature, softcap, tableGradient }) {
+    backward(dy, { hidden, table, targets, logSumExp, entropy }, { temperature, softcap, tableGradient }) {
       const [rows, width] = hidden.shape,
         { chunks, logitBytes, sizes } = plan(rows, table.shape, tableGradient);
       const dHidden = engine.output<tf.Tensor2D>([rows, width]), partial = table.size;
@@ -48,7 +48,13 @@ export function tokenLogprobsKernels(engine: CpuEngine): TokenLogprobsKernels {
         partials = tableGradient ? scratch + logitBytes : 0;
       engine.run(
         "logprobsBackward",
-        [...addresses(hidden, table, targets, dy, logSumExp, dHidden), partials, ...sizes(scratch)],
+        [
+          ...addresses(hidden, table, targets, dy.logprobs, logSumExp, entropy),
+          dy.entropy ? engine.at(dy.entropy) : 0,
+          engine.at(dHidden),
+          partials,
+          ...sizes(scratch),
+        ],
         [1 / temperature, softcap],
         chunks,
       );

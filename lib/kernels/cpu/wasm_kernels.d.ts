@@ -20,7 +20,7 @@ export interface WasmKernels {
   gatedBackward(x: number, dy: number, dx: number, from: number, to: number, f: number, kind: number): void;
   softcapInPlace(x: number, n: number, cap: number): void;
   logprobRows(x: number, targets: number, logprob: number, lse: number, entropy: number, hit: number, rows: number, v: number, beta: number): void;
-  logprobRowsBackward(x: number, targets: number, lse: number, g: number, rows: number, v: number, beta: number, cap: number): void;
+  logprobRowsBackward(x: number, targets: number, lse: number, g: number, entropy: number, e: number, rows: number, v: number, beta: number, cap: number): void;
   gatherRows(ids: number, table: number, y: number, from: number, to: number, d: number, scale: number): void;
   scatterRows(ids: number, dy: number, table: number, n: number, d: number, from: number, to: number, scale: number): void;
   adamw(p: number, g: number, m: number, v: number, from: number, to: number, lr: number, b1: number, b2: number, c1: number, c2: number, eps: number, decay: number, gscale: number): void;

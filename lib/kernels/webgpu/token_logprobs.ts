@@ -184,13 +184,15 @@ var<workgroup> moments: array<f32, ${groupSize}>;`,
   return { logprob, logSumExp, entropy, argmaxMatches };
 }
 
-/** The gradients of `logprob`; `dtable` is null when it is not wanted. The caller disposes of them. */
+/**
+ * The gradients from those of `logprob` and, where it has any, of `entropy`: dlogits = β·(g·(onehot(target) − p) − e·p·(log p + entropy)).
+ * `dtable` is null when it is not wanted. The caller disposes of them.
+ */
 export function tokenLogprobsBackward(
-  dlogprob: tf.Tensor1D,
-  hidden: tf.Tensor2D,
-  table: tf.Tensor2D,
-  targets: tf.Tensor1D,
-  logSumExp: tf.Tensor1D,
+  dy: { logprobs: tf.Tensor1D; entropy: tf.Tensor1D | null },
+  { hidden, table, targets, logSumExp, entropy }:
+    & Record<"targets" | "logSumExp" | "entropy", tf.Tensor1D>
+    & Record<"hidden" | "table", tf.Tensor2D>,
   { temperature = 1, softcap = 0, chunk, tableGradient = true }: TokenLogprobGradientNumbers = {},
 ): { dhidden: tf.Tensor2D; dtable: tf.Tensor2D | null } {
   const [rows, width] = hidden.shape, chunks = chunksOf(rows, table, chunk);
@@ -203,9 +205,14 @@ export function tokenLogprobsBackward(
   for (const { first, count } of chunks) {
     const entries = chunkLogits(hidden, table, { first, count }, logits);
     launch({
-      key: `token_logprobs/gradient/${softcap > 0}`,
+      key: `token_logprobs/gradient/${softcap > 0}/${dy.entropy !== null}`,
       groups: Math.ceil(rows * count / 64),
-      reads: { dlogprob, targets, logSumExp },
+      reads: {
+        dlogprob: dy.logprobs,
+        targets,
+        logSumExp,
+        ...(dy.entropy ? { dentropy: dy.entropy, entropy } : {}),
+      },
       writes: { logits },
       ints: { total: rows * count, count, first },
       floats: { beta: 1 / temperature, softcap },
@@ -214,9 +221,12 @@ export function tokenLogprobsBackward(
   if (index >= u.total) { return; }
   let row = index / u.count;
   let z = squashed(logits[index]);
-  var g = -exp(z - logSumExp[row]);
+  let logp = z - logSumExp[row];
+  let p = exp(logp);
+  var g = -p;
   if (targets[row] == u.first + index % u.count) { g += 1.0; }
   g *= dlogprob[row] * u.beta;
+  ${dy.entropy ? "g -= dentropy[row] * u.beta * p * (logp + entropy[row]);" : ""}
   ${softcap > 0 ? "let t = z / (u.beta * u.softcap); g *= 1.0 - t * t;" : ""}
   logits[index] = g;`,
     });

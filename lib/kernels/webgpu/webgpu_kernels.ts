@@ -57,8 +57,8 @@ export const webgpuKernels: Kernels = {
       });
       return { logprobs: logprob, logSumExp, entropy, hits: argmaxMatches };
     },
-    backward(dy, { hidden, table, targets, logSumExp }, numbers) {
-      const { dhidden, dtable } = tokenLogprobsBackward(dy, hidden, table, targets, logSumExp, numbers);
+    backward(dy, inputs, numbers) {
+      const { dhidden, dtable } = tokenLogprobsBackward(dy, inputs, numbers);
       return { dHidden: dhidden, dTable: dtable ?? null };
     },
   },

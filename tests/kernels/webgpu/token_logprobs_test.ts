@@ -35,7 +35,11 @@ for (const { temperature, softcap } of [{ temperature: 1, softcap: 0 }, { temper
         const numbers = { temperature, softcap, chunk };
         const actual = await valuesOn("webgpu", [hidden, table, targets, dy], (h, e, targets, dy) => {
           const { logprob, logSumExp, entropy, argmaxMatches } = tokenLogprobsForward(h, e, targets, numbers);
-          const { dhidden, dtable } = tokenLogprobsBackward(dy, h, e, targets, logSumExp, numbers);
+          const { dhidden, dtable } = tokenLogprobsBackward(
+            { logprobs: dy, entropy: null },
+            { hidden: h, table: e, targets, logSumExp, entropy },
+            numbers,
+          );
           return [logprob, logSumExp, entropy, argmaxMatches, dhidden, dtable!];
         });
         assertClose(actual, expected);
