@@ -4,7 +4,8 @@ import { modelSchema } from "../models/model_schema.ts";
 import { chatTemplateOptions } from "../options/chat_template_options.ts";
 import { systemPrompt } from "../options/system_prompt.ts";
 import { rewardSchema } from "../rewards/reward_schema.ts";
-import { curriculumSchema, defaultCurriculum } from "../schedules/curriculum_schema.ts";
+import { r3Curriculum } from "../schedules/curriculum.ts";
+import { curriculumSchema } from "../schedules/curriculum_schema.ts";
 import { evaluateSchema } from "../stages/evaluate_schema.ts";
 import { grpoSchema } from "../stages/grpo_schema.ts";
 import { sftSchema } from "../stages/sft_schema.ts";
@@ -30,7 +31,7 @@ export const runSchema = z.strictObject({
   reward: rewardSchema.prefault({ preset: "r3", floor: 0 }).describe(
     "The reward's components. Default: R3's.",
   ),
-  curriculum: curriculumSchema.default(defaultCurriculum).describe(
+  curriculum: curriculumSchema.prefault(r3Curriculum).describe(
     "Which difficulties are drawn when. Default: R3's.",
   ),
 });

@@ -1,5 +1,8 @@
+import type { z } from "zod";
+import { parseOptions } from "../options/parse_options.ts";
 import { pcg } from "../random/counter_random.ts";
 import type { SampledDecoder } from "./sampled_decoder.ts";
+import { samplingSchema } from "./sampling_schema.ts";
 
 /** How completions are drawn. */
 export interface SamplingOptions {
@@ -44,31 +47,19 @@ export interface SampledTokens {
   ended: boolean;
 }
 
-/** The options with their defaults, checked against the model and the prompts. @throws {RangeError} naming the rule */
+/** The options with their defaults, checked against the model and the prompts. @throws {ConfigError | RangeError} naming the rule */
 export function checkedSampling(
   config: SampledDecoder["config"],
   prompts: readonly (readonly number[])[],
   options: SamplingOptions,
 ) {
-  const {
-    maxTokens = 128,
-    temperature = 1,
-    topK = 0,
-    topP = 1,
-    minP = 0,
-    n = 1,
-    seed = 0,
-    eosIds = config.eosIds,
-    lookEvery = 16,
-  } = options;
+  const { eosIds = config.eosIds, maxTokens, ...checked } = parseOptions(
+    samplingSchema,
+    options as z.input<typeof samplingSchema>,
+    "sampling",
+  );
+  const { temperature, topK, topP, minP, n, seed, lookEvery } = checked;
   const fault = (rule: string, value: unknown) => new RangeError(`sampling needs ${rule}, got ${value}`);
-  if (!(Number.isInteger(maxTokens) && maxTokens > 0)) throw fault("maxTokens a positive integer", maxTokens);
-  if (!(temperature >= 0 && temperature < Infinity)) throw fault("a temperature of 0 or more", temperature);
-  if (!(Number.isInteger(topK) && topK >= 0)) throw fault("topK an integer of 0 (all) or more", topK);
-  if (!(topP > 0 && topP <= 1)) throw fault("topP above 0 and at most 1", topP);
-  if (!(minP >= 0 && minP <= 1)) throw fault("minP between 0 and 1", minP);
-  if (!(Number.isInteger(n) && n > 0)) throw fault("n a positive integer", n);
-  if (!(Number.isInteger(lookEvery) && lookEvery > 0)) throw fault("lookEvery a positive integer", lookEvery);
   for (const prompt of prompts) {
     if (prompt.length === 0) throw fault("prompts of at least one token", "an empty one");
     if (prompt.length + maxTokens > config.maxPositions) {

@@ -87,7 +87,7 @@ export class CausalLM {
    * Samples completions of prompts: texts as the model should see them (`chatPrompt` makes them), or token ids. When `signal` aborts,
    * they are returned as far as they came.
    *
-   * @throws {RangeError} for an option out of range, or a prompt that does not fit
+   * @throws {ConfigError} for an unknown or wrong option, {RangeError} for a prompt that does not fit
    */
   generate(prompts: string[] | number[][], options: GenerateOptions = {}): Promise<Completion[]> {
     return complete(this, prompts, options);
@@ -156,7 +156,7 @@ export class CausalLM {
    * Adds a fresh LoRA adapter, puts it to use and freezes the base; B starts at zero, so that nothing changes at first. One of the
    * same name is replaced.
    *
-   * @throws {RangeError} for a setting out of range, or targets that no layer has
+   * @throws {ConfigError} for an unknown or wrong option, {RangeError} for targets that no layer has
    */
   addLora(options: LoraOptions = {}): void {
     const lora = addLora(this.decoder, options);

@@ -1,7 +1,9 @@
 import * as tf from "@tensorflow/tfjs";
+import { parseOptions } from "../options/parse_options.ts";
 import { Random } from "../random/random.ts";
 import type { Decoder, LoraValues } from "./decoder.ts";
 import { loraModules, modulePattern, patternValue } from "./lora_modules.ts";
+import { addLoraSchema } from "./model_schema.ts";
 
 /** A low-rank adapter (Hu et al. 2021, arXiv 2106.09685). */
 export interface LoraOptions {
@@ -33,32 +35,13 @@ export interface LoraOptions {
 /** The options with every default filled in. */
 export type LoraSettings = Required<LoraOptions>;
 
-/** The options with every default filled in. @throws {RangeError} naming the one that is out of range */
-export function loraSettings({
-  name = "default",
-  rank = 16,
-  alpha = 2 * rank,
-  targets = "all",
-  exclude = null,
-  rankStabilized = false,
-  dropout = 0,
-  rankPattern = {},
-  alphaPattern = {},
-  seed = 1,
-}: LoraOptions): LoraSettings {
-  const fault = (rule: string, value: unknown) => new RangeError(`adding LoRA needs ${rule}, got ${value}`);
-  if (!/^[\w-][\w.-]*$/.test(name)) {
-    throw fault("a name of letters, digits, dots, underscores and hyphens", JSON.stringify(name));
+/** The options with every default filled in. @throws {ConfigError | RangeError} naming the one that is out of range */
+export function loraSettings(options: LoraOptions): LoraSettings {
+  const checked = parseOptions(addLoraSchema, options, "LoRA");
+  for (const key of [...Object.keys(checked.rankPattern), ...Object.keys(checked.alphaPattern)]) {
+    modulePattern(key);
   }
-  for (const value of [rank, ...Object.values(rankPattern)]) {
-    if (!(Number.isInteger(value) && value > 0)) throw fault("a whole rank above 0", value);
-  }
-  for (const value of [alpha, ...Object.values(alphaPattern)]) {
-    if (!(value > 0 && value < Infinity)) throw fault("an alpha above 0", value);
-  }
-  for (const key of [...Object.keys(rankPattern), ...Object.keys(alphaPattern)]) modulePattern(key);
-  if (!(dropout >= 0 && dropout < 1)) throw fault("a dropout of at least 0 and below 1", dropout);
-  return { name, rank, alpha, targets, exclude, rankStabilized, dropout, rankPattern, alphaPattern, seed };
+  return { ...checked, alpha: checked.alpha ?? 2 * checked.rank };
 }
 
 /** The rank and the scale of one layer's pair. */

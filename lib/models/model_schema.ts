@@ -2,7 +2,7 @@ import { z } from "zod";
 
 const count = z.int().min(1), names = z.union([z.string().min(1), z.array(z.string().min(1)).min(1)]);
 
-/** Options of `addLora`. */
+/** An adapter in a configuration, whose seed is the model's. */
 export const loraSchema = z.strictObject({
   name: z.string().regex(/^[\w-][\w.-]*$/, "must be letters, digits, dots, underscores and hyphens").default(
     "default",
@@ -31,6 +31,11 @@ export const loraSchema = z.strictObject({
   alphaPattern: z.record(z.string().min(1), z.number().positive()).default({}).describe(
     "The same for alpha. PEFT: alpha_pattern. Default none.",
   ),
+});
+
+/** Options of `addLora`. */
+export const addLoraSchema = loraSchema.extend({
+  seed: z.int().min(0).default(1).describe("Seed of A. Default 1."),
 });
 
 /** Options of `loadModel`. */

@@ -3,6 +3,7 @@ import { basename, join, resolve } from "node:path";
 import { baseLicence } from "./base_licence.ts";
 import type { Decoder, LoraValues } from "./decoder.ts";
 import { compareLogits, logitsOf, type ReadBack } from "./read_back.ts";
+import { ConfigError } from "../options/config_error.ts";
 import { loraOf, type LoraSettings, loraSettings } from "./lora.ts";
 import { linearModules, moduleFilter } from "./lora_modules.ts";
 import { modelCard, type ModelCardParts } from "./model_card.ts";
@@ -238,7 +239,7 @@ function readSettings(config: Record<string, unknown>, name: string, fail: Fail)
       alphaPattern: pattern("alpha_pattern"),
     });
   } catch (error) {
-    if (error instanceof RangeError) fail(error.message);
+    if (error instanceof RangeError || error instanceof ConfigError) fail(error.message);
     throw error;
   }
 }

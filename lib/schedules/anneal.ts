@@ -1,3 +1,7 @@
+import { z } from "zod";
+import { parseOptions } from "../options/parse_options.ts";
+import { scheduled } from "./schedule_schema.ts";
+
 /** How a number moves from one value to another while a run goes on. */
 export interface AnnealSpec {
   kind: "linear" | "cosine" | "exponential" | "step";
@@ -21,11 +25,13 @@ export interface Anneal {
   toJSON(): Scheduled;
 }
 
+const annealSchema = scheduled(z.number());
+
 /**
  * A schedule from its description. With p = min(1, step/steps) stretched to the part between `start` and `end`:
  * linear f + (t − f)·p; cosine f + (t − f)·(1 − cos πp)/2; exponential f·(t/f)^p; step: equal jumps at the shares `at`.
  *
- * @throws {RangeError} when the description makes no sense
+ * @throws {ConfigError} when the description makes no sense
  * @example
  * ```ts
  * import { anneal } from "../../mod.ts";
@@ -33,20 +39,9 @@ export interface Anneal {
  * ```
  */
 export function anneal(spec: Scheduled): Anneal {
-  if (typeof spec === "number") return { at: () => spec, toJSON: () => spec };
-  const { kind, from, to, start = 0, end = 1, at = [0.5] } = spec;
-  const fault = (rule: string) => new RangeError(`anneal() needs ${rule}, got ${JSON.stringify(spec)}`);
-  if (!["linear", "cosine", "exponential", "step"].includes(kind)) {
-    throw fault("a kind of linear, cosine, exponential or step");
-  }
-  if (!Number.isFinite(from) || !Number.isFinite(to)) throw fault("finite `from` and `to`");
-  if (kind === "exponential" && !(from * to > 0)) {
-    throw fault("`from` and `to` of one sign, neither 0, for an exponential");
-  }
-  if (!(start >= 0 && start < end && end <= 1)) throw fault("0 ≤ start < end ≤ 1");
-  if (at.length === 0 || at.some((share) => !(share >= 0 && share <= 1))) {
-    throw fault("shares from 0 to 1 in `at`");
-  }
+  const checked = parseOptions(annealSchema, spec, "anneal()");
+  if (typeof checked === "number") return { at: () => checked, toJSON: () => spec };
+  const { kind, from, to, start = 0, end = 1, at = [0.5] } = checked;
   return {
     at(step, steps) {
       const whole = steps > 0 ? Math.min(1, Math.max(0, step / steps)) : 1;

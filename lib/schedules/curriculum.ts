@@ -1,9 +1,11 @@
+import { parseOptions } from "../options/parse_options.ts";
 import type { Difficulty, Problem } from "../data/problem.ts";
 import type { Random } from "../random/random.ts";
+import { curriculumSchema } from "./curriculum_schema.ts";
 
 /** One phase of a curriculum. */
 export interface CurriculumPhase {
-  /** Also selects the bounds of the trace score: easy, medium or hard. */
+  /** Also selects the bounds of the trace score: easy, medium or hard; any other as medium. */
   name: string;
   /** Fixed curricula: where it ends, as a share of the run up to 1, or as a step above 1. The last phase has none. */
   until?: number;
@@ -44,7 +46,7 @@ export const r3Curriculum: CurriculumSpec = {
 /**
  * A curriculum from its description (R3: easy, medium, hard).
  *
- * @throws {RangeError} when there is no phase, or phases end out of order
+ * @throws {ConfigError} when there is no phase, or phases end out of order
  * @example
  * ```ts
  * import { curriculum } from "../../mod.ts";
@@ -52,22 +54,7 @@ export const r3Curriculum: CurriculumSpec = {
  * ```
  */
 export function curriculum(spec: CurriculumSpec = r3Curriculum): Curriculum {
-  const { kind, phases } = spec;
-  if (phases.length === 0) throw new RangeError("curriculum() needs at least one phase, got none");
-  if (kind === "fixed") {
-    phases.forEach(({ until, name }, i) => {
-      if (i < phases.length - 1 && until === undefined) {
-        throw new RangeError(`curriculum() needs \`until\` in every phase but the last, ${name} has none`);
-      }
-      if (i > 0 && until !== undefined && until <= phases[i - 1].until!) {
-        throw new RangeError(
-          `curriculum() needs phases that end later and later, ${name} ends at ${until} after ${
-            phases[i - 1].until
-          }`,
-        );
-      }
-    });
-  }
+  const checked = parseOptions(curriculumSchema, spec, "curriculum()"), { kind, phases } = checked;
   const state = { phase: 0, recent: [] as number[] };
   const self: Curriculum = {
     phaseAt(step, steps) {
@@ -96,8 +83,8 @@ export function curriculum(spec: CurriculumSpec = r3Curriculum): Curriculum {
       return drawn;
     },
     observe(correctness) {
-      if (spec.kind !== "adaptive") return;
-      const { threshold = 0.7, window = 20 } = spec;
+      if (checked.kind !== "adaptive") return;
+      const { threshold, window } = checked;
       state.recent = [...state.recent, correctness].slice(-window);
       const mean = state.recent.reduce((sum, x) => sum + x, 0) / state.recent.length;
       if (state.recent.length === window && mean >= threshold && state.phase < phases.length - 1) {

@@ -1,13 +1,14 @@
 import { z } from "zod";
-
-const phase = z.enum(["easy", "medium", "hard"]);
+import { difficulties } from "../data/problem.ts";
 
 const phaseSchema = z.strictObject({
-  name: phase.describe("Selects the bounds of the trace score."),
+  name: z.string().min(1).describe(
+    "Selects the bounds of the trace score: easy, medium or hard; any other as medium.",
+  ),
   until: z.number().gt(0).optional().describe(
     "fixed: where the phase ends, as a share of the run up to 1, or as a step above 1; the last phase has none.",
   ),
-  difficulties: z.array(phase).min(1).describe("What the phase draws from."),
+  difficulties: z.array(z.enum(difficulties)).min(1).describe("What the phase draws from."),
 });
 
 /** Options of `curriculum`. */
@@ -34,13 +35,3 @@ export const curriculumSchema = z.discriminatedUnion("kind", [
     phases: z.array(phaseSchema.omit({ until: true })).min(1),
   }),
 ]);
-
-/** R3's phases, proportional to the run: easy pool up to 60 of 200 steps, easy and medium up to 140, then all. */
-export const defaultCurriculum = {
-  kind: "fixed" as const,
-  phases: [
-    { name: "easy" as const, until: 0.3, difficulties: ["easy" as const] },
-    { name: "medium" as const, until: 0.7, difficulties: ["easy" as const, "medium" as const] },
-    { name: "hard" as const, difficulties: ["easy" as const, "medium" as const, "hard" as const] },
-  ],
-};

@@ -1,3 +1,6 @@
+import { parseOptions } from "../options/parse_options.ts";
+import { learningRateSchema } from "./schedule_schema.ts";
+
 /** A learning rate's curve. */
 export interface LearningRateSpec {
   /** @default "constant" */
@@ -23,7 +26,7 @@ export interface LearningRate {
  * A learning rate from its description: linear warm-up (step + 1)/warm-up, then constant, or linear or cosine to `final`
  * (transformers' `get_cosine_schedule_with_warmup`, counted from 0).
  *
- * @throws {RangeError} when the description makes no sense
+ * @throws {ConfigError} when the description makes no sense
  * @example
  * ```ts
  * import { learningRate } from "../../mod.ts";
@@ -31,17 +34,9 @@ export interface LearningRate {
  * ```
  */
 export function learningRate(spec: number | LearningRateSpec): LearningRate {
-  if (typeof spec === "number") {
-    if (!(spec > 0)) throw new RangeError(`learningRate() needs a rate above 0, got ${spec}`);
-    return { at: () => spec, toJSON: () => spec };
-  }
-  const { kind = "constant", peak, warmupSteps, warmupRatio, final = 0 } = spec;
-  const fault = (rule: string) => new RangeError(`learningRate() needs ${rule}, got ${JSON.stringify(spec)}`);
-  if (!(peak > 0)) throw fault("a peak above 0");
-  if (warmupSteps !== undefined && warmupRatio !== undefined) {
-    throw fault("warmupSteps or warmupRatio, not both");
-  }
-  if (!(final >= 0 && final <= peak)) throw fault("`final` from 0 to the peak");
+  const checked = parseOptions(learningRateSchema, spec, "learningRate()");
+  if (typeof checked === "number") return { at: () => checked, toJSON: () => spec };
+  const { kind, peak, warmupSteps, warmupRatio, final = 0 } = checked;
   return {
     at(step, steps) {
       const warmup = warmupSteps ?? Math.round((warmupRatio ?? 0) * steps);

@@ -1,17 +1,15 @@
 import { z } from "zod";
 
-const finite = z.number();
-
 /** How a hyperparameter moves from one value to another as the run goes on; `anneal` computes it. */
 export const scheduleSchema = z.strictObject({
   kind: z.enum(["linear", "cosine", "exponential", "step"]).describe("The curve between the two values."),
-  from: finite.describe("Value at the start."),
-  to: finite.describe("Value at the end."),
+  from: z.number().describe("Value at the start."),
+  to: z.number().describe("Value at the end."),
   start: z.number().min(0).max(1).optional().describe(
     "Share of the run at which it begins to move. Default 0.",
   ),
   end: z.number().min(0).max(1).optional().describe("Share of the run at which it has arrived. Default 1."),
-  at: z.array(z.number().min(0).max(1)).optional().describe(
+  at: z.array(z.number().min(0).max(1)).min(1).optional().describe(
     "step: shares of the run at which it jumps, in equal steps. Default [0.5].",
   ),
 }).superRefine((value, context) => {

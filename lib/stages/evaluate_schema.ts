@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { samplingFields } from "../generation/sampling_schema.ts";
 import { chatTemplateOptions } from "../options/chat_template_options.ts";
 import { systemPrompt } from "../options/system_prompt.ts";
 
@@ -9,12 +10,9 @@ export const evaluateSchema = z.strictObject({
   name: z.string().min(1).optional().describe("What tables and figures call the evaluation."),
   systemPrompt,
   chatTemplateOptions,
-  maxTokens: count.default(128).describe("Longest completion in tokens. Default 128."),
-  temperature: z.number().min(0).default(0).describe("0 takes the likeliest token. Default 0."),
-  topK: z.int().min(0).default(0).describe("Sample from the k likeliest tokens. Default 0: all."),
-  topP: z.number().gt(0).max(1).default(1).describe("Nucleus sampling. Default 1: all."),
-  minP: z.number().min(0).max(1).default(0).describe(
-    "Least probability relative to the likeliest token. Default 0.",
+  ...samplingFields,
+  temperature: z.number().min(0).default(0).describe(
+    "0 takes the likeliest token. TRL: temperature. Default 0.",
   ),
   batchSize: count.default(64).describe("Completions sampled at once; never changes the result. Default 64."),
   limit: count.nullable().default(null).describe(

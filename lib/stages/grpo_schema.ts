@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { samplingFields } from "../generation/sampling_schema.ts";
 import { learningRateSchema, scheduled } from "../schedules/schedule_schema.ts";
 import { advantageNames } from "../training/advantages.ts";
 import { type Algorithm, algorithms } from "../training/algorithms.ts";
@@ -135,14 +136,7 @@ const grpoObject = z.strictObject({
   temperature: scheduled(z.number().positive()).default(0.8).describe(
     "Sampling temperature; log-probabilities are taken at it too. TRL: temperature. Default 0.8.",
   ),
-  topK: z.int().min(0).default(0).describe("Sample from the k likeliest tokens. TRL: top_k. Default 0: all."),
-  topP: z.number().gt(0).max(1).default(1).describe("Nucleus sampling. TRL: top_p. Default 1: all."),
-  minP: z.number().min(0).max(1).default(0).describe(
-    "Least probability relative to the likeliest token. TRL: min_p. Default 0: none.",
-  ),
-  maxTokens: count.default(128).describe(
-    "Longest completion in tokens. TRL: max_completion_length. Default 128.",
-  ),
+  ...samplingFields,
   ...trainingFields,
 }).superRefine((given, context) => {
   const value = { ...filledIn(given), ...defined(given) };

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { ConfigError } from "../../lib/options/config_error.ts";
 import * as tf from "@tensorflow/tfjs";
 import { Random } from "../../lib/random/random.ts";
 import { startEngine } from "../../lib/kernels/cpu/engine.ts";
@@ -199,15 +200,16 @@ testOnCpu("generate() says what is wrong with its options", async () => {
   await startEngine({ threads: 1 });
   const decoder = tinyDecoder(tinyConfig);
   const cases: [number[][], SamplingOptions, RegExp][] = [
-    [[[1]], { maxTokens: 0 }, /maxTokens a positive integer, got 0/],
-    [[[1]], { maxTokens: 1.5 }, /maxTokens a positive integer, got 1.5/],
-    [[[1]], { temperature: -1 }, /temperature of 0 or more, got -1/],
-    [[[1]], { temperature: NaN }, /temperature of 0 or more, got NaN/],
-    [[[1]], { topK: -2 }, /topK an integer of 0 \(all\) or more, got -2/],
-    [[[1]], { topP: 0 }, /topP above 0 and at most 1, got 0/],
-    [[[1]], { topP: 1.1 }, /topP above 0 and at most 1, got 1.1/],
-    [[[1]], { minP: 2 }, /minP between 0 and 1, got 2/],
-    [[[1]], { n: 0 }, /n a positive integer, got 0/],
+    [[[1]], { maxTokens: 0 }, /maxTokens = 0 must be at least 1/],
+    [[[1]], { maxTokens: 1.5 }, /maxTokens = 1.5 must be a whole number/],
+    [[[1]], { temperature: -1 }, /temperature = -1 must be at least 0/],
+    [[[1]], { temperature: NaN }, /temperature = .* must be a number/],
+    [[[1]], { topK: -2 }, /topK = -2 must be at least 0/],
+    [[[1]], { topP: 0 }, /topP = 0 must be above 0/],
+    [[[1]], { topP: 1.1 }, /topP = 1.1 must be at most 1/],
+    [[[1]], { minP: 2 }, /minP = 2 must be at most 1/],
+    [[[1]], { n: 0 }, /n = 0 must be at least 1/],
+    [[[1]], { max_new_tokens: 3 } as SamplingOptions, /max_new_tokens = 3 is not an option; .*`maxTokens`/],
     [[[1], []], { maxTokens: 2 }, /prompts of at least one token/],
     [[[1, 2]], { maxTokens: 63 }, /within the model's 64 positions, got 2 \+ 63; lower maxTokens/],
     [[[70]], { maxTokens: 2 }, /below the vocabulary's size 70, got 70/],
@@ -216,7 +218,7 @@ testOnCpu("generate() says what is wrong with its options", async () => {
   ];
   for (const [prompts, options, message] of cases) {
     await assert.rejects(generate(decoder, prompts, options), (error) => {
-      assert.ok(error instanceof RangeError);
+      assert.ok(error instanceof RangeError || error instanceof ConfigError);
       assert.match(error.message, message);
       return true;
     });

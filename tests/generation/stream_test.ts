@@ -112,7 +112,7 @@ testOnCpu("leaving the loop or aborting ends the sampling; an error comes out of
   assert.ok(completion!.tokens.length < 20);
   assert.equal(chunks.map(({ text }) => text).join(""), completion!.text);
 
-  await assert.rejects(all(model.stream(["x"], { temperature: -1 })), /a temperature of 0 or more, got -1/);
+  await assert.rejects(all(model.stream(["x"], { temperature: -1 })), /temperature = -1 must be at least 0/);
   await assert.rejects(all(model.stream(["x"], { lookEvery: 0 })), /lookEvery a positive integer, got 0/);
   model.dispose();
 });

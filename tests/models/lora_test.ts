@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { ConfigError } from "../../lib/options/config_error.ts";
 import * as tf from "@tensorflow/tfjs";
 import { join } from "node:path";
 import { startEngine } from "../../lib/kernels/cpu/engine.ts";
@@ -82,11 +83,12 @@ testOnCpu(
     assert.equal(decoder.lora.get("model.layers.1.mlp.down_proj")!.scale, 3);
     for (
       const [options, message] of [
-        [{ rank: 0 }, /whole rank above 0, got 0/],
-        [{ rank: 1.5 }, /got 1.5/],
+        [{ rank: 0 }, /rank = 0 must be at least 1/],
+        [{ rank: 1.5 }, /rank = 1.5 must be a whole number/],
         [{
           alpha: -1,
-        }, /alpha above 0, got -1/],
+        }, /alpha = -1 must be above 0/],
+        [{ r: 8 } as LoraOptions, /r = 8 is not an option; did you mean `rank`/],
         [{ targets: ["proj"] }, /no linear layer is called proj/],
         [
           { targets: "q_proj" },
@@ -98,17 +100,18 @@ testOnCpu(
           { targets: "(?P<a>q)_proj" },
           /\(\?P< means something in Python only/,
         ],
-        [{ dropout: 1 }, /dropout of at least 0 and below 1, got 1/],
-        [{ name: "a/b" }, /a name of letters/],
+        [{ dropout: 1 }, /dropout = 1 must be below 1/],
+        [{ name: "a/b" }, /name = "a\/b" must be letters/],
         [
           { rankPattern: { q_proj: 0 } },
-          /whole rank above 0, got 0/,
+          /rankPattern.q_proj = 0 must be at least 1/,
         ],
       ] as const
     ) {
       assert.throws(
         () => addLora(decoder, options as LoraOptions),
-        (error) => error instanceof RangeError && message.test(error.message),
+        (error) =>
+          (error instanceof RangeError || error instanceof ConfigError) && message.test(error.message),
       );
     }
     decoder.dispose();
@@ -187,7 +190,7 @@ testOnCpu("loadAdapter() names what does not fit and leaves the model as it was"
     [(c) => c.new_kind_of_scaling = 3, /new_kind_of_scaling is 3, a setting that is not known/],
     [(c) => c.target_modules = [1], /target_modules must be a list of names or a pattern, got \[1\]/],
     [(c) => c.r = "2", /r must be a number, got "2"/],
-    [(c) => c.lora_dropout = 1.5, /dropout of at least 0 and below 1, got 1.5/],
+    [(c) => c.lora_dropout = 1.5, /dropout = 1.5 must be below 1/],
     [(_, t) => (t[name] as { data: Float32Array }).data[3] = NaN, /lora_A.weight holds NaN at 3/],
     [(c) => c.r = 3, /has A \[2,24\] and B \[32,2\], the model wants \[3,24\] and \[32,3\]/],
     [(_, t) => delete t[name], /lora_B\.weight is not part of a LoRA pair/],
