@@ -1,8 +1,6 @@
 import { escapeHtml } from "./escape_html.ts";
+import { type MediaBundle, showResult } from "./show_result.ts";
 import { visible } from "./visible.ts";
-
-/** What a Jupyter front end may choose from, by media type. */
-export type MediaBundle = Record<string, string | Record<string, unknown>>;
 
 /** The two ways of showing a value; each is called when it is shown, with the value as it then is. */
 export interface Display<T> {
@@ -11,6 +9,8 @@ export interface Display<T> {
   /** For a notebook; without it the text is shown. */
   html?(value: T): string;
 }
+
+const htmlOf = Symbol("html of a displayable");
 
 /**
  * Gives plain data a face in notebooks and terminals, and returns it. The symbols are not enumerable: `JSON.stringify`,
@@ -30,12 +30,20 @@ export function displayable<T extends object>(value: T, display: Display<T>): T 
     configurable: true,
     writable: true,
   });
-  return Object.defineProperties(value, {
-    [Symbol.for("Jupyter.display")]: hidden((): MediaBundle => ({
-      "text/html": display.html?.(value) ??
-        `<pre style="max-height:24em;overflow:auto">${escapeHtml(display.text(value))}</pre>`,
-      "text/plain": visible(display.text(value)),
-    })),
-    [Symbol.for("Deno.customInspect")]: hidden(() => visible(display.text(value))),
+  const bundle = (): MediaBundle => ({
+    "text/html": display.html?.(value) ??
+      `<pre style="max-height:24em;overflow:auto">${escapeHtml(display.text(value))}</pre>`,
+    "text/plain": visible(display.text(value)),
   });
+  return Object.defineProperties(value, {
+    [Symbol.for("Jupyter.display")]: hidden(() => showResult(bundle())),
+    [htmlOf]: hidden(() => bundle()["text/html"]),
+    [Symbol.for("Deno.customInspect")]: hidden(() => visible(display.text(value))),
+    toString: hidden(() => visible(display.text(value))),
+  });
+}
+
+/** What a displayable value looks like in a page. */
+export function displayedHtml(value: object): string {
+  return (value as Record<symbol, () => string>)[htmlOf]();
 }

@@ -11,13 +11,16 @@ export interface ObservedSample {
   reward?: number;
 }
 
+/** How much a note matters: `note` informs, by `warning` learning suffers, by `problem` the run is failing. */
+export type NoteLevel = "note" | "warning" | "problem";
+
 /** A display of one stage's progress. */
 export interface StageView {
   update(
     metrics: { step: number } & Record<string, unknown>,
     sample?: ObservedSample,
   ): void;
-  note(text: string): void;
+  note(text: string, level?: NoteLevel): void;
   end(ended?: string): Promise<void>;
 }
 

@@ -53,23 +53,23 @@ export function htmlTable({ title, columns, rows, wrapNames = false, notes = [] 
     const mark = typeof value === "string" ? "" : `color:${markColours[value.mark]};`;
     const breaks = wrapNames && !i ? "normal;overflow-wrap:anywhere;min-width:180px" : "nowrap";
     const style =
-      `${mark}text-align:${i ? "right" : "left"};padding:4px 12px 4px ${
-        i ? 12 : 0
-      }px;white-space:${breaks};` +
+      `${mark || `color:${ink.text};`}background:${ink.paper};text-align:${
+        i ? "right" : "left"
+      };padding:4px 12px 4px ${i ? 12 : 0}px;white-space:${breaks};` +
       `border-bottom:1px solid ${ink.grid};font-weight:${tag === "th" ? 600 : 400};vertical-align:top`;
     return `<${tag} style="${style}">${escapeHtml(text(value))}</${tag}>`;
   };
   const row = (cells: Cell[]) =>
     cells.length > 1
-      ? `<tr>${cells.map((value, i) => cell(value, i, "td")).join("")}</tr>`
-      : `<tr><td colspan="${columns.length}" style="text-align:left;padding:12px 0 3px;font-weight:600;color:${ink.muted};border-bottom:1px solid ${ink.line}">${
+      ? `<tr style="background:${ink.paper}">${cells.map((value, i) => cell(value, i, "td")).join("")}</tr>`
+      : `<tr style="background:${ink.paper}"><td colspan="${columns.length}" style="background:${ink.paper};text-align:left;padding:12px 0 3px;font-weight:600;color:${ink.muted};border-bottom:1px solid ${ink.line}">${
         escapeHtml(text(cells[0]))
       }</td></tr>`;
   return `<div style="font:13px/1.4 ${fontFamily};color:${ink.text};background:${ink.paper};padding:6px 10px;overflow-x:auto">` +
     (title
       ? `<div style="font-size:15px;font-weight:700;margin-bottom:6px">${escapeHtml(title)}</div>`
       : "") +
-    `<table style="border-collapse:collapse;font:inherit;color:inherit;font-variant-numeric:tabular-nums;margin:0"><thead><tr>${
+    `<table style="border-collapse:collapse;font:inherit;color:inherit;font-variant-numeric:tabular-nums;margin:0"><thead><tr style="background:${ink.paper}">${
       columns.map((column, i) => cell(column, i, "th")).join("")
     }</tr></thead><tbody>${rows.map(row).join("")}</tbody></table>` +
     notes.map((note) =>

@@ -149,8 +149,9 @@ function htmlOf(inspection: RewardInspection): string {
       : `<div style="white-space:pre-wrap;overflow-wrap:anywhere;unicode-bidi:isolate;max-height:13em;overflow-y:auto">${
         highlightSpans(completion, component.spans, { colour: colourOf(contribution) })
       }</div><div style="font-size:12px;color:${ink.muted};margin-top:3px">${why.join(" · ")}</div>`;
-    const cell = `padding:9px 16px 9px 0;border-top:1px solid ${ink.grid};vertical-align:top;text-align:left`;
-    return `<tr><td style="${cell};width:190px"><b>${escapeHtml(name)}</b>${
+    const cell =
+      `padding:9px 16px 9px 0;border-top:1px solid ${ink.grid};vertical-align:top;text-align:left;color:${ink.text};background:${ink.paper}`;
+    return `<tr style="background:${ink.paper}"><td style="${cell};width:190px"><b>${escapeHtml(name)}</b>${
       bar(contribution)
     }<span style="font-variant-numeric:tabular-nums">` +
       `<b>${sign}${four(contribution)}</b> ${

@@ -1,5 +1,6 @@
 import type * as tf from "@tensorflow/tfjs";
 import { displayable } from "../display/displayable.ts";
+import { type MediaBundle, showResult } from "../display/show_result.ts";
 import { textTable } from "../display/table.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
 import type { Decoder } from "./decoder.ts";
@@ -224,8 +225,8 @@ export class CausalLM {
     return `${this.source}: ${config.architecture}, ${millions} M parameters, ${config.layers} layers, width ${config.hiddenSize}, vocabulary ${config.vocabSize}${adapter}`;
   }
 
-  [Symbol.for("Jupyter.display")](): Record<string, string> {
-    return { "text/plain": this.toString() };
+  [Symbol.for("Jupyter.display")](): Promise<MediaBundle> {
+    return showResult({ "text/plain": this.toString() });
   }
 
   [Symbol.for("Deno.customInspect")](): string {

@@ -1,11 +1,12 @@
 import { displayable } from "../display/displayable.ts";
 import { escapeHtml } from "../display/escape_html.ts";
 import { visible, visibleLine } from "../display/visible.ts";
+import { type MediaBundle, showResult } from "../display/show_result.ts";
 import type { CausalLM, Completion, GenerateOptions } from "../models/causal_lm.ts";
 import { type ChatMessage, chatPrompt } from "../text/chat_prompt.ts";
 import { parseCompletion } from "../text/completion.ts";
 import { chatFacts, chatHtml, chatText, type ChatTurn } from "./chat_view.ts";
-import { kernel } from "./kernel.ts";
+import { kernel } from "../display/kernel.ts";
 import { stopButton } from "./stop_button.ts";
 
 /** Options of {@linkcode chat}: those of `model.generate`, and these. */
@@ -181,9 +182,9 @@ export class Chat {
       : `${head}: await chat.say("What is 2 + 3?")`;
   }
 
-  [Symbol.for("Jupyter.display")](): Record<string, string> {
+  [Symbol.for("Jupyter.display")](): Promise<MediaBundle> {
     const head = `<div style="font:600 13px sans-serif">Chat with ${escapeHtml(this.model.source)}</div>`;
-    return { "text/html": head + chatHtml(this.#turns), "text/plain": this.toString() };
+    return showResult({ "text/html": head + chatHtml(this.#turns), "text/plain": this.toString() });
   }
 
   [Symbol.for("Deno.customInspect")](): string {

@@ -1,8 +1,9 @@
 import { ink, seriesColours } from "../display/palette.ts";
+import type { NoteLevel } from "../display/observer.ts";
 import { visible } from "../display/visible.ts";
 import { type Measure, measures, measuresIn } from "../training/measures.ts";
 import type { StepMetrics } from "../training/run.ts";
-import { kernel } from "./kernel.ts";
+import { kernel } from "../display/kernel.ts";
 import { panelHtml, panelLine, type PanelQuantity, type PanelSample, type PanelState } from "./panel_view.ts";
 
 /** The numbers of one update: `step` of the total, and whatever of a step's metrics (or other numbers) is known. */
@@ -33,8 +34,8 @@ export interface LivePanelOptions {
 export interface LivePanel {
   /** Shows a step's numbers and, when given, one of its completions. */
   update(metrics: PanelMetrics, sample?: PanelSample): void;
-  /** Adds a sentence, such as a diagnosis; a sentence already there is not repeated. */
-  note(text: string): void;
+  /** Adds a sentence, such as a diagnosis; a sentence already there is not repeated. @default "note" */
+  note(text: string, level?: NoteLevel): void;
   /** Draws the last state with how the work ended; resolves when it is on the screen. */
   end(ended?: string): Promise<void>;
 }
@@ -125,9 +126,9 @@ export function livePanel(options: LivePanelOptions): LivePanel {
       }
       request();
     },
-    note(text) {
-      if (state.notes.includes(text)) return;
-      state.notes.push(text);
+    note(text, level = "note") {
+      if (state.notes.some((note) => note.text === text)) return;
+      state.notes.push({ text, level });
       request();
     },
     end(ended = "finished") {
@@ -189,7 +190,7 @@ function terminalSurface(): PanelSurface {
   let tenth = -1, notes = 0;
   return {
     show(state, { last }) {
-      const fresh = state.notes.slice(notes).map((text) => `  ${visible(text)}\n`).join("");
+      const fresh = state.notes.slice(notes).map(({ text }) => `  ${visible(text)}\n`).join("");
       notes = state.notes.length;
       if (inPlace) {
         // A pseudo-terminal that was given no size says 0.

@@ -1,6 +1,7 @@
 import { escapeHtml } from "../display/escape_html.ts";
 import { formatDuration, formatNumber } from "../display/format_number.ts";
 import { highlightCompletion } from "../display/highlight_completion.ts";
+import type { NoteLevel } from "../display/observer.ts";
 import { ink } from "../display/palette.ts";
 import { sparkline } from "../display/sparkline.ts";
 import { visibleLine } from "../display/visible.ts";
@@ -37,7 +38,7 @@ export interface PanelState {
   quantities: PanelQuantity[];
   phase?: string;
   sample?: PanelSample;
-  notes: string[];
+  notes: { text: string; level: NoteLevel }[];
   /** How it ended, once it has. */
   ended?: string;
 }
@@ -68,6 +69,13 @@ export function panelLine(state: PanelState, { width = 200 }: { width?: number }
   return line.length > width ? `${line.slice(0, Math.max(0, width - 1))}…` : line;
 }
 
+/** Edge and ground of a note. */
+const noteColours: Record<NoteLevel, [string, string]> = {
+  note: [ink.line, "#f6f7f9"],
+  warning: ["#e8a317", "#fff9ec"],
+  problem: ["#c2255c", "#fdf3f5"],
+};
+
 /** A panel's state as one block of HTML with inline styles and inline SVG: no script, no network, model text escaped. */
 export function panelHtml(state: PanelState): string {
   const { title, done, total, unit, ended, phase, notes, sample } = state;
@@ -88,10 +96,10 @@ export function panelHtml(state: PanelState): string {
   }%"></div></div>
 <div style="display:flex;flex-wrap:wrap;gap:6px 22px">${state.quantities.map(tile).join("")}</div>
 ${
-    notes.map((text) =>
-      `<div style="border-left:3px solid #e8a317;background:#fff9ec;padding:4px 10px;margin-top:8px">${
-        escapeHtml(text)
-      }</div>`
+    notes.map(({ text, level }) =>
+      `<div style="border-left:3px solid ${noteColours[level][0]};background:${
+        noteColours[level][1]
+      };padding:4px 10px;margin-top:8px">${escapeHtml(text)}</div>`
     ).join("")
   }${sample ? sampleHtml(sample) : ""}</div>`;
 }

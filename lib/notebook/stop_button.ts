@@ -1,5 +1,5 @@
 import { PlainError } from "../display/plain_error.ts";
-import { kernel } from "./kernel.ts";
+import { kernel } from "../display/kernel.ts";
 
 /** What a stage asks between two steps: has a person pressed ■ or Ctrl-C? */
 export interface StopButton {

@@ -1,18 +1,23 @@
-import { join, resolve } from "node:path";
+import { cp } from "node:fs/promises";
+import { basename, dirname, join, relative, resolve } from "node:path";
 import { configToYaml } from "../config/config_to_yaml.ts";
 import type { RunConfig } from "../config/schema.ts";
 import type { Evaluation } from "../stages/evaluation.ts";
 import { stringifyExact } from "../training/exact_json.ts";
 import type { TrainingRun } from "../training/run.ts";
 import { displayable } from "../display/displayable.ts";
+import { escapeHtml } from "../display/escape_html.ts";
 import { formatPercent } from "../display/format_number.ts";
+import { fontFamily, ink } from "../display/palette.ts";
 import { compare, stageLabel } from "./compare.ts";
 import { accuracyFigure, calibrationFigure, failureFigure, passAtKFigure } from "./evaluation_figures.ts";
 import type { Figure } from "./figure.ts";
 import type { Environment, FinalResults } from "./final_results.ts";
+import { foreignEntries, ownEntries } from "./foreign_entries.ts";
 import { learningCurves } from "./learning_curves.ts";
 import { htmlReport } from "./html_report.ts";
 import type { ModelCardParts } from "../models/model_card.ts";
+import { release } from "./release.ts";
 import { runCard } from "./run_card.ts";
 import { renderPng } from "./static_render.ts";
 import { calibration } from "../stages/statistics.ts";
@@ -52,27 +57,19 @@ export interface ExportedRun {
   results: FinalResults;
 }
 
-/** What an export writes at the top of its folder; everything else there belongs to someone else and is kept. */
-const ownEntries = [
-  "final_results.json",
-  "metrics.jsonl",
-  "completions.jsonl",
-  "plots",
-  "adapter",
-  "model",
-  "config.yaml",
-  "report.html",
-];
-
 /**
  * Writes what a run leaves behind (SPEC section 8) into `dir`: `final_results.json`, `metrics.jsonl`, `completions.jsonl`,
  * `plots/*.{png,svg,html}`, `adapter/` or `model/`, `config.yaml` and a `report.html` that opens without a network.
  *
  * Everything is first written to a temporary sibling of `dir` and then put in place by renaming, so an error or a kill
  * never leaves a half-written result. The export that was in `dir` is kept as `<dir>.previous` (one generation); what an
- * export does not write, such as `checkpoints/` or an executed notebook, stays in `dir`.
+ * export does not write, such as `checkpoints/` or an executed notebook, stays in `dir`. Checkpoints that a run left in a temporary
+ * folder move to `checkpoints/`, and `run.checkpoint` with them.
  *
- * Throws an `OutputError` when the folder cannot be written; what was there is then unchanged.
+ * A run that a person stopped, or that failed, goes to `<dir>-interrupted` or `<dir>-failed`, so that the rest of a notebook does not
+ * cover the results of a whole one.
+ *
+ * Throws an `OutputError` when the folder cannot be written, or holds what no export wrote; what was there is then unchanged.
  *
  * @example
  * ```ts
@@ -80,12 +77,14 @@ const ownEntries = [
  * ```
  */
 export async function exportRun(dir: string, contents: RunContents): Promise<ExportedRun> {
-  const target = resolve(dir), temporary = `${target}.${crypto.randomUUID()}.tmp`;
+  const target = folderOf(resolve(dir), contents.runs), temporary = `${target}.${crypto.randomUUID()}.tmp`;
   try {
+    await refuseForeign(target);
     await Deno.mkdir(temporary, { recursive: true });
     const results = await writeAll(temporary, { ...contents, target });
     await putInPlace(temporary, target);
-    return displayable({ dir: target, files: results.files, results }, { text: describe });
+    await adoptCheckpoints(target, contents.runs);
+    return displayable({ dir: target, files: results.files, results }, { text: describe, html: linked });
   } catch (error) {
     // The temporary folder's name says nothing to anybody; the message names the folder that was asked for.
     const cause = error instanceof OutputError ? error.cause ?? error : error;
@@ -95,23 +94,97 @@ export async function exportRun(dir: string, contents: RunContents): Promise<Exp
   }
 }
 
-function describe({ dir, files, results }: ExportedRun): string {
-  const rates = Object.entries(results.evaluations).map(([name, { accuracy, formatRate }]) =>
+/** Where an export goes: what did not come to its end has a name that says so. */
+function folderOf(dir: string, runs: TrainingRun[]): string {
+  const ended = runs.map((run) => run.ended),
+    how = ["failed", "interrupted"].find((one) => ended.includes(one as never));
+  return how && !dir.endsWith(`-${how}`) ? `${dir}-${how}` : dir;
+}
+
+async function refuseForeign(target: string): Promise<void> {
+  const [first, ...more] = await foreignEntries(target);
+  if (first === undefined) return;
+  throw new OutputError(
+    `Cannot export into '${target}': it must be a new folder, or that of an earlier export, but it holds '${first}'${
+      more.length ? ` and ${more.length} more` : ""
+    }, which no export wrote. Name a folder of the run's own, such as '${
+      join(target, "results", "demo")
+    }'; ` +
+      "nothing that was there has been changed.",
+  );
+}
+
+/** Moves checkpoints out of the temporary folder, where the system may delete them, to those that they belong to. */
+async function adoptCheckpoints(target: string, runs: TrainingRun[]): Promise<void> {
+  for (const run of runs) {
+    const root = run.checkpoint && dirname(run.checkpoint);
+    if (!root || !basename(root).startsWith("showwork-checkpoints-") || !await exists(root)) continue;
+    const home = join(
+      target,
+      "checkpoints",
+      `${run.name}-${basename(root).slice("showwork-checkpoints-".length)}`,
+    );
+    await Deno.mkdir(dirname(home), { recursive: true });
+    await move(root, home);
+    run.checkpoint = join(home, basename(run.checkpoint!));
+    if (run.best) run.best.checkpoint = join(home, basename(run.best.checkpoint));
+  }
+}
+
+/** Renames a folder, or copies it where that is another disk. */
+async function move(from: string, to: string): Promise<void> {
+  try {
+    await Deno.rename(from, to);
+  } catch (error) {
+    if (!/cross-device|EXDEV/i.test(String(error))) throw error;
+    await cp(from, to, { recursive: true });
+    await Deno.remove(from, { recursive: true });
+  }
+}
+
+const summaryOf = ({ results }: ExportedRun) =>
+  Object.entries(results.evaluations).map(([name, { accuracy, formatRate }]) =>
     `${stageLabel(name)} ${formatPercent(accuracy.value)} right, ${
       formatPercent(formatRate.value)
     } well formed`
   );
-  return [`Wrote ${files.length} files to ${dir}`, ...files.map((file) => `  ${file}`), ...rates].join("\n");
+
+/** The list with a link to each file, relative to the notebook, which JupyterLab opens. */
+function linked(exported: ExportedRun): string {
+  const { dir, files } = exported, folder = relative(Deno.cwd(), dir).replaceAll("\\", "/");
+  const link = (file: string) =>
+    `<a href="${
+      escapeHtml([...folder.split("/"), ...file.split("/")].map(encodeURIComponent).join("/"))
+    }" target="_blank">${escapeHtml(file)}</a>`;
+  const first = ["report.html", "final_results.json"].filter((file) => files.includes(file));
+  const rest = files.filter((file) => !first.includes(file));
+  return `<div style="font:13px/1.6 ${fontFamily};color:${ink.text};background:${ink.paper};padding:6px 10px">` +
+    `<div>Wrote ${files.length} files to ${escapeHtml(dir)}</div><div><b>${
+      first.map(link).join(" · ")
+    }</b></div>` +
+    `<div style="columns:3 220px">${rest.map((file) => `<div>${link(file)}</div>`).join("")}</div>` +
+    `${summaryOf(exported).map((line) => `<div>${escapeHtml(line)}</div>`).join("")}</div>`;
 }
 
+function describe(exported: ExportedRun): string {
+  const { dir, files } = exported;
+  return [
+    `Wrote ${files.length} files to ${dir}`,
+    ...files.map((file) => `  ${file}`),
+    ...summaryOf(exported),
+  ].join("\n");
+}
 const isSystemError = (error: unknown) =>
   error instanceof Error && Object.values(Deno.errors).some((kind) => error instanceof kind);
 
 async function writeAll(dir: string, contents: RunContents & { target: string }): Promise<FinalResults> {
   const { config, runs, evaluations, model, backend, figures: more = {} } = contents;
+  const title = titleOf(config);
   const names = Object.keys(evaluations), comparison = names.length > 1 ? compare(evaluations) : null;
   const figures: Record<string, Figure> = {
-    ...(runs.length ? { learning_curves: learningCurves(runs) } : {}),
+    ...(runs.length
+      ? { learning_curves: learningCurves(runs, { title: `Learning curves of ${title}` }) }
+      : {}),
     ...evaluationFigures(evaluations),
     ...more,
   };
@@ -141,6 +214,8 @@ async function writeAll(dir: string, contents: RunContents & { target: string })
     schema: "showwork/final-results",
     version: 1,
     exported: new Date().toISOString(),
+    title,
+    showwork: await release(),
     environment: environment(backend),
     seconds: [...runs, ...Object.values(evaluations)].reduce((sum, { seconds }) => sum + seconds, 0),
     config: plainConfig,
@@ -164,6 +239,16 @@ async function writeAll(dir: string, contents: RunContents & { target: string })
   results.files = ["final_results.json", ...await filesBelow(dir)].sort();
   await writeOutput(join(dir, "final_results.json"), JSON.stringify(results, null, 2) + "\n");
   return results;
+}
+
+/** `demo: tiny-gemma`, from the configuration's name and its model's. */
+function titleOf(config: unknown): string {
+  const { name, model } = (config ?? {}) as { name?: unknown; model?: { path?: unknown } };
+  const path = typeof model === "string" ? model : model?.path;
+  const base = typeof path === "string"
+    ? path.replaceAll("\\", "/").split("/").filter(Boolean).at(-1)
+    : undefined;
+  return [typeof name === "string" ? name : "a run", ...(base ? [base] : [])].join(": ");
 }
 
 const finite = (value: number) => Number.isFinite(value) ? value : null;

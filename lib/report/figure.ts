@@ -1,5 +1,5 @@
-import type { MediaBundle } from "../display/displayable.ts";
 import { escapeHtml, scriptJson } from "../display/escape_html.ts";
+import { type MediaBundle, showResult } from "../display/show_result.ts";
 import { visibleLine } from "../display/visible.ts";
 import {
   defaultSize,
@@ -106,12 +106,12 @@ Plotly.newPlot(box, figure.data, figure.layout, ${JSON.stringify(settings)});</s
    * replaces by the live figure when Plotly can be had (an untrusted notebook keeps the picture); PNG; and text.
    */
   async [Symbol.for("Jupyter.display")](): Promise<MediaBundle> {
-    return (await this.#display()).data;
+    const { data, metadata } = await this.#display();
+    return await showResult(data, metadata);
   }
 
   /**
-   * Shows the figure now, anywhere in a cell, with the picture's size in its metadata for front ends that show only PNG.
-   * (What a cell ends with is shown without being asked, but Deno then sends no metadata.) Throws outside a kernel.
+   * Shows the figure now, anywhere in a cell. (What a cell ends with is shown without being asked.) Throws outside a kernel.
    */
   async show(): Promise<void> {
     await Deno.jupyter.broadcast("display_data", { ...await this.#display(), transient: {} });

@@ -1,6 +1,7 @@
 import type { Evaluation } from "../stages/evaluation.ts";
 import type { TrainingRun } from "../training/run.ts";
 import type { Comparison } from "./compare.ts";
+import type { Release } from "./release.ts";
 
 /** The environment in which a run was made. */
 export interface Environment {
@@ -18,6 +19,10 @@ export interface FinalResults {
   version: 1;
   /** ISO 8601, UTC. */
   exported: string;
+  /** The run's name and its model, as figures and pages call it. */
+  title: string;
+  /** Which showwork made it. */
+  showwork: Release;
   environment: Environment;
   /** Training and evaluation together. */
   seconds: number;

@@ -2,6 +2,7 @@ import type { Evaluation, EvaluationItem } from "../stages/evaluation.ts";
 import { runTable } from "../training/run_table.ts";
 import type { TrainingRun } from "../training/run.ts";
 import { compare, stageLabel } from "./compare.ts";
+import { displayedHtml } from "../display/displayable.ts";
 import { escapeHtml } from "../display/escape_html.ts";
 import type { FinalResults } from "./final_results.ts";
 import { formatDuration, formatNumber, formatPercent } from "../display/format_number.ts";
@@ -43,11 +44,12 @@ details{margin-top:8px}summary{cursor:pointer;font-weight:600}pre{font:13px/1.5 
  * a model or a data set wrote is escaped.
  */
 export function htmlReport({ results, runs, evaluations, pictures, config }: ReportContents): string {
-  const names = Object.keys(evaluations), title = names.length ? "Results of a run" : "A training run";
+  const names = Object.keys(evaluations), { title } = results;
   return `<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
-<title>showwork: ${title.toLowerCase()}</title><style>${style}</style></head><body><main>
-<h1>${title}</h1><div class="muted">${escapeHtml(headline(results, runs))}</div>
+<title>${escapeHtml(title)} · showwork</title><style>${style}</style></head><body><main>
+<h1>${escapeHtml(title)}</h1><div class="muted">${escapeHtml(headline(results, runs))}</div>
+${unfinished(runs)}
 ${cards(evaluations)}
 ${names.length ? section("Before and after", displayedHtml(compare(evaluations))) : ""}
 ${picturesOf(pictures)}
@@ -67,13 +69,23 @@ ${
 `;
 }
 
+/** Says it where nobody overlooks it: what follows is of a run that did not come to its end. */
+function unfinished(runs: TrainingRun[]): string {
+  return runs.filter(({ ended }) => ended !== "finished").map(({ name, ended, reason, steps }) =>
+    `<div class="note"><b>${escapeHtml(stageLabel(name))} did not finish: ${escapeHtml(ended)}</b> (${
+      escapeHtml(reason ?? `after ${steps.length} steps`)
+    }). What follows is of the weights as they were then.</div>`
+  ).join("");
+}
+
 const section = (title: string, body: string) => `<section><h2>${escapeHtml(title)}</h2>${body}</section>`;
 
-function headline({ exported, environment, seconds }: FinalResults, runs: TrainingRun[]): string {
+function headline({ exported, environment, seconds, showwork }: FinalResults, runs: TrainingRun[]): string {
   const stages = runs.map(({ name, steps }) => `${stageLabel(name)} ${steps.length} steps`);
   return [
     ...stages,
     `${formatDuration(seconds)} of computing`,
+    `showwork ${showwork.version}${showwork.commit ? ` (${showwork.commit.slice(0, 9)})` : ""}`,
     `Deno ${environment.deno}`,
     exported.slice(0, 16).replace("T", " ") + " UTC",
   ]
@@ -115,11 +127,6 @@ function scalable(svg: string): string {
 /** How the run ended, its metrics and its diagnoses, as a notebook shows them; on a copy, so that `run` stays as it is. */
 function runSummary(run: TrainingRun): string {
   return displayedHtml(runTable({ ...run, name: stageLabel(run.name) }));
-}
-
-function displayedHtml(value: object): string {
-  return (value as Record<symbol, () => Record<string, string>>)
-    [Symbol.for("Jupyter.display")]()["text/html"];
 }
 
 function failures(evaluations: Record<string, Evaluation>): string {

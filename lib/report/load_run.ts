@@ -31,6 +31,8 @@ const finalResults = z.object({
   schema: z.literal("showwork/final-results"),
   version: z.literal(1),
   exported: z.string(),
+  title: z.string().optional(),
+  showwork: z.object({ version: z.string(), commit: z.string().nullable() }).optional(),
   environment: z.looseObject({ deno: z.string() }),
   seconds: z.number(),
   config: z.unknown(),

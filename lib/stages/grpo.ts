@@ -142,6 +142,7 @@ export async function grpo(model: CausalLM, problems: Problem[], options: GrpoOp
     return await trainingLoop(
       {
         stage: "grpo",
+        weights: model.decoder,
         name,
         title: `GRPO, ${config.promptsPerStep} prompts × ${config.generations} completions a step`,
         config: { ...wholeOptions(config), reward: reward.toJSON(), curriculum: curriculum.toJSON() },

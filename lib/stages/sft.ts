@@ -101,6 +101,7 @@ export async function sft(
     return await trainingLoop(
       {
         stage: "sft",
+        weights: model.decoder,
         name: "sft",
         title: `SFT on ${sequences.length} demonstrations${left ? ` (${left} too long, left out)` : ""}`,
         config,

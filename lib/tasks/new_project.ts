@@ -8,6 +8,7 @@ import { fileURLToPath } from "node:url";
 import { isCheckout, packageRoot } from "../backend/package_files.ts";
 import { generateProblems } from "../data/generator.ts";
 import { PlainError } from "../display/plain_error.ts";
+import { version } from "../report/release.ts";
 import { writeOutput } from "../report/write_output.ts";
 import { projectNotebook } from "./project_notebook.ts";
 
@@ -16,13 +17,6 @@ const usage = `new FOLDER: writes a project of your own into a new or empty fold
 /** A project could not be written. */
 export class ProjectError extends PlainError {
   override name = "ProjectError";
-}
-
-/** The toolkit's release, as a registry's version of its modules says it, else that of the checkout's `deno.json`. */
-async function version(): Promise<string> {
-  const released = /@showwork\/showwork\/([^/]+)\//.exec(packageRoot.href)?.[1];
-  return released ??
-    JSON.parse(await Deno.readTextFile(new URL("deno.json", packageRoot))).version;
 }
 
 /** What Deno must know: where the toolkit is, and the tasks. */

@@ -44,6 +44,8 @@ class Client(NotebookClient):
 
 def write(notebook, path):
     path.parent.mkdir(parents=True, exist_ok=True)
+    for cell in notebook.cells:  # what a cell ends with shows itself, and leaves the kernel an empty result to send
+        cell.get("outputs", [])[:] = [one for one in cell.get("outputs", []) if one.output_type != "execute_result" or one.data]
     temporary = path.with_name(path.name + ".tmp")
     nbformat.write(notebook, temporary)
     os.replace(temporary, path)

@@ -84,6 +84,8 @@ export interface TrainingRun {
   /** The best evaluation by the metric asked for, and the checkpoint saved with it. */
   best?: { step: number; metric: string; value: number; checkpoint: string };
   seconds: number;
+  /** What the weights had been through in this process before the run, where they were not as loaded. */
+  trainedBefore?: { name: string; steps: number }[];
   /** Sampled completions with their rewards, thinned to a few a step. */
   completions: CompletionRecord[];
   /** Diagnoses in plain words, in the order in which they were made. */

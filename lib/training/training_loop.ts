@@ -4,10 +4,11 @@ import { CheckpointError } from "./checkpoint.ts";
 import type { DiagnosisContext } from "./diagnose.ts";
 import { diagnostician } from "./diagnostician.ts";
 import { type MetricsLog, metricsLog } from "./metrics.ts";
-import { insideStage, type ObservedSample, observer } from "../display/observer.ts";
+import { insideStage, type ObservedSample, observer, type StageView } from "../display/observer.ts";
 import type { CompletionRecord, StepMetrics, TrainingRun } from "./run.ts";
 import { type CheckpointedStage, RunCheckpoints } from "./run_checkpoints.ts";
 import { runTable } from "./run_table.ts";
+import { describeTraining, noteTraining, trainedBefore } from "./trained_weights.ts";
 import { TrainingError } from "./training_error.ts";
 import { untilAborted } from "./until_aborted.ts";
 
@@ -62,6 +63,8 @@ export interface StepResult {
 
 /** A stage as the loop sees it. When a step throws, what `save` gives is the state before the step. */
 export interface LoopStage extends CheckpointedStage {
+  /** What is trained, known again when another stage trains it. */
+  weights?: object;
   title: string;
   diagnosis: DiagnosisContext;
   /** What a person should know before the first step. */
@@ -120,7 +123,10 @@ export async function trainingLoop(
       savedAt = session();
     } catch (error) {
       if (!(error instanceof CheckpointError)) throw error;
-      view.note(`No checkpoint was saved at step ${run.steps.length}: ${error.message}. Training goes on.`);
+      view.note(
+        `No checkpoint was saved at step ${run.steps.length}: ${error.message}. Training goes on.`,
+        "warning",
+      );
     }
   };
   const measure = async () => {
@@ -137,6 +143,11 @@ export async function trainingLoop(
     return measured;
   };
   try {
+    const before = stage.weights ? trainedBefore(stage.weights) : [];
+    if (before.length && !hooks.resumeFrom) {
+      run.trainedBefore = before;
+      view.note(describeTraining(before));
+    }
     for (const note of [...stage.notes ?? [], ...checkpoints.notes]) view.note(note);
     for (let index = run.steps.length; index < steps; index++) {
       const from = performance.now();
@@ -156,9 +167,9 @@ export async function trainingLoop(
       if (hooks.evaluation && ((index + 1) % evaluateEvery === 0 || index + 1 === steps)) {
         complete.evaluation = await untilAborted(measure(), device);
       }
-      for (const { rule, message } of watch.observe(complete, texts)) {
+      for (const { rule, level, message } of watch.observe(complete, texts)) {
         run.diagnoses.push({ step: index + 1, rule, message });
-        view.note(`Step ${index + 1}: ${message}`);
+        view.note(`Step ${index + 1}: ${message}`, level);
       }
       if (log) append(log, complete, view.note);
       logged = run.steps.length;
@@ -188,7 +199,11 @@ export async function trainingLoop(
     if (!stop.signal.aborted || lost) {
       if (made === resumedAt && !lost) throw error;
       // whatever a step needs more of than there is (memory, say), the steps before it are not lost with it
-      if (!lost) await save().catch((cause) => view.note(`The state could not be saved: ${message(cause)}`));
+      if (!lost) {
+        await save().catch((cause) =>
+          view.note(`The state could not be saved: ${message(cause)}`, "problem")
+        );
+      }
       const cause = lost ? device.reason : error;
       [run.ended, run.reason] = ["failed", message(cause)];
       throw new TrainingError(runTable(run), { steps, lost, cause });
@@ -197,6 +212,7 @@ export async function trainingLoop(
     await save();
   } finally {
     stop.release();
+    if (stage.weights) noteTraining(stage.weights, { name: stage.name, steps: run.steps.length - resumedAt });
     run.seconds = checkpoints.seconds + session();
     log?.close();
     if (run.reason) view.note(`${run.reason}${run.checkpoint ? `; resume from ${run.checkpoint}` : ""}`);
@@ -206,11 +222,14 @@ export async function trainingLoop(
 }
 
 /** A log that cannot be written, as on a full disk, is no reason to stop: it keeps its lines for the next step. */
-function append(log: MetricsLog, metrics: StepMetrics, note: (text: string) => void) {
+function append(log: MetricsLog, metrics: StepMetrics, note: StageView["note"]) {
   try {
     log.append(metrics);
   } catch (error) {
-    note(`The metrics file could not be written: ${message(error)}. Training goes on; its lines are kept.`);
+    note(
+      `The metrics file could not be written: ${message(error)}. Training goes on; its lines are kept.`,
+      "warning",
+    );
   }
 }
 

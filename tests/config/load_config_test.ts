@@ -145,7 +145,7 @@ Deno.test("loadConfig() says what is wrong with a file that is missing or no YAM
 
 Deno.test("a configuration is plain data that displays itself as YAML", async () => {
   const config = await loadConfig(`${configs}demo.yaml`);
-  const shown = (config as never as Record<symbol, () => Record<string, string>>)
+  const shown = await (config as never as Record<symbol, () => Promise<Record<string, string>>>)
     [Symbol.for("Jupyter.display")]();
   assert.deepEqual(parse(shown["text/plain"]), JSON.parse(JSON.stringify(config)));
   assert.deepEqual(structuredClone({ ...config }), config);

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { displayable } from "../../lib/display/displayable.ts";
+import { displayable, displayedHtml } from "../../lib/display/displayable.ts";
 import { mediaBundle } from "./media_bundle.ts";
 
 Deno.test("displayable() shows a value without changing its data", async () => {
@@ -20,4 +20,10 @@ Deno.test("displayable() sees the value as it is when it is shown", async () => 
   const run = displayable({ steps: 1 }, { text: () => "", html: ({ steps }) => `<b>${steps}</b>` });
   run.steps = 7;
   assert.equal((await mediaBundle(run))["text/html"], "<b>7</b>");
+});
+
+Deno.test("String() of a displayable value is what a terminal shows, and its page's HTML can be had", () => {
+  const shown = displayable({ a: 1 }, { text: () => "one\x1b", html: () => "<b>one</b>" });
+  assert.equal(`${shown}`, "one\\u{1b}");
+  assert.equal(displayedHtml(shown), "<b>one</b>");
 });

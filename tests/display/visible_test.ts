@@ -46,7 +46,7 @@ Deno.test("what people see holds no control character raw: terminal text, HTML, 
     quantities: [{ label: attack, colour: "#000000", history: [1] }],
     phase: attack,
     sample: { prompt: attack, completion: attack, reference: attack },
-    notes: [attack],
+    notes: [{ text: attack, level: "warning" as const }],
   };
   const table = { title: attack, columns: ["", attack], rows: [[attack, attack], [attack]], notes: [attack] };
   const shown = displayable({}, { text: () => attack }), bundle = await mediaBundle(shown);

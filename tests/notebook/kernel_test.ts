@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { kernel } from "../../lib/notebook/kernel.ts";
+import { kernel } from "../../lib/display/kernel.ts";
 
 const python = Deno.env.get("SHOWWORK_PYTHON");
 const reason = "needs a Python with jupyter_client: set SHOWWORK_PYTHON to its path";
@@ -8,7 +8,13 @@ if (!python) console.log(`skipped: tests/notebook/kernel_test.ts ${reason}`);
 interface Reply {
   status: string;
   alive: boolean;
-  sent: { type: string; data?: Record<string, string>; text?: string; transient?: { display_id?: string } }[];
+  sent: {
+    type: string;
+    data?: Record<string, string>;
+    metadata?: Record<string, unknown>;
+    text?: string;
+    transient?: { display_id?: string };
+  }[];
 }
 
 /** Runs cells in a real Deno kernel; `interruptAfter` presses ■ that many seconds into a cell, `answers` are typed when it asks. */
@@ -171,19 +177,40 @@ Deno.test({
 });
 
 Deno.test({
-  name: "a figure that a cell ends with is sent as Plotly, HTML, PNG and text",
+  name: "a figure that a cell ends with is sent as Plotly, HTML, PNG with its size and text",
   ignore: !python,
   async fn() {
     const { replies } = await runCells([imports, { code: `kept` }, {
       code: `new Figure([{ y: [1, 2] }], { title: { text: "T" } })`,
     }]);
-    const { data } = replies[2].sent.find(({ type }) => type === "execute_result")!;
+    const { data, metadata } = replies[2].sent.find(({ type }) => type === "display_data")!;
+    assert.deepEqual(metadata, { "image/png": { width: 1200, height: 500 } });
     assert.deepEqual(Object.keys(data!).sort(), [
       "application/vnd.plotly.v1+json",
       "image/png",
       "text/html",
       "text/plain",
     ]);
+  },
+});
+
+Deno.test({
+  name: "under Run All what a cell ends with lands under that cell, while the kernel listens to it",
+  ignore: !python,
+  async fn() {
+    const script = new URL("../fixtures/run_all.py", import.meta.url).pathname;
+    const child = new Deno.Command(python!, {
+      args: [script, Deno.execPath()],
+      stdin: "piped",
+      stdout: "piped",
+    }).spawn();
+    const writer = child.stdin.getWriter(), count = 40;
+    const cells = Array.from({ length: count }, (_, i) => `displayable({}, { text: () => "cell ${i}" })`);
+    const first = `import { displayable } from ${lib("display/displayable.ts")};`;
+    await writer.write(new TextEncoder().encode(JSON.stringify([first, ...cells])));
+    await writer.close();
+    const landed = JSON.parse(new TextDecoder().decode((await child.output()).stdout));
+    assert.deepEqual(landed, { right: Array.from({ length: count }, (_, i) => i), wrong: [], late: [] });
   },
 });
 

@@ -61,7 +61,11 @@ Deno.test("livePanel() leaves out what was not measured, shows a note once and s
   await panel.end("interrupted");
   const last = shown.at(-1)!.state;
   assert.deepEqual(last.quantities.map(({ label }) => label), ["Reward", "temperature"]);
-  assert.deepEqual([last.notes, last.phase, last.ended], [["no signal"], "easy", "interrupted"]);
+  assert.deepEqual([last.notes, last.phase, last.ended], [
+    [{ text: "no signal", level: "note" }],
+    "easy",
+    "interrupted",
+  ]);
   const broken = livePanel({
     title: "x",
     total: 1,
@@ -94,7 +98,7 @@ Deno.test("panelLine() says how far, how long and what, in the width there is", 
 Deno.test("panelHtml() escapes what a model wrote, colours the tags and draws a curve for each quantity", () => {
   const html = panelHtml(state({
     title: "<b>GRPO",
-    notes: ["reward < 0.1 & falling"],
+    notes: [{ text: "reward < 0.1 & falling", level: "warning" }],
     sample: {
       prompt: "<img src=x>",
       completion: "<reasoning><script>alert(1)</script></reasoning><answer>8</answer>",

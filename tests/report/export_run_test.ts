@@ -5,6 +5,7 @@ import { exportRun, type RunContents } from "../../lib/report/export_run.ts";
 import { runCard } from "../../lib/report/run_card.ts";
 import { loadRun, ResultsError } from "../../lib/report/load_run.ts";
 import { OutputError } from "../../lib/report/write_output.ts";
+import { mediaBundle } from "../display/media_bundle.ts";
 import { inventedEvaluation, inventedGrpo, inventedSft } from "./invented.ts";
 
 const contents = (): RunContents => ({
@@ -44,7 +45,11 @@ Deno.test("exportRun() and loadRun() keep a step whose loss was not finite and a
   failed.steps[1] = { ...failed.steps[1], loss: NaN, gradientNorm: Infinity };
   const runs = [failed, { ...inventedGrpo(3), steps: [], completions: [], ended: "interrupted" as const }];
   await exportRun(target, { config: {}, runs, evaluations: {} });
-  assert.deepEqual((await loadRun(target)).runs, runs);
+  assert.deepEqual((await loadRun(`${target}-failed`)).runs, runs);
+  assert.deepEqual(names(dir), ["r-failed"]);
+  const page = await Deno.readTextFile(join(`${target}-failed`, "report.html"));
+  assert.match(page, /SFT did not finish: failed<\/b> \(loss was NaN twice\)/);
+  assert.match(page, /GRPO did not finish: interrupted/);
   await Deno.remove(dir, { recursive: true });
 });
 
@@ -88,6 +93,76 @@ Deno.test("exportRun() keeps the earlier export beside the new one and what othe
   assert.deepEqual((await loadRun(`${target}.previous`)).config, { run: 2 });
   assert.equal(await Deno.readTextFile(join(target, "checkpoints", "step")), "12");
   assert.deepEqual(names(dir), ["demo", "demo.previous"]);
+  await Deno.remove(dir, { recursive: true });
+});
+
+Deno.test("exportRun() refuses a folder with what no export wrote, and takes one where a run has begun", async () => {
+  const dir = await Deno.makeTempDir(), project = join(dir, "project"), begun = join(dir, "begun");
+  await Deno.mkdir(join(project, "model"), { recursive: true });
+  await Deno.writeTextFile(join(project, "config.yaml"), "mine: true");
+  await assert.rejects(exportRun(project, contents()), (error: Error) => {
+    assert.ok(error instanceof OutputError);
+    assert.match(
+      error.message,
+      /holds 'config\.yaml' and 1 more, which no export wrote.*nothing that was there/,
+    );
+    return true;
+  });
+  assert.deepEqual([names(project), names(dir)], [["config.yaml", "model"], ["project"]]);
+  for (const name of ["checkpoints", "demo.ipynb", "demo.html"]) {
+    await Deno.mkdir(join(begun, name), { recursive: true });
+  }
+  await exportRun(begun, contents());
+  // a part that the export does not have, under the name of one
+  await Deno.mkdir(join(begun, "adapter"));
+  await assert.rejects(exportRun(begun, contents()), /holds 'adapter', which no export wrote/);
+  await Deno.remove(join(begun, "adapter"));
+  await exportRun(begun, contents());
+  assert.ok(names(begun).includes("checkpoints"));
+  await Deno.remove(dir, { recursive: true });
+});
+
+Deno.test("exportRun() keeps the results of a whole run apart from those of one that was stopped", async () => {
+  const dir = await Deno.makeTempDir(), target = join(dir, "demo"), stopped = contents();
+  await exportRun(target, contents());
+  stopped.runs[1] = { ...stopped.runs[1], ended: "interrupted", reason: "stopped after step 12 of 80" };
+  const written = await exportRun(target, stopped);
+  assert.equal(written.dir, `${target}-interrupted`);
+  assert.equal((await loadRun(target)).runs[1].ended, "finished");
+  assert.match(
+    await Deno.readTextFile(join(written.dir, "report.html")),
+    /GRPO did not finish: interrupted<\/b> \(stopped after step 12 of 80\)/,
+  );
+  await Deno.remove(dir, { recursive: true });
+});
+
+Deno.test("exportRun() says which showwork made it, names run and model, links its files and takes checkpoints in", async () => {
+  const dir = await Deno.makeTempDir(), target = join(dir, "demo & more"), given = contents();
+  const temporary = await Deno.makeTempDir({ prefix: "showwork-checkpoints-" });
+  await Deno.mkdir(join(temporary, "step-4"));
+  given.runs[0].checkpoint = join(temporary, "step-4");
+  const written = await exportRun(target, {
+    ...given,
+    config: { name: "demo", model: { path: "../models/tiny-gemma" } },
+  });
+  const { version, commit } = written.results.showwork;
+  assert.match(version, /^\d+\.\d+\.\d+/);
+  assert.ok(commit === null || /^[0-9a-f]{40}\+?$/.test(commit));
+  assert.equal(written.results.title, "demo: tiny-gemma");
+  assert.match(
+    await Deno.readTextFile(join(target, "report.html")),
+    /<title>demo: tiny-gemma · showwork<\/title>/,
+  );
+  const html = (await mediaBundle(written))["text/html"];
+  const links: string[] = [...html.matchAll(/href="([^"]+)"/g)].map(([, href]) => decodeURIComponent(href));
+  assert.equal(links.length, written.files.length);
+  for (const link of links) assert.ok((await Deno.stat(join(Deno.cwd(), link))).isFile, link);
+  assert.equal(
+    given.runs[0].checkpoint,
+    join(target, "checkpoints", `sft-${temporary.split("checkpoints-")[1]}`, "step-4"),
+  );
+  assert.ok((await Deno.stat(given.runs[0].checkpoint)).isDirectory);
+  await assert.rejects(Deno.stat(temporary), Deno.errors.NotFound);
   await Deno.remove(dir, { recursive: true });
 });
 
