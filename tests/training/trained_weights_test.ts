@@ -1,10 +1,5 @@
 import assert from "node:assert/strict";
-import {
-  describeTraining,
-  forgetTraining,
-  noteTraining,
-  trainedBefore,
-} from "../../lib/training/trained_weights.ts";
+import { describeTraining, noteTraining, trainedBefore } from "../../lib/training/trained_weights.ts";
 
 Deno.test("trainedBefore() tells the runs that weights have been through, one name's together", () => {
   const weights = {};
