@@ -53,6 +53,7 @@ export { checkGraph } from "./lib/graph/check_graph.ts";
 export { executeGraph } from "./lib/graph/execute_graph.ts";
 export type { Graph, GraphNode } from "./lib/graph/graph.ts";
 export { GraphError } from "./lib/graph/graph_error.ts";
+export { judgeGraph } from "./lib/graph/judge_graph.ts";
 export { graphFromAnnotations } from "./lib/graph/graph_from_annotations.ts";
 export { problemGraph } from "./lib/graph/problem_graph.ts";
 
@@ -65,7 +66,7 @@ export { loadExpressions } from "./lib/answers/answers_expression.ts";
 export { answersMatch } from "./lib/answers/answers_match.ts";
 export * from "./lib/rewards/components.ts";
 export * from "./lib/rewards/composite.ts";
-export { computationalGraph, judgeGraph } from "./lib/rewards/computational_graph.ts";
+export { computationalGraph } from "./lib/rewards/computational_graph.ts";
 export { confidence } from "./lib/rewards/confidence.ts";
 export { correctness } from "./lib/rewards/correctness.ts";
 export * from "./lib/rewards/explained.ts";

@@ -23,7 +23,7 @@ const presets = ["demo", "r1", "r2", "r3", "r4", "r5"];
 const seeded = ["model", "data", "evaluate", "sft", "grpo"];
 
 /** What the run says once for all sections that put problems to the model. */
-const shared = ["systemPrompt", "chatTemplateOptions"];
+const shared = ["systemPrompt", "chatTemplateOptions", "format"];
 
 /** The sections that put problems to the model. */
 const prompted = ["evaluate", "sft", "grpo"];
@@ -77,7 +77,7 @@ async function read(path: string): Promise<unknown> {
  * Loads the configuration of a run from YAML, or one that comes with the toolkit by its name (`demo`, `r1` … `r5`), lays overrides over it, fills in defaults and checks all of it.
  *
  * Paths in the file are relative to the file, paths in overrides to the working directory; in the result all are relative
- * to the working directory. The run's `seed`, `systemPrompt` and `chatTemplateOptions` are those of every section that has none. The result is plain data that
+ * to the working directory. The run's `seed`, `systemPrompt`, `chatTemplateOptions` and `format` are those of every section that has none. The result is plain data that
  * displays itself as YAML.
  *
  * @param overrides Any part, at any depth; groups merge, lists and groups with another `kind` are replaced.

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { dataSchema } from "../data/data_schema.ts";
 import { modelSchema } from "../models/model_schema.ts";
+import { formatSchema } from "../formats/format_schema.ts";
 import { chatTemplateOptions } from "../options/chat_template_options.ts";
 import { systemPrompt } from "../options/system_prompt.ts";
 import { rewardSchema } from "../rewards/reward_schema.ts";
@@ -22,6 +23,9 @@ export const runSchema = z.strictObject({
   ),
   chatTemplateOptions: chatTemplateOptions.describe(
     "Values for the chat template's own variables, for every stage that has none of its own. Default none.",
+  ),
+  format: formatSchema.describe(
+    "How answers are written and read in every stage that says nothing else: tags, boxed, graph, last-number. Default tags.",
   ),
   model: modelSchema.describe("The model to train."),
   data: dataSchema.describe("Training and test problems."),

@@ -3,10 +3,14 @@
  * floor puts its live panel and its stop button here.
  */
 
+import type { CompletionSpan } from "./highlight_completion.ts";
+
 /** A completion worth showing. */
 export interface ObservedSample {
   prompt: string;
   completion: string;
+  /** Its parts and the marks around them. */
+  spans?: readonly CompletionSpan[];
   reference?: string;
   reward?: number;
 }

@@ -18,7 +18,7 @@ export async function generate(
 ): Promise<SampledTokens[]> {
   const { kernels } = device(), settings = checkedSampling(decoder.config, prompts, options);
   if (!kernels) return await generateReference(decoder, prompts, options);
-  const { n, maxTokens, seed, eosIds } = settings, { onTokens, onProgress, signal } = options;
+  const { n, maxTokens, eosIds } = settings, { onTokens, onProgress, signal } = options;
   const longest = Math.max(...prompts.map((prompt) => prompt.length)) + maxTokens;
   const model = decoder.describe(longest), results: SampledTokens[] = [];
   const rowBytes = model.layers.length * 2 * longest * model.kvHeads * model.headDim * 4;
@@ -28,7 +28,7 @@ export async function generate(
     const done = results.reduce((sum, { tokens }) => sum + tokens.length, 0);
     const drawn = await kernels.decode(model, some, {
       ...settings,
-      seeds: Int32Array.from({ length: some.length * n }, (_, row) => rowSeed(seed, first + row) | 0),
+      seeds: Int32Array.from({ length: some.length * n }, (_, row) => rowSeed(settings, first + row) | 0),
       stop: onTokens &&
         ((tokens, logprobs, row) => onTokens(tokens.slice(), logprobs.slice(), first + row) === true),
       onProgress: onProgress && ((tokens) => onProgress(done + tokens)),
@@ -62,11 +62,8 @@ export async function generateReference(
   prompts: readonly (readonly number[])[],
   options: SamplingOptions = {},
 ): Promise<SampledTokens[]> {
-  const { maxTokens, temperature, n, seed, eosIds, ...filter } = checkedSampling(
-      decoder.config,
-      prompts,
-      options,
-    ),
+  const settings = checkedSampling(decoder.config, prompts, options),
+    { maxTokens, temperature, n, eosIds, ...filter } = settings,
     beta = temperature ? Math.fround(1 / temperature) : 1;
   const results: SampledTokens[] = prompts.flatMap((_, prompt) =>
     Array.from({ length: n }, () => ({ prompt, tokens: [], logprobs: [], ended: false }))
@@ -80,7 +77,7 @@ export async function generateReference(
     for (const [i, row] of active.entries()) {
       const start = (i * logits.shape[1] + sequences[i].length - 1) * vocabulary,
         own = data.subarray(start, start + vocabulary);
-      const floor = samplingFloor(own, beta, filter), key = rowSeed(seed, row);
+      const floor = samplingFloor(own, beta, filter), key = rowSeed(settings, row);
       let token = 0, best = -Infinity, most = -Infinity;
       for (let id = 0; id < vocabulary; id++) {
         const z = Math.fround(own[id] * beta),

@@ -20,6 +20,11 @@ export interface SamplingOptions {
   n?: number;
   /** Names the random sequence: the same seed gives the same tokens. @default 0 */
   seed?: number;
+  /**
+   * One a prompt: names its random sequences whatever is sampled beside it, in place of `seed` and the prompt's place.
+   * @default none
+   */
+  seeds?: readonly number[];
   /** Token ids that end a completion. @default the model's own */
   eosIds?: readonly number[];
   /** Called every few tokens with the number sampled so far. */
@@ -58,8 +63,11 @@ export function checkedSampling(
     options as z.input<typeof samplingSchema>,
     "sampling",
   );
-  const { temperature, topK, topP, minP, n, seed, lookEvery } = checked;
+  const { temperature, topK, topP, minP, n, seed, seeds, lookEvery } = checked;
   const fault = (rule: string, value: unknown) => new RangeError(`sampling needs ${rule}, got ${value}`);
+  if (seeds && seeds.length !== prompts.length) {
+    throw fault("one of `seeds` a prompt", `${seeds.length} for ${prompts.length} prompts`);
+  }
   for (const prompt of prompts) {
     if (prompt.length === 0) throw fault("prompts of at least one token", "an empty one");
     if (prompt.length + maxTokens > config.maxPositions) {
@@ -71,11 +79,18 @@ export function checkedSampling(
     const bad = prompt.find((id) => !(Number.isInteger(id) && id >= 0 && id < config.vocabSize));
     if (bad !== undefined) throw fault(`token ids below the vocabulary's size ${config.vocabSize}`, bad);
   }
-  return { maxTokens, temperature, topK, topP, minP, n, seed, eosIds, lookEvery };
+  return { maxTokens, temperature, topK, topP, minP, n, seed, seeds, eosIds, lookEvery };
 }
 
 /** What {@linkcode checkedSampling} gives. */
 export type SamplingSettings = ReturnType<typeof checkedSampling>;
 
-/** The seed of one completion of a batch. */
-export const rowSeed = (seed: number, row: number) => pcg((pcg(seed >>> 0) ^ row) >>> 0);
+const hashed = (seed: number, place: number) => pcg((pcg(seed >>> 0) ^ place) >>> 0);
+
+/** The seed of one completion of a batch, its rows counted prompt by prompt. */
+export function rowSeed(
+  { seed, seeds, n }: { seed: number; seeds?: readonly number[]; n: number },
+  row: number,
+): number {
+  return seeds ? hashed(seeds[Math.floor(row / n)], row % n) : hashed(seed, row);
+}

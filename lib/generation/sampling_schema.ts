@@ -23,6 +23,9 @@ export const samplingSchema = z.strictObject({
   temperature: z.number().min(0).default(1).describe("0 takes the likeliest token. Default 1."),
   n: count.default(1).describe("Completions a prompt. Default 1."),
   seed: z.number().default(0).describe("Names the random sequence. Default 0."),
+  seeds: z.array(z.number()).optional().describe(
+    "One a prompt, in place of seed and the prompt's place. Default none.",
+  ),
   eosIds: z.array(z.int().min(0)).optional().describe(
     "Token ids that end a completion. Default: the model's own.",
   ),

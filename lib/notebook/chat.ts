@@ -1,10 +1,11 @@
+import type { FormatInput } from "../formats/format_schema.ts";
+import { responseFormatOf } from "../formats/response_format_of.ts";
 import { displayable } from "../display/displayable.ts";
 import { escapeHtml } from "../display/escape_html.ts";
 import { visible, visibleLine } from "../display/visible.ts";
 import { type MediaBundle, showResult } from "../display/show_result.ts";
 import type { CausalLM, Completion, GenerateOptions } from "../models/causal_lm.ts";
 import { type ChatMessage, chatPrompt } from "../text/chat_prompt.ts";
-import { parseCompletion } from "../text/completion.ts";
 import { chatFacts, chatHtml, chatText, type ChatTurn } from "./chat_view.ts";
 import { kernel } from "../display/kernel.ts";
 import { stopButton } from "./stop_button.ts";
@@ -13,6 +14,8 @@ import { stopButton } from "./stop_button.ts";
 export interface ChatOptions extends Omit<GenerateOptions, "n" | "onText" | "onProgress" | "lookEvery"> {
   /** What the model is told before the first turn. @default none */
   system?: string;
+  /** How replies are read. @default "tags" */
+  format?: FormatInput;
   /** Values for the chat template's own variables, such as `{ enable_thinking: false }`. @default none */
   chatTemplateOptions?: Record<string, unknown>;
   /** Whether the model sees the turns before; `false` puts each question alone. @default true */
@@ -35,9 +38,9 @@ export interface ChatSurface {
 /** What the model replied. */
 export interface ChatReply {
   text: string;
-  /** Inside the first `<reasoning>` tags, `null` without. */
+  /** What the format reads as reasoning, `null` without. */
   reasoning: string | null;
-  /** Inside the first `<answer>` tags, `null` without. */
+  /** What the format reads as answer, `null` without. */
   answer: string | null;
   /** Tokens with their log-probabilities, and what ended it. */
   completion: Completion;
@@ -75,6 +78,7 @@ export class Chat {
     const {
       system: _,
       chatTemplateOptions: ___,
+      format = "tags",
       remember = true,
       surface = kernel() ? notebookSurface() : terminalSurface(),
       ask: __,
@@ -118,7 +122,7 @@ export class Chat {
       await queue;
       this.history.push({ role: "user", content: text }, { role: "assistant", content: whole });
       this.#turns.push(turn);
-      const { seconds } = turn, { reasoning, answer } = parseCompletion(whole);
+      const { seconds } = turn, { reasoning, answer } = responseFormatOf(format).read(whole);
       const reply = {
         text: whole,
         reasoning,

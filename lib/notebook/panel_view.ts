@@ -1,6 +1,6 @@
 import { escapeHtml } from "../display/escape_html.ts";
 import { formatDuration, formatNumber } from "../display/format_number.ts";
-import { highlightCompletion } from "../display/highlight_completion.ts";
+import { type CompletionSpan, highlightCompletion } from "../display/highlight_completion.ts";
 import type { NoteLevel } from "../display/observer.ts";
 import { ink } from "../display/palette.ts";
 import { sparkline } from "../display/sparkline.ts";
@@ -20,6 +20,8 @@ export interface PanelQuantity {
 export interface PanelSample {
   prompt?: string;
   completion: string;
+  /** Its parts as the run's format reads them. @default those in `<reasoning>` and `<answer>` tags */
+  spans?: readonly CompletionSpan[];
   reference?: string;
   reward?: number;
   correct?: boolean;
@@ -115,7 +117,9 @@ function tile(quantity: PanelQuantity): string {
     `${sparkline(history, { colour, ...(share ? { range: [0, 1] } : {}) })}</div>`;
 }
 
-function sampleHtml({ prompt, completion, reference, reward, correct, components }: PanelSample): string {
+function sampleHtml(
+  { prompt, completion, spans, reference, reward, correct, components }: PanelSample,
+): string {
   const facts = [
     correct === undefined
       ? ""
@@ -135,6 +139,6 @@ ${
       ? `<div style="margin-top:2px">${escapeHtml(prompt)}</div>`
       : ""
   }<div style="white-space:pre-wrap;overflow-wrap:anywhere;font:12.5px/1.5 ui-monospace,Menlo,Consolas,monospace;background:#f7f9fb;border-radius:6px;padding:8px 10px;margin-top:4px;max-height:220px;overflow:auto">${
-    highlightCompletion(completion)
+    highlightCompletion(completion, spans)
   }</div></div>`;
 }

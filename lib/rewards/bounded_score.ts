@@ -1,4 +1,5 @@
 import type { RewardFunction, RewardSample } from "./reward.ts";
+import { isPromise } from "./when_known.ts";
 
 /** A score, or why there is none. */
 export interface BoundedScore {
@@ -32,11 +33,6 @@ function checked(score: unknown): BoundedScore {
     error: `returned ${shown}; a reward is a finite number, or null when it cannot judge`,
   };
 }
-
-/** Whether something can be awaited; a promise of another realm, such as a kernel's, is no `Promise` here. */
-const isPromise = (value: unknown): value is PromiseLike<unknown> =>
-  (typeof value === "object" || typeof value === "function") && value !== null &&
-  typeof (value as { then?: unknown }).then === "function";
 
 /**
  * Scores a sample and never rejects: an exception, a value that is no finite number, or a promise that does not settle in `timeoutMs`

@@ -1,9 +1,11 @@
 import { z } from "zod";
 import { parseOptions } from "../options/parse_options.ts";
-import { parseCompletion } from "../text/completion.ts";
-import { isCorrect } from "./correctness.ts";
+import { tokensInside } from "../formats/tokens_inside.ts";
+import { isCorrect, isCorrectAlready } from "./correctness.ts";
 import { explained, type ExplainedReward } from "./explained.ts";
-import { tagSpan, tokensInside } from "./tag_span.ts";
+import type { RewardSample } from "./reward.ts";
+import { sampleParts } from "./sample_parts.ts";
+import { whenKnown } from "./when_known.ts";
 
 /** Rules of {@linkcode ConfidenceOptions}. */
 export const confidenceSchema = z.strictObject({
@@ -37,30 +39,15 @@ export interface ConfidenceOptions {
 export function confidence(options: ConfidenceOptions = {}): ExplainedReward {
   const { from } = parseOptions(confidenceSchema, options, "confidence()");
   return explained(
-    (sample) => {
-      const correct = isCorrect(sample), { completion, tokens, tokenLogprobs } = sample;
-      if (from === "length") {
-        const length = parseCompletion(completion).reasoning?.length ?? 0;
+    (sample) =>
+      whenKnown(isCorrect(sample), (correct) => {
         if (correct === null) return 0.5;
-        return correct ? Math.min(1, 0.5 + length / 300) : Math.max(0, 0.6 - length / 400);
-      }
-      if (correct === null) return 0.5;
-      if (!parseCompletion(completion).answer) return 0;
-      if (!tokens || !tokenLogprobs) return null;
-      if (tokens.length !== tokenLogprobs.length) {
-        throw new RangeError(
-          `confidence needs one log-probability a token, got ${tokenLogprobs.length} for ${tokens.length} tokens`,
-        );
-      }
-      const inside = tokensInside(tokens, "answer");
-      if (inside.length === 0) return 0;
-      const mean = inside.reduce((sum, index) => sum + tokenLogprobs[index], 0) / inside.length;
-      const q = Math.min(1, Math.max(0, (mean + 10) / 9.9));
-      return correct ? q : 1 - q;
-    },
+        return from === "length" ? byLength(sample, correct) : byProbability(sample, correct);
+      }),
     (sample) => {
-      const correct = isCorrect(sample), verdict = correct ? "right" : "wrong";
-      const span = tagSpan(sample.completion, from === "length" ? "reasoning" : "answer");
+      const correct = isCorrectAlready(sample), verdict = correct ? "right" : "wrong";
+      const { reasoningSpan, answerSpan } = sampleParts(sample),
+        span = from === "length" ? reasoningSpan : answerSpan;
       if (!span || span.start === span.end || correct === null) return [];
       const why = from === "length"
         ? `its length, ${verdict} answer`
@@ -68,4 +55,25 @@ export function confidence(options: ConfidenceOptions = {}): ExplainedReward {
       return [{ start: span.start, end: span.end, why }];
     },
   );
+}
+
+function byLength(sample: RewardSample, correct: boolean): number {
+  const length = sampleParts(sample).reasoning?.length ?? 0;
+  return correct ? Math.min(1, 0.5 + length / 300) : Math.max(0, 0.6 - length / 400);
+}
+
+function byProbability(sample: RewardSample, correct: boolean): number | null {
+  const { answer, answerSpan } = sampleParts(sample), { tokens, tokenLogprobs } = sample;
+  if (!answer) return 0;
+  if (!tokens || !tokenLogprobs) return null;
+  if (tokens.length !== tokenLogprobs.length) {
+    throw new RangeError(
+      `confidence needs one log-probability a token, got ${tokenLogprobs.length} for ${tokens.length} tokens`,
+    );
+  }
+  const inside = tokensInside(tokens, answerSpan);
+  if (inside.length === 0) return 0;
+  const mean = inside.reduce((sum, index) => sum + tokenLogprobs[index], 0) / inside.length;
+  const q = Math.min(1, Math.max(0, (mean + 10) / 9.9));
+  return correct ? q : 1 - q;
 }

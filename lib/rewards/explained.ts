@@ -2,7 +2,7 @@ import type { RewardFunction, RewardSample, RewardSpan } from "./reward.ts";
 
 /** A reward that can also point at the words behind its score. */
 export type ExplainedReward = RewardFunction & {
-  (sample: RewardSample): number | null;
+  (sample: RewardSample): number | null | Promise<number | null>;
   explain(sample: RewardSample): RewardSpan[];
 };
 
@@ -19,7 +19,7 @@ export type ExplainedReward = RewardFunction & {
  * ```
  */
 export function explained(
-  score: (sample: RewardSample) => number | null,
+  score: (sample: RewardSample) => number | null | Promise<number | null>,
   explain: (sample: RewardSample) => RewardSpan[],
 ): ExplainedReward {
   return Object.assign((sample: RewardSample) => score(sample), { explain });

@@ -1,18 +1,18 @@
-import { parseCompletion } from "../text/completion.ts";
 import { explained, type ExplainedReward } from "./explained.ts";
 import type { RewardSpan } from "./reward.ts";
-import { tagSpan } from "./tag_span.ts";
+import type { RewardSample } from "./reward.ts";
+import { sampleParts } from "./sample_parts.ts";
 
 /** The tags that earn, and the text around them that costs. */
-function spansOf(completion: string): RewardSpan[] {
-  const reasoning = tagSpan(completion, "reasoning"), answer = tagSpan(completion, "answer");
+function spansOf(sample: RewardSample): RewardSpan[] {
+  const { completion } = sample;
+  const { reasoningSpan: reasoning, answerSpan: answer, wellFormed } = sampleParts(sample);
   const spans: RewardSpan[] = [];
   for (const [span, name] of [[reasoning, "reasoning"], [answer, "answer"]] as const) {
     if (!span) continue;
     spans.push({ start: span.open, end: span.start, why: `opens the ${name}` });
     spans.push({ start: span.end, end: span.close, why: `closes the ${name}` });
   }
-  const { wellFormed } = parseCompletion(completion);
   if (wellFormed || !reasoning || !answer) return spans;
   if (answer.open < reasoning.open) {
     return [...spans, { start: answer.open, end: reasoning.close, why: "answer before reasoning" }];
@@ -40,8 +40,8 @@ function spansOf(completion: string): RewardSpan[] {
  */
 export function formatCompliance(): ExplainedReward {
   return explained(
-    ({ completion }) => {
-      const { reasoning, answer, wellFormed } = parseCompletion(completion);
+    (sample) => {
+      const { reasoning, answer, wellFormed } = sampleParts(sample);
       if (wellFormed) return 1;
       return reasoning !== null && answer !== null
         ? 0.8
@@ -51,6 +51,6 @@ export function formatCompliance(): ExplainedReward {
         ? 0.2
         : 0;
     },
-    ({ completion }) => spansOf(completion),
+    spansOf,
   );
 }

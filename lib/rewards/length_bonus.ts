@@ -2,7 +2,7 @@ import { z } from "zod";
 import { parseOptions } from "../options/parse_options.ts";
 import { explained, type ExplainedReward } from "./explained.ts";
 import type { RewardSample } from "./reward.ts";
-import { tagSpan } from "./tag_span.ts";
+import { sampleParts } from "./sample_parts.ts";
 import { wordTrigrams } from "./word_trigrams.ts";
 
 const words = z.int().min(1);
@@ -38,10 +38,10 @@ export interface LengthBonusOptions {
  */
 export function lengthBonus(options: LengthBonusOptions = {}): ExplainedReward {
   const { min, max } = parseOptions(lengthBonusSchema, options, "lengthBonus()");
-  const length = ({ completion }: RewardSample) => {
-    const span = tagSpan(completion, "reasoning");
+  const length = (sample: RewardSample) => {
+    const span = sampleParts(sample).reasoningSpan;
     if (!span) return 0;
-    const { words, trigrams } = wordTrigrams(completion.slice(span.start, span.end));
+    const { words, trigrams } = wordTrigrams(sample.completion.slice(span.start, span.end));
     return words - trigrams.filter(({ repeated }) => repeated).length;
   };
   return explained(
@@ -50,7 +50,7 @@ export function lengthBonus(options: LengthBonusOptions = {}): ExplainedReward {
       return n <= max ? Math.min(1, n / min) : Math.max(0, 1 - (n - max) / max);
     },
     (sample) => {
-      const span = tagSpan(sample.completion, "reasoning"), n = length(sample);
+      const span = sampleParts(sample).reasoningSpan, n = length(sample);
       if (!span || n === 0) return [];
       const verdict = n < min ? `fewer than ${min}` : n > max ? `more than ${max}` : `${min} to ${max}`;
       return [{ start: span.start, end: span.end, why: `${n} words that are new, ${verdict}` }];

@@ -2,7 +2,7 @@ import { cleanAnswer } from "../answers/answers_clean.ts";
 import { explained, type ExplainedReward } from "./explained.ts";
 import { parseNumber } from "../answers/parse_number.ts";
 import type { RewardSample } from "./reward.ts";
-import { tagSpan } from "./tag_span.ts";
+import { sampleParts } from "./sample_parts.ts";
 
 /** A number and nothing else: a sign, digits of any script, separators, decimals or a fraction bar. */
 const bare = /^[+\-−]?\p{Nd}[\p{Nd},]*(?:\.\p{Nd}+)?(?:\/[1-9]\p{Nd}*)?$/u;
@@ -12,8 +12,8 @@ const longest = 200;
 
 const isNumber = (text: string) => text.length <= longest && parseNumber(cleanAnswer(text)) !== null;
 
-function form({ completion }: RewardSample): { score: number; why: string } {
-  const span = tagSpan(completion, "answer");
+function form(sample: RewardSample): { score: number; why: string } {
+  const span = sampleParts(sample).answerSpan, { completion } = sample;
   const text = span ? completion.slice(span.start, span.end).trim() : "";
   if (!isNumber(text)) return { score: 0, why: "no number" };
   return bare.test(text)
@@ -39,7 +39,7 @@ export function numericFormat(): ExplainedReward {
   return explained(
     (sample) => judged(sample) ? form(sample).score : null,
     (sample) => {
-      const span = tagSpan(sample.completion, "answer");
+      const span = sampleParts(sample).answerSpan;
       if (!span || span.start === span.end || !judged(sample)) return [];
       return [{ start: span.start, end: span.end, why: form(sample).why }];
     },

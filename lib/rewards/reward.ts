@@ -1,4 +1,5 @@
 import type { Problem } from "../data/problem.ts";
+import type { ResponseFormat } from "../formats/response_format.ts";
 
 /** One completion, with all that a reward may look at. */
 export interface RewardSample {
@@ -7,6 +8,8 @@ export interface RewardSample {
   /** The generated text, without the prompt and without special tokens. */
   completion: string;
   problem: Problem;
+  /** How the run's answers are written and read. @default `<reasoning>` and `<answer>` tags */
+  format?: ResponseFormat;
   /** The completion's tokens as text pieces; joined they are `completion`. */
   tokens?: string[];
   /** Log-probability of each of `tokens` under the model that sampled them, in nats. */

@@ -1,8 +1,8 @@
 import { checkArithmetic } from "../answers/check_arithmetic.ts";
-import { parseCompletion } from "../text/completion.ts";
-import { answersMatch } from "../answers/answers_match.ts";
+import { isCorrectAlready } from "./correctness.ts";
 import type { RewardSample } from "./reward.ts";
 import type { RubricScores } from "./rubric.ts";
+import { sampleParts } from "./sample_parts.ts";
 import { withoutNumber, workingPieces } from "./working_pieces.ts";
 
 /** What is looked at of a completion: beyond it a score would only reward length. */
@@ -41,11 +41,14 @@ const share = (parts: number, whole: number) => whole === 0 ? 0 : parts / whole;
  * rubricHeuristics(sample).answerCorrectness; // 30
  * ```
  */
-export function rubricHeuristics({ completion, problem }: RewardSample): RubricScores {
-  const { reasoning, answer, wellFormed } = parseCompletion(completion);
+export function rubricHeuristics(
+  sample: RewardSample,
+  { correct = isCorrectAlready(sample) === true }: { correct?: boolean } = {},
+): RubricScores {
+  const { reasoning, answer, wellFormed } = sampleParts(sample), { problem } = sample;
   const scores: RubricScores = {
     reasoningQuality: 0,
-    answerCorrectness: answer !== null && answersMatch(answer, problem.answer) ? 30 : 0,
+    answerCorrectness: correct ? 30 : 0,
     traceCoherence: 0,
     stepClarity: 0,
   };

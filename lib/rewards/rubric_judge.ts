@@ -3,6 +3,7 @@ import { z } from "zod";
 import { parseOptions } from "../options/parse_options.ts";
 import { contentKey, judgeCache } from "./judge_cache.ts";
 import { judgeEndpoint, type JudgeReply, mostLessons } from "./judge_endpoint.ts";
+import { isCorrect } from "./correctness.ts";
 import { JudgeFailure } from "./judge_failure.ts";
 import type { RewardFunction, RewardSample } from "./reward.ts";
 import { rubricCriteria, rubricPoints, type RubricScores, rubricTotal } from "./rubric.ts";
@@ -248,7 +249,7 @@ export function rubricJudge(options: RubricJudgeOptions = {}): RubricJudge {
   }
 
   async function scores(sample: RewardSample): Promise<RubricScores | null> {
-    if (baseURL === null) return rubricHeuristics(sample);
+    if (baseURL === null) return rubricHeuristics(sample, { correct: await isCorrect(sample) === true });
     try {
       return await judged(sample);
     } catch (error) {

@@ -2,7 +2,7 @@ import { z } from "zod";
 import { parseOptions } from "../options/parse_options.ts";
 import { explained, type ExplainedReward } from "./explained.ts";
 import type { RewardSample, RewardSpan } from "./reward.ts";
-import { tagSpan } from "./tag_span.ts";
+import { sampleParts } from "./sample_parts.ts";
 import { connectives, workingPieces } from "./working_pieces.ts";
 
 /** Rules of {@linkcode TraceStructureOptions}. */
@@ -59,8 +59,9 @@ function connectivesOf(text: string, offset: number): Part[] {
   return [...found.values()];
 }
 
-function trace({ completion, problem, phase }: RewardSample, guard: boolean) {
-  const reasoning = tagSpan(completion, "reasoning"), answer = tagSpan(completion, "answer");
+function trace(sample: RewardSample, guard: boolean) {
+  const { completion, problem, phase } = sample;
+  const { reasoningSpan: reasoning, answerSpan: answer } = sampleParts(sample);
   const inside = (span: typeof answer) => span ? completion.slice(span.start, span.end) : "";
   const counts = (span: typeof answer) => span !== null && (!guard || inside(span).trim() !== "");
   const text = inside(reasoning), from = reasoning?.start ?? 0;

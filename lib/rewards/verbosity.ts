@@ -1,9 +1,9 @@
 import { z } from "zod";
 import { parseOptions } from "../options/parse_options.ts";
-import { parseCompletion } from "../text/completion.ts";
+import { tokensInside } from "../formats/tokens_inside.ts";
 import { explained, type ExplainedReward } from "./explained.ts";
 import type { RewardSample } from "./reward.ts";
-import { tagSpan, tokensInside } from "./tag_span.ts";
+import { sampleParts } from "./sample_parts.ts";
 
 /** Rules of {@linkcode VerbosityOptions}. */
 export const verbositySchema = z.strictObject({
@@ -32,9 +32,10 @@ export interface VerbosityOptions {
  */
 export function verbosity(options: VerbosityOptions = {}): ExplainedReward {
   const { unit } = parseOptions(verbositySchema, options, "verbosity()");
-  const excess = ({ completion, tokens }: RewardSample): number | null => {
-    if (unit === "chars") return Math.max(0, (parseCompletion(completion).reasoning?.length ?? 0) - 600);
-    return tokens ? Math.max(0, tokensInside(tokens, "reasoning").length - 150) : null;
+  const excess = (sample: RewardSample): number | null => {
+    const { tokens } = sample, { reasoning, reasoningSpan } = sampleParts(sample);
+    if (unit === "chars") return Math.max(0, (reasoning?.length ?? 0) - 600);
+    return tokens ? Math.max(0, tokensInside(tokens, reasoningSpan).length - 150) : null;
   };
   return explained(
     (sample) => {
@@ -42,7 +43,7 @@ export function verbosity(options: VerbosityOptions = {}): ExplainedReward {
       return over === null ? null : 0.05 * over / (unit === "chars" ? 200 : 50);
     },
     (sample) => {
-      const over = excess(sample), span = tagSpan(sample.completion, "reasoning");
+      const over = excess(sample), span = sampleParts(sample).reasoningSpan;
       if (!over || !span) return [];
       const limit = unit === "chars" ? "600 characters" : "150 tokens";
       return [{ start: span.start, end: span.end, why: `${over} more than ${limit}` }];

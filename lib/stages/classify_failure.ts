@@ -1,5 +1,6 @@
 import { checkArithmetic } from "../answers/check_arithmetic.ts";
-import { parseCompletion } from "../text/completion.ts";
+import type { ResponseFormat } from "../formats/response_format.ts";
+import { defaultFormat } from "../formats/response_format_of.ts";
 import type { EvaluationItem } from "./evaluation.ts";
 
 /** Why a completion is wrong. */
@@ -43,6 +44,8 @@ export type FailureItem = Pick<
 export interface ClassifyFailureOptions {
   /** A longer completion is verbose; the threshold of R3's verbosity penalty. @default 150 */
   verboseTokens?: number;
+  /** How the completion is read. @default `<reasoning>` and `<answer>` tags */
+  format?: ResponseFormat;
 }
 
 /** Factors between units that a question names. */
@@ -65,7 +68,7 @@ const stepsNeeded = { easy: 1, medium: 2, hard: 3 };
  * Says why a completion is wrong, by the first of these rules that applies; `null` when it is right.
  *
  * - `truncated`: it hit the token limit;
- * - `malformed`: no answer, or not `<reasoning>…</reasoning><answer>…</answer>`;
+ * - `malformed`: no answer, or not in the format: for tags `<reasoning>…</reasoning><answer>…</answer>`;
  * - `calculation error`: an equation in the reasoning is false ({@linkcode checkArithmetic});
  * - `unit confusion`: the right number with another unit, or off by a factor between units that the question names;
  * - `verbose`: longer than `verboseTokens`;
@@ -83,16 +86,16 @@ const stepsNeeded = { easy: 1, medium: 2, hard: 3 };
  */
 export function classifyFailure(
   item: FailureItem,
-  { verboseTokens = 150 }: ClassifyFailureOptions = {},
+  { verboseTokens = 150, format = defaultFormat }: ClassifyFailureOptions = {},
 ): Failure | null {
   if (item.correct) return null;
   if (item.truncated) return "truncated";
   if (!item.wellFormed || item.answer === null) return "malformed";
 
-  const reasoning = parseCompletion(item.completion).reasoning ?? "", equations = checkArithmetic(reasoning);
+  const reasoning = format.read(item.completion).reasoning ?? "", equations = checkArithmetic(reasoning);
   if (equations.some(({ holds }) => !holds)) return "calculation error";
 
-  const answer = quantity(item.answer), reference = quantity(item.reference);
+  const answer = quantity(format.value?.(item.answer) ?? item.answer), reference = quantity(item.reference);
   if (answer && reference && confused(answer, reference, item.question)) return "unit confusion";
   if (item.tokens > verboseTokens) return "verbose";
 

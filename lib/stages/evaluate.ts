@@ -1,73 +1,63 @@
 import { parseOptions } from "../options/parse_options.ts";
 import type { z } from "zod";
+import { asDistinctProblems } from "../data/as_problems.ts";
 import type { Problem } from "../data/problem.ts";
-import type { CausalLM, Completion } from "../models/causal_lm.ts";
-import { answersMatch } from "../answers/answers_match.ts";
-import { tokensInside } from "../rewards/tag_span.ts";
-import { traceStructure } from "../rewards/trace_structure.ts";
-import { parseCompletion } from "../text/completion.ts";
 import { observer } from "../display/observer.ts";
-import { classifyFailure } from "./classify_failure.ts";
+import { responseFormatOf } from "../formats/response_format_of.ts";
+import type { CausalLM } from "../models/causal_lm.ts";
+import { pcg } from "../random/counter_random.ts";
 import { evaluateSchema } from "./evaluate_schema.ts";
-import type { Evaluation, EvaluationItem, Rate } from "./evaluation.ts";
+import type { Evaluation, EvaluationItem } from "./evaluation.ts";
 import { evaluationTable } from "./evaluation_table.ts";
-import { problemPrompt } from "./problem_prompt.ts";
-import { majorityAtK, passAtK, wilson } from "./statistics.ts";
+import { fittingProblems } from "./fitting_problems.ts";
+import { type AnswerJudge, judgeCompletion } from "./judge_completion.ts";
+import { summariseEvaluation } from "./summarise_evaluation.ts";
 
 /** Options of {@linkcode evaluate}; see `evaluateSchema` for each default. */
-export type EvaluateOptions = z.input<typeof evaluateSchema>;
+export type EvaluateOptions = z.input<typeof evaluateSchema> & {
+  /** Says whether an answer is right, in place of the format's own check. */
+  judge?: AnswerJudge;
+  /** An evaluation of the same model and options that was interrupted: problems that it answered are not asked again. */
+  resumeFrom?: Evaluation;
+};
 
-const trace = traceStructure();
-
-/** exp of the mean log-probability of the tokens within the answer's tags. */
-function answerProbability({ pieces, logprobs }: Completion): number | null {
-  const inside = tokensInside(pieces, "answer");
-  if (inside.length === 0) return null;
-  return Math.exp(inside.reduce((sum, index) => sum + logprobs[index], 0) / inside.length);
+/** The random sequence of a problem, whatever is asked beside it: its id's FNV-1a hash with the run's seed. */
+function problemSeed(seed: number, id: string): number {
+  let hash = 0x811c9dc5;
+  for (const byte of new TextEncoder().encode(id)) hash = Math.imul(hash ^ byte, 0x01000193);
+  return pcg((pcg(seed >>> 0) ^ hash) >>> 0);
 }
 
-async function judge(problem: Problem, completion: Completion): Promise<EvaluationItem> {
-  const parsed = parseCompletion(completion.text), { answer, wellFormed } = parsed;
-  const sample = {
-    prompt: "",
-    completion: completion.text,
-    problem,
-    step: 0,
-    steps: 1,
-    phase: problem.difficulty,
-  };
-  const item: EvaluationItem = {
-    problemId: problem.id,
-    domain: problem.domain,
-    difficulty: problem.difficulty,
-    question: problem.question,
-    reference: problem.answer,
-    completion: completion.text,
-    answer,
-    correct: answer !== null && answersMatch(answer, problem.answer),
-    wellFormed,
-    truncated: completion.truncated,
-    tokens: completion.tokens.length,
-    trace: await trace(sample) ?? 0,
-    answerProbability: answerProbability(completion),
-  };
-  return item.correct ? item : { ...item, failure: classifyFailure(item) ?? "other" };
-}
+/** What two evaluations must have in common for one to go on with the other. */
+const comparable = ({ name: _, limit: __, batchSize: ___, ...config }: Record<string, unknown>) =>
+  JSON.stringify(Object.entries(config).sort());
 
-function rates(items: EvaluationItem[], key: (item: EvaluationItem) => string): Record<string, Rate> {
-  const groups = Map.groupBy(items, key);
-  return Object.fromEntries(
-    [...groups].sort().map(([name, group]) => [
-      name,
-      wilson(group.filter(({ correct }) => correct).length, group.length),
-    ]),
-  );
+/** Items of an earlier evaluation for problems that are asked again. @throws {RangeError} when it was made with other options */
+function earlierItems(
+  before: Evaluation | undefined,
+  problems: Problem[],
+  config: Record<string, unknown>,
+): EvaluationItem[] {
+  if (!before) return [];
+  if (comparable(before.config) !== comparable(JSON.parse(JSON.stringify(config)))) {
+    throw new RangeError(
+      "going on with an evaluation needs the options that it began with, but these differ; give the same, or leave `resumeFrom` out",
+    );
+  }
+  const asked = new Map(problems.map((problem) => [problem.id, problem]));
+  return before.items.filter((item) => {
+    const problem = asked.get(item.problemId);
+    return problem?.question === item.question && problem.answer === item.reference;
+  });
 }
 
 /**
- * Answers every problem and judges the answers: accuracy (the first `<answer>` matches the reference) and format rate with Wilson
- * intervals, trace score, by domain and difficulty, and why wrong answers are wrong. Every number comes from `items`, which
- * hold the completions.
+ * Answers every problem and judges the answers as the run's format reads them: accuracy in the format and wherever the answer stands, format rate,
+ * pass@k and maj@k with intervals over problems, trace score, calibration, by domain and difficulty, with and without distractors, and why wrong
+ * answers are wrong. Every number comes from `items`, which hold the completions.
+ *
+ * What is drawn follows seed, problem and sample, not the batch. Prompts that the model has no room for are left out and counted; one that is stopped
+ * says so, and counts what was answered whole. `resumeFrom` goes on with it.
  *
  * @throws {ConfigError} for an unknown or wrong option; {@linkcode RangeError} when there is no problem
  * @example
@@ -81,75 +71,91 @@ export async function evaluate(
   problems: Problem[],
   options: EvaluateOptions = {},
 ): Promise<Evaluation> {
-  const config = parseOptions(evaluateSchema, options, "evaluate"), started = performance.now();
-  const chosen = problems.slice(0, config.limit ?? problems.length);
-  if (chosen.length === 0) {
+  const { judge, resumeFrom, ...settings } = options, started = performance.now();
+  const config = parseOptions(evaluateSchema, settings, "evaluate"),
+    format = responseFormatOf(config.format);
+  const all = asDistinctProblems(problems, "evaluating").slice(0, config.limit ?? undefined);
+  if (all.length === 0) {
     throw new RangeError("evaluating needs at least one problem, got none; is the test set empty?");
   }
+  const { maxTokens, temperature, topK, topP, minP, samples, seed, batchSize } = config;
+  const fitting = fittingProblems(model, all, config);
+  const items = earlierItems(resumeFrom, fitting.problems, config),
+    answered = new Set(items.map(({ problemId }) => problemId));
+  const open = fitting.problems.map((problem, i) => ({ problem, ids: fitting.prompts[i].ids }))
+    .filter(({ problem }) => !answered.has(problem.id));
   const view = observer().view({
-      title: `Evaluating ${chosen.length} problems`,
-      total: chosen.length,
+      title: `Evaluating ${fitting.problems.length} problems`,
+      total: fitting.problems.length,
       unit: "problem",
     }),
     stop = observer().stop();
-  const items: EvaluationItem[] = [];
+  const atOnce = Math.max(1, Math.floor(batchSize / samples)),
+    stopped = () => stop.pressed || stop.signal.aborted;
+  let unjudged = 0, cut = 0;
   try {
-    for (let from = 0; from < chosen.length && !stop.pressed; from += config.batchSize) {
-      const batch = chosen.slice(from, from + config.batchSize),
-        prompts = batch.map((problem) => problemPrompt(model.tokenizer, problem, config).ids);
-      const { maxTokens, temperature, topK, topP, minP, samples, seed } = config;
-      // the first problem's number goes into the seed, so that the batch size changes no draw of another batch
-      const completions = await model.generate(prompts, {
+    if (fitting.note) view.note(fitting.note);
+    for (let from = 0; from < open.length && !stopped(); from += atOnce) {
+      const batch = open.slice(from, from + atOnce);
+      const completions = await model.generate(batch.map(({ ids }) => ids), {
         maxTokens,
         temperature,
         topK,
         topP,
         minP,
         n: samples,
-        seed: seed + from,
+        seeds: batch.map(({ problem }) => problemSeed(seed, problem.id)),
         signal: stop.signal,
       });
-      for (const completion of completions) items.push(await judge(batch[completion.prompt], completion));
-      const last = items[items.length - 1], right = items.filter(({ correct }) => correct).length;
+      const byPrompt = Map.groupBy(completions, ({ prompt }) => prompt);
+      for (const [i, { problem }] of batch.entries()) {
+        const own = byPrompt.get(i) ?? [];
+        if (own.length < samples || own.some(({ ended }) => ended === "aborted")) {
+          cut++;
+          continue;
+        }
+        const judged = await Promise.all(
+          own.map((completion, sample) =>
+            judgeCompletion({ problem, completion, sample }, { format, judge })
+          ),
+        );
+        if (judged.every((item) => item !== null)) items.push(...judged);
+        else unjudged++;
+      }
+      const last = items.at(-1);
+      if (!last) continue;
       view.update({
-        step: Math.min(chosen.length, from + batch.length),
-        accuracy: right / items.length,
+        step: Math.min(fitting.problems.length, answered.size + from + batch.length),
+        accuracy: items.filter(({ correct }) => correct).length / items.length,
         formatRate: items.filter(({ wellFormed }) => wellFormed).length / items.length,
-      }, { prompt: last.question, completion: last.completion, reference: last.reference });
+      }, {
+        prompt: last.question,
+        completion: last.completion,
+        spans: format.read(last.completion).spans,
+        reference: last.reference,
+      });
     }
   } finally {
     stop.release();
-    await view.end(stop.pressed ? "interrupted" : "finished");
+    await view.end(stopped() ? "interrupted" : "finished");
   }
   if (items.length === 0) {
     throw new RangeError(
-      "evaluating was stopped before the first batch was done, so there is nothing to report",
+      stopped()
+        ? "evaluating was stopped before the first problem was answered, so there is nothing to report"
+        : `evaluating needs answers that can be judged, but of ${unjudged} none can: the problems have no reference, or the judge says null`,
     );
   }
-  const mean = (value: (item: EvaluationItem) => number) =>
-    items.reduce((sum, item) => sum + value(item), 0) / items.length;
-  const failures: Record<string, number> = {};
-  for (const { failure } of items) if (failure) failures[failure] = (failures[failure] ?? 0) + 1;
-  const samples = [...Map.groupBy(items, ({ problemId }) => problemId).values()];
-  const atEach = (value: (group: EvaluationItem[], k: number) => number) =>
-    Object.fromEntries(config.passAt.map((k) => [
-      k,
-      samples.reduce((sum, group) => sum + value(group, k), 0) / samples.length,
-    ]));
+  const order = new Map(fitting.problems.map(({ id }, i) => [id, i]));
+  items.sort((a, b) => order.get(a.problemId)! - order.get(b.problemId)! || a.sample - b.sample);
+  const whole = new Set(items.map(({ problemId }) => problemId)).size;
   return evaluationTable({
     name: config.name ?? "evaluation",
-    accuracy: wilson(items.filter(({ correct }) => correct).length, items.length),
-    formatRate: wilson(items.filter(({ wellFormed }) => wellFormed).length, items.length),
-    trace: mean((item) => item.trace),
-    meanTokens: mean((item) => item.tokens),
-    truncatedFraction: mean((item) => +item.truncated),
-    byDomain: rates(items, ({ domain }) => domain),
-    byDifficulty: rates(items, ({ difficulty }) => difficulty),
-    failures,
-    passAt: atEach((group, k) => passAtK(group.length, group.filter(({ correct }) => correct).length, k)),
-    majorityAt: atEach(majorityAtK),
+    ended: cut > 0 || whole + unjudged < fitting.problems.length ? "interrupted" : "finished",
+    problems: { asked: all.length, answered: whole, tooLong: fitting.tooLong.length, unjudged },
+    ...summariseEvaluation(items, { ks: config.passAt, format }),
     items,
-    seconds: (performance.now() - started) / 1000,
+    seconds: (resumeFrom?.seconds ?? 0) + (performance.now() - started) / 1000,
     config,
   });
 }

@@ -1,8 +1,14 @@
 import type { Difficulty } from "../data/problem.ts";
+import type { ShareInterval } from "./problem_rate.ts";
+import type { Difference, Rate } from "./statistics.ts";
+
+export type { Rate } from "./statistics.ts";
 
 /** One test problem, answered. */
 export interface EvaluationItem {
   problemId: string;
+  /** Which of the problem's samples it is, from 0. */
+  sample: number;
   domain: string;
   difficulty: Difficulty;
   question: string;
@@ -10,8 +16,11 @@ export interface EvaluationItem {
   completion: string;
   /** The parsed answer, `null` when there was none. */
   answer: string | null;
+  /** Right as the run's format reads and checks it. */
   correct: boolean;
-  /** `<reasoning>` and then `<answer>`, each once and closed. */
+  /** Right wherever its answer stands: a base model that keeps no format may know it. */
+  correctAnywhere: boolean;
+  /** The completion keeps the format: nothing missing, twice, in the wrong order or left over. */
   wellFormed: boolean;
   truncated: boolean;
   /** Completion length in tokens. */
@@ -24,19 +33,33 @@ export interface EvaluationItem {
   failure?: string;
 }
 
-/** A share with its Wilson 95 % interval. */
-export interface Rate {
-  value: number;
-  low: number;
-  high: number;
-  count: number;
-  total: number;
+/** pass@k and maj@k with their 95 % intervals over problems. */
+export interface AtK {
+  k: number;
+  pass: ShareInterval;
+  majority: ShareInterval;
+}
+
+/** The same problems with and without an irrelevant sentence. */
+export interface DistractorEffect {
+  plain: Rate;
+  distracted: Rate;
+  /** Distracted less plain, problem by problem, with a paired bootstrap interval. */
+  difference: Difference;
+  problems: number;
 }
 
 /** What `evaluate` returns: plain data, every number computed from `items`. */
 export interface Evaluation {
   name: string;
+  /** How it ended: one that was interrupted holds only problems that were answered whole. */
+  ended: "finished" | "interrupted";
+  /** How many problems were asked for, answered, left out as too long, and left out because the judge could not say. */
+  problems: { asked: number; answered: number; tooLong: number; unjudged: number };
+  /** Right in the format. */
   accuracy: Rate;
+  /** Right wherever the answer stands. */
+  accuracyAnywhere: Rate;
   formatRate: Rate;
   trace: number;
   meanTokens: number;
@@ -48,6 +71,12 @@ export interface Evaluation {
   passAt: Record<number, number>;
   /** maj@k by the same k, over problems: the first k samples vote. */
   majorityAt: Record<number, number>;
+  /** Both with their intervals, by rising k. */
+  atK: AtK[];
+  /** Expected calibration error of the answers' probabilities; `null` when none has one. */
+  ece: number | null;
+  /** `null` unless some problems were asked both ways (`addDistractors`). */
+  distractors: DistractorEffect | null;
   items: EvaluationItem[];
   seconds: number;
   config: Record<string, unknown>;

@@ -1,6 +1,7 @@
 import type { z } from "zod";
 import { parseOptions } from "../options/parse_options.ts";
 import type { Problem } from "../data/problem.ts";
+import { responseFormatOf } from "../formats/response_format_of.ts";
 import type { CausalLM } from "../models/causal_lm.ts";
 import { asReward } from "../rewards/as_reward.ts";
 import type { Reward, RewardFunction } from "../rewards/reward.ts";
@@ -63,6 +64,7 @@ export async function grpo(model: CausalLM, problems: Problem[], options: GrpoOp
   checkPhases(curriculum, fitting.problems, steps);
 
   const { decoder } = model,
+    format = responseFormatOf(config.format),
     trainer = new Trainer(decoder, { ...config, learningRate: learningRate(config.learningRate) });
   const reference = config.beta === 0 ? null : await ReferencePolicy.of(decoder);
   const rollouts = new Rollouts(model, { ...fitting, reward, curriculum, reference, config });
@@ -110,7 +112,7 @@ export async function grpo(model: CausalLM, problems: Problem[], options: GrpoOp
       const current = fresh ? await sample(index, signal) : batch!, sampled = performance.now();
       batch = current;
       const { metrics, notes, failure } = await update(index, current, signal);
-      const rolled = rolloutMetrics(current, reward.weights(index, steps)),
+      const rolled = rolloutMetrics(current, reward.weights(index, steps), format),
         seconds = {
           sampling: fresh ? current.samplingSeconds : 0,
           rewards: fresh ? current.rewardSeconds : 0,
@@ -127,7 +129,7 @@ export async function grpo(model: CausalLM, problems: Problem[], options: GrpoOp
         },
         completions: fresh ? rolloutRecords(current.groups, index + 1) : [],
         texts: current.groups.flatMap(({ completions }) => completions.map(({ text }) => text)),
-        sample: rolloutSample(current.groups),
+        sample: rolloutSample(current.groups, format),
         notes,
         failure,
       };

@@ -1,4 +1,6 @@
 import type { Problem } from "../data/problem.ts";
+import type { FormatOption } from "../formats/format_schema.ts";
+import { responseFormatOf } from "../formats/response_format_of.ts";
 import { chatPrompt } from "../text/chat_prompt.ts";
 import type { Tokenizer } from "../text/tokenizer.ts";
 
@@ -12,16 +14,18 @@ export interface ProblemPrompt {
 export interface PromptOptions {
   systemPrompt?: string | null;
   chatTemplateOptions?: Record<string, unknown>;
+  /** Its instructions are the system prompt where none is given. */
+  format?: FormatOption;
 }
 
 /** The chat prompt of a problem's question, with an optional system prompt, up to where the model answers. */
 export function problemPrompt(
   tokenizer: Tokenizer,
   problem: Problem,
-  { systemPrompt, chatTemplateOptions }: PromptOptions = {},
+  { systemPrompt, chatTemplateOptions, format }: PromptOptions = {},
 ): ProblemPrompt {
   const text = chatPrompt(tokenizer, problem.question, {
-    system: systemPrompt ?? undefined,
+    system: systemPrompt ?? responseFormatOf(format).instructions ?? undefined,
     templateOptions: chatTemplateOptions,
   });
   return { text, ids: tokenizer.encode(text, { bos: false }) };

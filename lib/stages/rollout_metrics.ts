@@ -1,4 +1,5 @@
-import { parseCompletion } from "../text/completion.ts";
+import type { ResponseFormat } from "../formats/response_format.ts";
+import { defaultFormat } from "../formats/response_format_of.ts";
 import { moments } from "../training/moments.ts";
 import type { ObservedSample } from "../display/observer.ts";
 import type { CompletionRecord, StepMetrics } from "../training/run.ts";
@@ -14,6 +15,7 @@ export function rolloutMetrics(
     "groups" | "withoutSignal" | "dropped" | "phase"
   >,
   weights: Record<string, number>,
+  format: ResponseFormat = defaultFormat,
 ): Partial<StepMetrics> {
   const completions = groups.flatMap((group) => group.completions),
     rewards = groups.flatMap((group) => group.rewards);
@@ -43,7 +45,7 @@ export function rolloutMetrics(
       terminatedMean: ended.length ? moments(ended).mean : 0,
     },
     truncatedFraction: 1 - ended.length / completions.length,
-    formatRate: completions.filter(({ text }) => parseCompletion(text).wellFormed).length /
+    formatRate: completions.filter(({ text }) => format.read(text).wellFormed).length /
       completions.length,
     zeroVarianceFraction: withoutSignal / (groups.length + dropped),
     phase,
@@ -70,10 +72,14 @@ export function rolloutRecords(groups: RolloutGroup[], step: number): Completion
 }
 
 /** The first completion of a step, for people to watch. */
-export function rolloutSample([{ problem, completions, rewards }]: RolloutGroup[]): ObservedSample {
+export function rolloutSample(
+  [{ problem, completions, rewards }]: RolloutGroup[],
+  format: ResponseFormat = defaultFormat,
+): ObservedSample {
   return {
     prompt: problem.question,
     completion: completions[0].text,
+    spans: format.read(completions[0].text).spans,
     reference: problem.answer,
     reward: rewards[0].total,
   };

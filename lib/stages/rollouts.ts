@@ -1,5 +1,6 @@
 import type { Problem } from "../data/problem.ts";
 import type { CausalLM, Completion } from "../models/causal_lm.ts";
+import { responseFormatOf } from "../formats/response_format_of.ts";
 import { counterUniform } from "../random/counter_random.ts";
 import { Random } from "../random/random.ts";
 import type { Reward, RewardResult } from "../rewards/reward.ts";
@@ -102,6 +103,7 @@ export class Rollouts {
     { index, seed, signal }: { index: number; seed: number; signal: AbortSignal },
   ) {
     const { model, options: { reward, curriculum, config } } = this, started = performance.now();
+    const format = responseFormatOf(config.format);
     const { steps, generations, maxTokens, topK, topP, minP } = config;
     const prompts = problems.map((problem) => problemPrompt(model.tokenizer, problem, config));
     const completions = await model.generate(prompts.map(({ ids }) => ids), {
@@ -120,6 +122,7 @@ export class Rollouts {
       prompt: prompts[completion.prompt].text,
       completion: completion.text,
       problem: problems[completion.prompt],
+      format,
       tokens: completion.pieces,
       tokenLogprobs: completion.logprobs,
       step: index,

@@ -1,8 +1,6 @@
 import type { z } from "zod";
 import { parseOptions } from "../options/parse_options.ts";
-import { demonstration, type DemonstrationStyle } from "../data/demonstration.ts";
 import type { Problem } from "../data/problem.ts";
-import { Random } from "../random/random.ts";
 import type { CausalLM } from "../models/causal_lm.ts";
 import { learningRate } from "../schedules/learning_rate.ts";
 import { accumulate } from "../training/accumulate.ts";
@@ -13,8 +11,8 @@ import { runOrigin } from "../training/run_origin.ts";
 import type { TokenSequence } from "../training/token_batch.ts";
 import { Trainer, type TrainerState } from "../training/trainer.ts";
 import { type StepResult, trainingLoop } from "../training/training_loop.ts";
+import { demonstrations } from "./demonstrations.ts";
 import { evaluationHook, splitHooks, type StageHooks } from "./evaluation_inside.ts";
-import { problemPrompt } from "./problem_prompt.ts";
 import { sftSchema } from "./sft_schema.ts";
 
 /** Options of {@linkcode sft}: its configuration (see `sftSchema` for each default) and hooks. */
@@ -24,8 +22,9 @@ export type SftOptions = z.input<typeof sftSchema> & StageHooks;
  * Supervised fine-tuning on demonstrations: completion-only cross-entropy, −mean log p over the completion tokens of the whole
  * accumulated batch.
  *
- * Each problem's demonstration is a question and `<reasoning>…</reasoning><answer>…</answer>`, ended by the model's end of turn; its
- * quality (full steps, terse, answer only) is drawn once a problem from `demonstrations`, as data from people is mixed.
+ * Each problem's demonstration is what the run's `format` writes to its question, its own `completion` word for word, or its chat's turns of the
+ * assistant, ended by the model's end of turn; the quality of written ones (full steps, terse, answer only) is drawn once a problem from
+ * `demonstrations`, as data from people is mixed. With `packing` a step takes as many examples as its tokens hold.
  *
  * @throws {ConfigError} for an unknown or wrong option, before any work
  * @throws {RangeError} when there is no problem, or none fits `maxLength`
@@ -40,34 +39,19 @@ export async function sft(
   options: SftOptions = {},
 ): Promise<TrainingRun> {
   const { hooks, settings } = splitHooks(options), config = parseOptions(sftSchema, settings, "sft");
-  const { tokenizer } = model, random = new Random(config.seed);
+  const { examples, problems: understood, note } = demonstrations(model.tokenizer, problems, config);
 
-  const styles = Object.entries(config.demonstrations) as [DemonstrationStyle, number][];
-  const sequences: TokenSequence[] = [];
-  for (const problem of problems) {
-    const style = drawStyle(styles, random), prompt = problemPrompt(tokenizer, problem, config);
-    const text = demonstration(problem, style, random),
-      completion = [...tokenizer.encode(text, { bos: false }), tokenizer.endOfTurnId];
-    if (prompt.ids.length + completion.length <= config.maxLength) {
-      sequences.push({ prompt: prompt.ids, completion });
-    }
-  }
-  if (sequences.length === 0) {
-    throw new RangeError(
-      `sft needs at least one demonstration within maxLength ${config.maxLength} tokens, got ${problems.length} problems; raise maxLength or check the data`,
-    );
-  }
-  const left = problems.length - sequences.length;
-
-  const { batchSize, gradientAccumulation, seed } = config;
-  const { decoder } = model, cursor = new EpochCursor(sequences.length, seed);
+  const { batchSize, gradientAccumulation, seed, packing, maxLength } = config;
+  const { decoder } = model, cursor = new EpochCursor(examples.length, seed);
   const trainer = new Trainer(decoder, { ...config, learningRate: learningRate(config.learningRate) });
   const size = gradientAccumulation > 1 ? Math.ceil(batchSize / gradientAccumulation) : null;
 
   const step = async (index: number, signal: AbortSignal): Promise<StepResult> => {
     const started = performance.now(), before = cursor.state;
     try {
-      const batch = cursor.draw(batchSize).map((place) => sequences[place]);
+      const batch = packing
+        ? packed(examples, cursor, batchSize * maxLength)
+        : cursor.draw(batchSize).flatMap((place) => examples[place]);
       const count = batch.reduce((sum, { completion }) => sum + completion.length, 0);
       const learned = await accumulate(
         decoder,
@@ -103,10 +87,10 @@ export async function sft(
         stage: "sft",
         weights: model.decoder,
         name: "sft",
-        title: `SFT on ${sequences.length} demonstrations${left ? ` (${left} too long, left out)` : ""}`,
+        title: `SFT on ${examples.length} demonstrations${note ? ` (${note})` : ""}`,
         config,
         diagnosis: { stage: "sft" },
-        origin: await runOrigin(decoder, problems, sequences),
+        origin: await runOrigin(decoder, understood, examples.flat()),
         step,
         async save() {
           const { tensors, state } = await trainer.save();
@@ -126,11 +110,16 @@ export async function sft(
   }
 }
 
-function drawStyle(styles: [DemonstrationStyle, number][], random: Random): DemonstrationStyle {
-  let left = random.next() * styles.reduce((sum, [, weight]) => sum + weight, 0);
-  for (const [style, weight] of styles) {
-    left -= weight;
-    if (left < 0) return style;
+/** As many examples as a number of tokens holds, at least one; they lie side by side and never see each other. */
+function packed(examples: TokenSequence[][], cursor: EpochCursor, tokens: number): TokenSequence[] {
+  const batch: TokenSequence[] = [];
+  for (let left = tokens;;) {
+    const before = cursor.state, [place] = cursor.draw(1), example = examples[place];
+    left -= example.reduce((sum, { prompt, completion }) => sum + prompt.length + completion.length, 0);
+    if (left < 0 && batch.length > 0) {
+      cursor.state = before;
+      return batch;
+    }
+    batch.push(...example);
   }
-  return styles[styles.length - 1][0];
 }

@@ -16,6 +16,10 @@ export const sftSchema = z.strictObject({
   maxLength: count.default(256).describe(
     "Longest prompt and completion in tokens; longer examples are left out. TRL: max_length. Default 256.",
   ),
+  packing: z.boolean().default(false).describe(
+    "A step takes as many examples as batchSize × maxLength tokens hold, instead of batchSize; none sees another. TRL: packing. " +
+      "Default false.",
+  ),
   demonstrations: z.strictObject({
     full: z.number().min(0).default(1).describe("Share with the whole reasoning. Default 1."),
     terse: z.number().min(0).default(0).describe("Share with the final calculation only. Default 0."),
@@ -35,3 +39,6 @@ export const sftSchema = z.strictObject({
     });
   }
 });
+
+/** Options of `sft`, complete. */
+export type SftConfig = z.output<typeof sftSchema>;

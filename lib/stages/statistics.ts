@@ -1,4 +1,12 @@
-import type { Rate } from "./evaluation.ts";
+/** A share with its 95 % interval over problems; with one sample a problem it is Wilson's. */
+export interface Rate {
+  value: number;
+  low: number;
+  high: number;
+  /** Answers, not problems. */
+  count: number;
+  total: number;
+}
 
 /** The standard normal quantile of a two-sided 95 % interval. */
 const z95 = 1.959963984540054;
@@ -22,15 +30,17 @@ export function wilson(count: number, total: number): Rate {
     );
   }
   if (total === 0) return { value: NaN, low: 0, high: 1, count, total };
-  const p = count / total, z2 = z95 * z95;
-  const centre = p + z2 / (2 * total), half = z95 * Math.sqrt(p * (1 - p) / total + z2 / (4 * total * total));
-  const scale = 1 + z2 / total;
+  return { value: count / total, ...wilsonBounds(count / total, total), count, total };
+}
+
+/** The ends of Wilson's interval of a share of `total` observations, which need be no whole number. */
+export function wilsonBounds(share: number, total: number): { low: number; high: number } {
+  const z2 = z95 * z95, scale = 1 + z2 / total;
+  const centre = share + z2 / (2 * total),
+    half = z95 * Math.sqrt(share * (1 - share) / total + z2 / (4 * total * total));
   return {
-    value: p,
-    low: count === 0 ? 0 : Math.max(0, (centre - half) / scale),
-    high: count === total ? 1 : Math.min(1, (centre + half) / scale),
-    count,
-    total,
+    low: share === 0 ? 0 : Math.max(0, (centre - half) / scale),
+    high: share === 1 ? 1 : Math.min(1, (centre + half) / scale),
   };
 }
 

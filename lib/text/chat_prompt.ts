@@ -30,14 +30,14 @@ const reserved = ["messages", "add_generation_prompt"];
  */
 export function chatPrompt(
   tokenizer: Tokenizer,
-  messages: string | ChatMessage[],
+  messages: string | readonly ChatMessage[],
   { system, addGenerationPrompt = true, templateOptions = {} }: ChatPromptOptions = {},
 ): string {
   const taken = reserved.find((name) => Object.hasOwn(templateOptions, name));
   if (taken) {
     throw new RangeError(`making a chat prompt: ${taken} is no template option, the chat itself gives it`);
   }
-  const turns: ChatMessage[] = typeof messages === "string"
+  const turns: readonly ChatMessage[] = typeof messages === "string"
     ? [{ role: "user", content: messages }]
     : messages;
   const all = system ? [{ role: "system" as const, content: system }, ...turns] : turns;
@@ -45,7 +45,7 @@ export function chatPrompt(
     return `${tokenizer.specialTokens.bos_token ?? ""}${all.map(({ content }) => content).join("\n")}\n`;
   }
   const template = chatTemplate(tokenizer.chatTemplate);
-  const render = (messages: ChatMessage[]) =>
+  const render = (messages: readonly ChatMessage[]) =>
     template.render({
       ...tokenizer.specialTokens,
       ...templateOptions,

@@ -17,6 +17,14 @@ function inside(text: string, tag: string): string | null {
   return close < 0 ? null : text.slice(open + tag.length + 2, close).trim();
 }
 
+/** Names of the tags around the parts of a completion. */
+export interface TagNames {
+  /** @default "reasoning" */
+  reasoning?: string;
+  /** @default "answer" */
+  answer?: string;
+}
+
 /**
  * Splits a completion into its reasoning and its answer (SPEC, the format of the first paragraph).
  *
@@ -26,11 +34,17 @@ function inside(text: string, tag: string): string | null {
  * parseCompletion("<reasoning>5+3=8</reasoning><answer>8</answer>").answer; // "8"
  * ```
  */
-export function parseCompletion(text: string): ParsedCompletion {
-  const reasoning = inside(text, "reasoning"), answer = inside(text, "answer");
-  const once = ["<reasoning>", "</reasoning>", "<answer>", "</answer>"].every((tag) =>
-    count(text, tag) === 1
+export function parseCompletion(text: string, names: TagNames = {}): ParsedCompletion {
+  const { reasoning: first = "reasoning", answer: second = "answer" } = names;
+  const reasoning = inside(text, first), answer = inside(text, second);
+  const once = [first, second].every((tag) =>
+    count(text, `<${tag}>`) === 1 && count(text, `</${tag}>`) === 1
   );
-  const order = /^\s*<reasoning>[\s\S]*<\/reasoning>\s*<answer>[\s\S]*<\/answer>\s*$/.test(text);
+  const places = [`<${first}>`, `</${first}>`, `<${second}>`, `</${second}>`].map((mark) =>
+    text.indexOf(mark)
+  );
+  const between = text.slice(places[1] + first.length + 3, places[2]), after = places[3] + second.length + 3;
+  const order = places.every((place, i) => i === 0 || place > places[i - 1]) &&
+    !`${text.slice(0, places[0])}${between}${text.slice(after)}`.trim();
   return { reasoning, answer, wellFormed: once && order && !!reasoning && !!answer };
 }

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { formatSchema } from "../formats/format_schema.ts";
 import { chatTemplateOptions } from "../options/chat_template_options.ts";
 import { systemPrompt } from "../options/system_prompt.ts";
 import { scheduled } from "../schedules/schedule_schema.ts";
@@ -12,6 +13,7 @@ export const trainingFields = {
   ),
   systemPrompt,
   chatTemplateOptions,
+  format: formatSchema,
   gradientAccumulation: count.default(1).describe(
     "Parts that a step's batch is cut into, to save memory. TRL: gradient_accumulation_steps. Default 1.",
   ),

@@ -18,7 +18,7 @@ import {
   sft,
   useBackend,
 } from "../../mod.ts";
-import { demonstration } from "../../lib/data/demonstration.ts";
+import { tags } from "../../lib/formats/tags.ts";
 import { Random } from "../../lib/random/random.ts";
 import { cpuEngine } from "../../lib/kernels/cpu/engine.ts";
 import { readWeights } from "../../lib/models/read_weights.ts";
@@ -170,7 +170,7 @@ try {
   const work = model && {
     prompts: problems.map((problem) => problemPrompt(tokenizer, problem)),
     completions: problems.map((problem) => [
-      ...tokenizer.encode(demonstration(problem, "full", random), { bos: false }),
+      ...tokenizer.encode(tags().write(problem, { style: "full", random })!, { bos: false }),
       tokenizer.endOfTurnId,
     ]),
     newTokens,

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { generateProblems } from "../../lib/data/generator.ts";
 import type { Problem } from "../../lib/data/problem.ts";
-import { judgeGraph } from "../../lib/rewards/computational_graph.ts";
+import { judgeGraph } from "../../lib/graph/judge_graph.ts";
 import { graphLoopholes } from "../../lib/lab/graph_loopholes.ts";
 
 const problem: Problem = {

@@ -1,6 +1,6 @@
 import type { StepMetrics, TrainingRun } from "../../lib/training/run.ts";
-import type { Evaluation, EvaluationItem, Rate } from "../../lib/stages/evaluation.ts";
-import { wilson } from "../../lib/stages/statistics.ts";
+import type { Evaluation, EvaluationItem } from "../../lib/stages/evaluation.ts";
+import { summariseEvaluation } from "../../lib/stages/summarise_evaluation.ts";
 
 /** Invented runs and evaluations for tests of drawing and writing. Nothing here was measured or is a result. */
 
@@ -118,6 +118,7 @@ export function inventedEvaluation(name: string, accuracy: number, format: numbe
     const answer = wellFormed || correct ? String(correct ? i : i + 1) : null;
     return {
       problemId: `invented/${i}`,
+      sample: 0,
       domain: domains[Math.floor(i / 3) % 3],
       difficulty,
       question: `What is ${i} + 0?`,
@@ -128,6 +129,7 @@ export function inventedEvaluation(name: string, accuracy: number, format: numbe
       answer,
       correct,
       wellFormed,
+      correctAnywhere: correct,
       truncated: !wellFormed && noise() < 0.3,
       tokens: 30 + Math.floor(40 * noise()),
       trace: wellFormed ? 0.6 + 0.3 * noise() : 0.1,
@@ -135,29 +137,11 @@ export function inventedEvaluation(name: string, accuracy: number, format: numbe
       ...(correct ? {} : { failure: wellFormed ? "calculation error" : "malformed" }),
     };
   });
-  const rate = (some: EvaluationItem[], of: (item: EvaluationItem) => boolean): Rate =>
-    wilson(some.filter(of).length, some.length);
-  const by = (key: "domain" | "difficulty") =>
-    Object.fromEntries([...new Set(items.map((item) => item[key]))].map((value) => [
-      value,
-      rate(items.filter((item) => item[key] === value), (item) => item.correct),
-    ]));
-  const failures: Record<string, number> = {};
-  for (const { failure } of items) if (failure) failures[failure] = (failures[failure] ?? 0) + 1;
-  const mean = (of: (item: EvaluationItem) => number) =>
-    items.reduce((sum, item) => sum + of(item), 0) / items.length;
   return {
     name,
-    accuracy: rate(items, (item) => item.correct),
-    formatRate: rate(items, (item) => item.wellFormed),
-    trace: mean((item) => item.trace),
-    meanTokens: mean((item) => item.tokens),
-    truncatedFraction: mean((item) => Number(item.truncated)),
-    byDomain: by("domain"),
-    byDifficulty: by("difficulty"),
-    failures,
-    passAt: { 1: mean((item) => Number(item.correct)) },
-    majorityAt: { 1: mean((item) => Number(item.correct)) },
+    ended: "finished",
+    problems: { asked: total, answered: total, tooLong: 0, unjudged: 0 },
+    ...summariseEvaluation(items, { ks: [1], format: {} }),
     items,
     seconds: 6.2,
     config: { temperature: 0, maxTokens: 128 },

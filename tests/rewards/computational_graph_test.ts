@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { computationalGraph, judgeGraph } from "../../lib/rewards/computational_graph.ts";
+import { judgeGraph } from "../../lib/graph/judge_graph.ts";
+import { computationalGraph } from "../../lib/rewards/computational_graph.ts";
 import { pointedAt, sampleOf } from "./reward_sample.ts";
 
 const right = {
