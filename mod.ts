@@ -39,6 +39,7 @@ export { ModelFileError } from "./lib/weights/model_file_error.ts";
 
 export { chatPrompt } from "./lib/text/chat_prompt.ts";
 export * from "./lib/text/completion.ts";
+export { chatTurns } from "./lib/text/chat_turns.ts";
 export { loadTokenizer, Tokenizer } from "./lib/text/tokenizer.ts";
 
 export { loadDataset } from "./lib/data/dataset.ts";
@@ -48,6 +49,12 @@ export { generateProblems } from "./lib/data/generator.ts";
 export type { Dataset, Difficulty, Problem } from "./lib/data/problem.ts";
 export { DataError } from "./lib/data/data_error.ts";
 export { registerSource, type SourceReader } from "./lib/data/source_registry.ts";
+
+export { boxed } from "./lib/formats/boxed.ts";
+export { graph as graphFormat } from "./lib/formats/graph.ts";
+export { lastNumber } from "./lib/formats/last_number.ts";
+export type * from "./lib/formats/response_format.ts";
+export { tags } from "./lib/formats/tags.ts";
 
 export { checkGraph } from "./lib/graph/check_graph.ts";
 export { executeGraph } from "./lib/graph/execute_graph.ts";
@@ -107,6 +114,8 @@ export { metricsLog, readMetrics } from "./lib/training/metrics.ts";
 export { policyLoss } from "./lib/training/policy_loss.ts";
 export type { CompletionRecord, StepMetrics, TrainingRun } from "./lib/training/run.ts";
 
+export type { AnswerJudge, JudgedAnswer } from "./lib/stages/judge_completion.ts";
+export { problemRate, shareInterval } from "./lib/stages/problem_rate.ts";
 export { classifyFailure } from "./lib/stages/classify_failure.ts";
 export * from "./lib/stages/evaluate.ts";
 export type { Evaluation, EvaluationItem, Rate } from "./lib/stages/evaluation.ts";

@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { difficultyOf } from "../../lib/data/difficulty.ts";
 import { generateProblems } from "../../lib/data/generator.ts";
-import { Random } from "../../lib/random/random.ts";
 
 const problems = generateProblems({ count: 5000, seed: 11, distractors: 0.2 });
 
