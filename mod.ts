@@ -112,7 +112,7 @@ export { diagnostician } from "./lib/training/diagnostician.ts";
 export { klInReward } from "./lib/training/kl_in_reward.ts";
 export { metricsLog, readMetrics } from "./lib/training/metrics.ts";
 export { policyLoss } from "./lib/training/policy_loss.ts";
-export type { CompletionRecord, StepMetrics, TrainingRun } from "./lib/training/run.ts";
+export type { CompletionRecord, RecordedTokens, StepMetrics, TrainingRun } from "./lib/training/run.ts";
 
 export type { AnswerJudge, JudgedAnswer } from "./lib/stages/judge_completion.ts";
 export { problemRate, shareInterval } from "./lib/stages/problem_rate.ts";
@@ -147,6 +147,8 @@ export {
 export { exportRun } from "./lib/report/export_run.ts";
 export { runCard } from "./lib/report/run_card.ts";
 export { Figure } from "./lib/report/figure.ts";
+export * from "./lib/report/inspect_rollouts.ts";
+export type * from "./lib/report/rollout_inspection.ts";
 export { learningCurves } from "./lib/report/learning_curves.ts";
 export { loadRun, ResultsError } from "./lib/report/load_run.ts";
 export * from "./lib/report/plot_schedules.ts";

@@ -14,6 +14,8 @@ import { accuracyFigure, calibrationFigure, failureFigure, passAtKFigure } from 
 import type { Figure } from "./figure.ts";
 import type { Environment, FinalResults } from "./final_results.ts";
 import { foreignEntries, ownEntries } from "./foreign_entries.ts";
+import { inspectRollouts } from "./inspect_rollouts.ts";
+import type { RolloutInspection } from "./rollout_inspection.ts";
 import { learningCurves } from "./learning_curves.ts";
 import { htmlReport } from "./html_report.ts";
 import type { ModelCardParts } from "../models/model_card.ts";
@@ -234,11 +236,17 @@ async function writeAll(dir: string, contents: RunContents & { target: string })
   };
   await writeOutput(
     join(dir, "report.html"),
-    htmlReport({ results, runs, evaluations, pictures, config: yaml }),
+    htmlReport({ results, runs, evaluations, pictures, config: yaml, rollouts: await rolloutsOf(runs) }),
   );
   results.files = ["final_results.json", ...await filesBelow(dir)].sort();
   await writeOutput(join(dir, "final_results.json"), JSON.stringify(results, null, 2) + "\n");
   return results;
+}
+
+/** Groups of the last run that kept some, few enough for a page. */
+async function rolloutsOf(runs: TrainingRun[]): Promise<RolloutInspection | null> {
+  const run = runs.findLast(({ completions }) => completions.length);
+  return run ? await inspectRollouts(run, { around: 12 }) : null;
 }
 
 /** `demo: tiny-gemma`, from the configuration's name and its model's. */

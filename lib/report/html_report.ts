@@ -4,6 +4,7 @@ import type { TrainingRun } from "../training/run.ts";
 import { compare, stageLabel } from "./compare.ts";
 import { displayedHtml } from "../display/displayable.ts";
 import { escapeHtml } from "../display/escape_html.ts";
+import type { RolloutInspection } from "./rollout_inspection.ts";
 import type { FinalResults } from "./final_results.ts";
 import { formatDuration, formatNumber, formatPercent } from "../display/format_number.ts";
 import { highlightCompletion } from "../display/highlight_completion.ts";
@@ -17,6 +18,8 @@ export interface ReportContents {
   evaluations: Record<string, Evaluation>;
   /** Figures as SVG documents, by name. */
   pictures: Record<string, string>;
+  /** The groups of the last GRPO run, `null` without. */
+  rollouts: RolloutInspection | null;
   /** The configuration as YAML. */
   config: string;
 }
@@ -43,7 +46,9 @@ details{margin-top:8px}summary{cursor:pointer;font-weight:600}pre{font:13px/1.5 
  * figures as inline SVG, sample completions, failure analysis, diagnoses, configuration and environment. Every text that
  * a model or a data set wrote is escaped.
  */
-export function htmlReport({ results, runs, evaluations, pictures, config }: ReportContents): string {
+export function htmlReport(
+  { results, runs, evaluations, pictures, config, rollouts }: ReportContents,
+): string {
   const names = Object.keys(evaluations), { title } = results;
   return `<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
@@ -54,6 +59,7 @@ ${cards(evaluations)}
 ${names.length ? section("Before and after", displayedHtml(compare(evaluations))) : ""}
 ${picturesOf(pictures)}
 ${runs.length ? section("Training", runs.map(runSummary).join("")) : ""}
+${rollouts ? section("Rollouts", displayedHtml(rollouts)) : ""}
 ${names.length ? section("Failure analysis", failures(evaluations)) : ""}
 ${names.length ? section("Completions", samples(evaluations)) : ""}
 ${

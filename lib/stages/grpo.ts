@@ -2,7 +2,7 @@ import type { z } from "zod";
 import { parseOptions } from "../options/parse_options.ts";
 import type { Problem } from "../data/problem.ts";
 import { responseFormatOf } from "../formats/response_format_of.ts";
-import type { CausalLM } from "../models/causal_lm.ts";
+import type { CausalLM, Completion } from "../models/causal_lm.ts";
 import { asReward } from "../rewards/as_reward.ts";
 import type { Reward, RewardFunction } from "../rewards/reward.ts";
 import { anneal } from "../schedules/anneal.ts";
@@ -20,8 +20,8 @@ import { checkPhases } from "./check_phases.ts";
 import { evaluationHook, splitHooks, type StageHooks } from "./evaluation_inside.ts";
 import { fittingProblems } from "./fitting_problems.ts";
 import { grpoSchema, wholeOptions } from "./grpo_schema.ts";
-import { policyGradients } from "./policy_gradients.ts";
-import { rolloutMetrics, rolloutRecords, rolloutSample } from "./rollout_metrics.ts";
+import { type PolicyGradientOptions, policyGradients, type TokenTrace } from "./policy_gradients.ts";
+import { keepsTokens, rolloutMetrics, rolloutRecords, rolloutSample } from "./rollout_metrics.ts";
 import { type RolloutBatch, Rollouts } from "./rollouts.ts";
 
 /** Options of {@linkcode grpo}: its configuration (see `grpoSchema` for each default), what it maximises, and hooks. */
@@ -39,6 +39,8 @@ interface Batch extends RolloutBatch {
   /** One a completion, a row a group. */
   advantages: number[][];
 }
+
+type UpdateOptions = Pick<PolicyGradientOptions, "signal" | "watch">;
 
 /**
  * Group relative policy optimisation (Shao et al. 2024, arXiv 2402.03300) and its family by options: RLOO, DAPO, Dr. GRPO,
@@ -81,7 +83,7 @@ export async function grpo(model: CausalLM, problems: Problem[], options: GrpoOp
     return { ...rolledOut, advantages: advantagesByComponent(scores, { weights }) };
   };
 
-  const update = async (index: number, batch: Batch, signal: AbortSignal) => {
+  const update = async (index: number, batch: Batch, { signal, watch }: UpdateOptions) => {
     const entropyCoef = bonus.weight(index);
     const { metrics, trainedEntropy, ...loss } = await policyGradients(decoder, batch, {
       reference,
@@ -90,6 +92,7 @@ export async function grpo(model: CausalLM, problems: Problem[], options: GrpoOp
       config,
       index,
       signal,
+      watch,
     });
     const updated = await trainer.update(index, loss);
     if (reference && config.referenceEvery !== null && (index + 1) % config.referenceEvery === 0) {
@@ -111,7 +114,12 @@ export async function grpo(model: CausalLM, problems: Problem[], options: GrpoOp
     try {
       const current = fresh ? await sample(index, signal) : batch!, sampled = performance.now();
       batch = current;
-      const { metrics, notes, failure } = await update(index, current, signal);
+      const first = new Set(current.groups[0].completions);
+      const traces = fresh && keepsTokens(index, steps) ? new Map<Completion, TokenTrace>() : undefined;
+      const { metrics, notes, failure } = await update(index, current, {
+        signal,
+        watch: traces && ((rollout, values) => void (first.has(rollout) && traces.set(rollout, values))),
+      });
       const rolled = rolloutMetrics(current, reward.weights(index, steps), format),
         seconds = {
           sampling: fresh ? current.samplingSeconds : 0,
@@ -127,7 +135,7 @@ export async function grpo(model: CausalLM, problems: Problem[], options: GrpoOp
           tokensPerSecond: metrics.tokens / (seconds.sampling + seconds.rewards + seconds.training),
           seconds,
         },
-        completions: fresh ? rolloutRecords(current.groups, index + 1) : [],
+        completions: fresh ? rolloutRecords({ ...current, traces }, index + 1) : [],
         texts: current.groups.flatMap(({ completions }) => completions.map(({ text }) => text)),
         sample: rolloutSample(current.groups, format),
         notes,

@@ -1,4 +1,5 @@
 import type { Decoder } from "../models/decoder.ts";
+import type { Completion } from "../models/causal_lm.ts";
 import { anneal, type Scheduled } from "../schedules/anneal.ts";
 import { accumulate } from "../training/accumulate.ts";
 import { type Gradients, tokenValues } from "../training/backward.ts";
@@ -22,6 +23,15 @@ export interface PolicyGradientOptions {
   /** The update's number, from 0. */
   index: number;
   signal: AbortSignal;
+  /** Told of every completion's log-probabilities as the update finds them. */
+  watch?: (rollout: Completion, values: TokenTrace) => void;
+}
+
+/** A completion's tokens as an update finds them. */
+export interface TokenTrace {
+  logprobs: number[];
+  /** Absent where no KL is in the loss. */
+  referenceLogprobs?: number[];
 }
 
 /** The gradients of the policy's loss on some rollouts, and what is worth logging of it. */
@@ -40,7 +50,7 @@ export interface PolicyGradients {
 export async function policyGradients(
   decoder: Decoder,
   { groups, kl, advantages }: RolloutBatch & { advantages: number[][] },
-  { reference, entropyCoef, budget, config, index, signal }: PolicyGradientOptions,
+  { reference, entropyCoef, budget, config, index, signal, watch }: PolicyGradientOptions,
 ): Promise<PolicyGradients> {
   const now = (value: Scheduled) => anneal(value).at(index, config.steps);
   const { loss, maskTruncated, gradientAccumulation } = config;
@@ -120,8 +130,17 @@ export async function policyGradients(
           ? trainedTokens(part) / Math.max(1, trainedTokens(sequences))
           : part.length / sequences.length);
       return (values) => {
+        const logprobs = tokens.split(values.logprobs);
+        if (watch) {
+          for (const [i, rollout] of rollouts.entries()) {
+            watch(rollout, {
+              logprobs: Array.from(logprobs[i]),
+              referenceLogprobs: referenceLogprobs && Array.from(referenceLogprobs[i]),
+            });
+          }
+        }
         const policy = policyLoss({
-          logprobs: tokens.split(values.logprobs),
+          logprobs,
           oldLogprobs: config.iterations > 1 ? rollouts.map(({ logprobs }) => logprobs) : undefined,
           referenceLogprobs,
           advantages: sequences.map(({ advantage }) => advantage),

@@ -2,7 +2,9 @@ import type { ResponseFormat } from "../formats/response_format.ts";
 import { defaultFormat } from "../formats/response_format_of.ts";
 import { moments } from "../training/moments.ts";
 import type { ObservedSample } from "../display/observer.ts";
-import type { CompletionRecord, StepMetrics } from "../training/run.ts";
+import type { Completion } from "../models/causal_lm.ts";
+import type { CompletionRecord, RecordedTokens, StepMetrics } from "../training/run.ts";
+import type { TokenTrace } from "./policy_gradients.ts";
 import type { RolloutBatch, RolloutGroup } from "./rollouts.ts";
 
 /** A standard deviation of fewer than two numbers is 0 in a log. */
@@ -52,23 +54,65 @@ export function rolloutMetrics(
   };
 }
 
+/** What the records of a step are made from. */
+export interface RecordedRollouts {
+  groups: RolloutGroup[];
+  advantages: number[][];
+  /** What the update found of a completion's tokens; absent for a step whose tokens are not kept. */
+  traces?: Map<Completion, TokenTrace>;
+}
+
 /** The first group of a step, as records: enough to read how the model changes. */
-export function rolloutRecords(groups: RolloutGroup[], step: number): CompletionRecord[] {
+export function rolloutRecords(
+  { groups, advantages, traces }: RecordedRollouts,
+  step: number,
+): CompletionRecord[] {
   const [{ problem, completions, rewards }] = groups;
-  return completions.map(({ text }, i) => {
+  return completions.map((completion, i) => {
     const scores = Object.entries(rewards[i].components), failed = scores.filter(([, { error }]) => error);
     return {
       stage: "grpo",
       step,
       problemId: problem.id,
-      completion: text,
+      question: problem.question,
+      reference: problem.answer,
+      completion: completion.text,
       reward: rewards[i].total,
+      advantage: advantages[0][i],
       components: Object.fromEntries(scores.map(([name, { score }]) => [name, score])),
+      ...(traces ? { tokens: recordedTokens(completion, traces.get(completion)) } : {}),
       ...(failed.length
         ? { errors: Object.fromEntries(failed.map(([name, { error }]) => [name, error!])) }
         : {}),
     };
   });
+}
+
+/** Steps of a run whose tokens are kept, at most: some 30 kB each. */
+const tracedSteps = 200;
+
+/** Whether the tokens of step number `index` of `steps` are kept: of all, or of some that lie evenly, the first and the last among them. */
+export function keepsTokens(index: number, steps: number): boolean {
+  const place = (i: number) => Math.floor(i * (tracedSteps - 1) / Math.max(1, steps - 1));
+  return steps <= tracedSteps || index === 0 || place(index) !== place(index - 1);
+}
+
+const three = (value: number) => Number(value.toFixed(3)) + 0;
+
+function recordedTokens({ pieces, logprobs }: Completion, trace?: TokenTrace): RecordedTokens {
+  return {
+    text: pieces,
+    logprobs: logprobs.map(three),
+    ...(trace ? { ratios: trace.logprobs.map((now, t) => three(Math.exp(now - logprobs[t]))) } : {}),
+    ...(trace?.referenceLogprobs
+      ? {
+        kl: trace.referenceLogprobs.map((reference, t) => {
+          const difference = reference - trace.logprobs[t];
+          return three(Math.exp(difference) - difference - 1);
+        }),
+      }
+      : {}),
+  };
 }
 
 /** The first completion of a step, for people to watch. */

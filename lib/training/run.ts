@@ -56,6 +56,16 @@ export interface StepMetrics {
   evaluation?: Record<string, number>;
 }
 
+/** The tokens of a completion, to three decimals. */
+export interface RecordedTokens {
+  text: string[];
+  /** Log-probability when it was sampled, at the sampling temperature. */
+  logprobs: number[];
+  /** What the update that learned from it found: probability now by probability then, and k3's estimate of the KL to the reference. */
+  ratios?: number[];
+  kl?: number[];
+}
+
 /** One sampled completion, kept so that every number can be traced to a text. */
 export interface CompletionRecord {
   stage: string;
@@ -64,6 +74,13 @@ export interface CompletionRecord {
   completion: string;
   reward?: number;
   components?: Record<string, number | null>;
+  /** What was asked, and the right answer, where the record stands for more than the problem's id. */
+  question?: string;
+  reference?: string;
+  /** What the completion was worth beside the others of its group. */
+  advantage?: number;
+  /** Its tokens, one value each, of as many steps as are worth keeping. */
+  tokens?: RecordedTokens;
   /** Why a component has no score, where it failed. */
   errors?: Record<string, string>;
   correct?: boolean;

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { rolloutMetrics, rolloutRecords } from "../../lib/stages/rollout_metrics.ts";
+import { keepsTokens, rolloutMetrics, rolloutRecords } from "../../lib/stages/rollout_metrics.ts";
 import type { RolloutGroup } from "../../lib/stages/rollouts.ts";
 import type { RewardResult } from "../../lib/rewards/reward.ts";
 
@@ -33,8 +33,34 @@ Deno.test("rolloutMetrics() counts a component's failures and averages what it s
 });
 
 Deno.test("rolloutRecords() keep why a component has no score", () => {
-  const [failed, whole] = rolloutRecords([group], 3);
+  const [failed, whole] = rolloutRecords({ groups: [group], advantages: [[0.5, -0.5]] }, 3);
   assert.deepEqual(failed.components, { correctness: 1, judge: null });
   assert.deepEqual(failed.errors, { judge: "HTTP 500" });
   assert.ok(!("errors" in whole));
+});
+
+Deno.test("keepsTokens() keeps every step of a short run, and 200 of a long one, the first and the last among them", () => {
+  const kept = (steps: number) =>
+    Array.from({ length: steps }, (_, i) => i).filter((i) => keepsTokens(i, steps));
+  assert.equal(kept(200).length, 200);
+  const long = kept(2000);
+  assert.deepEqual([long.length, long[0], long.at(-1)], [200, 0, 1999]);
+  assert.deepEqual(kept(1), [0]);
+});
+
+Deno.test("rolloutRecords() keep each token's probability, and what the update found of ratio and KL", () => {
+  const completion = { ...group.completions[0], pieces: ["a", "b"], logprobs: [-1, -2] };
+  const trace = { logprobs: [-1.1, -2], referenceLogprobs: [-1, -2] };
+  const [record] = rolloutRecords({
+    groups: [{ ...group, completions: [completion], rewards: group.rewards.slice(0, 1) }],
+    advantages: [[0.5, -0.5]],
+    traces: new Map([[completion, trace]]),
+  }, 3);
+  assert.equal(record.advantage, 0.5);
+  assert.deepEqual(record.tokens, {
+    text: ["a", "b"],
+    logprobs: [-1, -2],
+    ratios: [0.905, 1], // e^-0.1
+    kl: [0.005, 0], // e^0.1 - 0.1 - 1
+  });
 });
