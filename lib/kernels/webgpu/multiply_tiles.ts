@@ -3,8 +3,10 @@
  * rows are aligned. The kernel's text comes in three parts: loading tiles, their products, and the epilogue.
  */
 import { part } from "./binding.ts";
-import { columnsOf, inHalves, type SettledProduct } from "./product.ts";
-import { launch } from "./program.ts";
+import { addPartials } from "./add_partials.ts";
+import { storageOf } from "./matrix_storage.ts";
+import { columnsOf, rowStep, type SettledProduct } from "./product.ts";
+import { launch, output } from "./program.ts";
 import { tileEpilogue } from "./tile_epilogue.ts";
 import { tileDeclarations } from "./tile_loading.ts";
 import { chosenFactor, type TilePlan, tilePlan, type Tiling, type TilingName, tilings } from "./tile_plan.ts";
@@ -18,15 +20,31 @@ export function chooseTiling(rows: number, columns: number, batch: number): Tili
   return groups(tilings.large) >= 256 ? "large" : groups(tilings.middle) >= 128 ? "middle" : "small";
 }
 
+/**
+ * Workgroups that walk parts of inner, where rows and columns alone give too few of them; 1 where their sum would cost more than it
+ * gains.
+ */
+export function partsOfInner({ factors, batch }: SettledProduct, groups: number): number {
+  const inner = Math.max(...factors.map(({ inner }) => inner));
+  return batch > 1 || groups >= 64
+    ? 1
+    : Math.max(1, Math.min(Math.ceil(128 / groups), Math.floor(inner / 256), 32));
+}
+
 function body(plan: TilePlan): string {
   const { side, size, blocks, factors, sum } = plan, products = tileProducts(plan);
-  const range = `first = 0; last = inner;`;
+  // parts are whole depths, so that no tile goes past the end of its own
+  const range = `
+  let stretch = ((inner + u.parts - 1) / u.parts + ${plan.depth - 1}) / ${plan.depth} * ${plan.depth};
+  let first = place * stretch;
+  let last = min(inner, first + stretch);`;
   return `
   let x = lane % ${side};
   let y = lane / ${side};
   var firstColumn = (group % u.across) * ${size};
   let firstRow = ((group / u.across) % u.down) * ${size};
-  let item = group / u.across / u.down;
+  let place = group / u.across / u.down % u.parts;
+  let item = group / u.across / u.down / u.parts;
   ${
     sum
       ? ""
@@ -40,13 +58,12 @@ function body(plan: TilePlan): string {
   var base_a = item * u.stepA + u.firstA0;
   var base_b = item * u.stepB + u.firstB0;
   var width_b = u.widthB0;
-  var base = item * u.rows * u.widthOut + u.firstOut0;
+  let base_out = (item * u.parts + place) * u.rows * u.widthOut;
+  var base = base_out + u.firstOut0;
   var scale = u.scale0;
-  var first = 0;
-  var last = inner;
   ${unrolled(blocks * 4 * blocks, (i) => `var c${i} = vec4<f32>(0.0);`)}
   ${
-    factors === 1 ? products : sum
+    factors === 1 ? range + products : sum
       ? `for (chosen = 0; chosen < ${factors}; chosen++) {
   ${
         chosenFactor(factors, (i) =>
@@ -59,7 +76,7 @@ function body(plan: TilePlan): string {
         chosenFactor(
           factors,
           (i) =>
-            `columns = u.columns${i}; inner = u.inner${i}; base_a = u.firstA${i}; base_b = u.firstB${i}; width_b = u.widthB${i}; base = u.firstOut${i}; scale = u.scale${i};`,
+            `columns = u.columns${i}; inner = u.inner${i}; base_a = u.firstA${i}; base_b = u.firstB${i}; width_b = u.widthB${i}; base = base_out + u.firstOut${i}; scale = u.scale${i};`,
         )
       }
   ${range}
@@ -68,32 +85,55 @@ function body(plan: TilePlan): string {
   ${tileEpilogue(plan)}`;
 }
 
-/** Records the product in one launch. @throws {RangeError} when 16-bit weights are not aligned */
+/** Records the product in one launch, two where inner is in parts. @throws {RangeError} when packed weights are not aligned */
 export function multiplyTiles(product: SettledProduct): void {
-  const { a, factors, out, rows, widthA, widthOut, transposeA, transposeB, batch, sum } = product;
-  const tiling = chooseTiling(rows, columnsOf(product), batch), halves = inHalves(factors[0]);
-  const plan = tilePlan(product, tilings[tiling], halves),
-    { size, fourA, fourB, fourOut, accumulate, biased } = plan;
-  if (halves && !fourB) {
+  const columns = columnsOf(product), name = chooseTiling(product.rows, columns, product.batch);
+  const { side, blocks } = tilings[name], size = side * blocks * 4, { factors, rows, sum } = product;
+  const tiles = factors.map(({ columns }) => Math.ceil(columns / size));
+  const across = sum ? tiles[0] : tiles.reduce((total, count) => total + count, 0);
+  const parts = partsOfInner(product, across * Math.ceil(rows / size));
+  if (parts === 1) return record(product, name, { tiles, across, parts });
+  const partials = output([parts, rows, columns]);
+  let firstOut = 0;
+  const apart = factors.map((factor) => {
+    const own = { ...factor, firstOut: sum ? 0 : firstOut, scale: 1, bias: undefined };
+    firstOut += factor.columns;
+    return own;
+  });
+  const whole = { ...product, factors: apart, out: partials, widthOut: columns, accumulate: false };
+  record(whole, name, { tiles, across, parts });
+  addPartials(partials, parts, product);
+  partials.dispose();
+}
+
+function record(
+  product: SettledProduct,
+  name: TilingName,
+  { tiles, across, parts }: { tiles: number[]; across: number; parts: number },
+): void {
+  const { a, factors, out, rows, widthA, widthOut, transposeA, transposeB, batch, sum, accumulate } = product;
+  const storage = storageOf(factors[0].b), plan = tilePlan(product, tilings[name], storage);
+  const { size, fourA, fourB, fourOut, biased } = plan, down = Math.ceil(rows / size);
+  if (storage.kind !== "float32" && !fourB) {
     throw new RangeError(
-      `multiplying by 16-bit weights needs rows that are multiples of 4, got ${
+      `multiplying by packed weights needs rows that are multiples of 4, got ${
         factors.map(({ inner, columns }) => transposeB ? inner : columns)
       }`,
     );
   }
-  const tiles = factors.map(({ columns }) => Math.ceil(columns / size));
-  const across = sum ? tiles[0] : tiles.reduce((sum, count) => sum + count, 0), down = Math.ceil(rows / size);
   launch({
-    key: `multiply/${tiling}/${
+    key: `multiply/${name}/${storage.key}/${
       [transposeA, transposeB, fourA, fourB, fourOut, accumulate, sum, ...biased].map(Number)
     }`,
     workgroupSize: plan.threads,
-    groups: batch * down * across,
+    groups: batch * parts * down * across,
     flop: factors.reduce((flop, { columns, inner }) => flop + 2 * batch * rows * columns * inner, 0),
     reads: {
       a: { ...part(a), lanes: fourA ? 4 : 1 },
       ...Object.fromEntries(
-        factors.map(({ b }, i) => [`b${i}`, { ...part(b), lanes: fourB && !halves ? 4 : 1 } as const]),
+        factors.map(({ b }, i) =>
+          [`b${i}`, { ...part(b), lanes: fourB && storage.kind === "float32" ? 4 : 1 }] as const
+        ),
       ),
       ...Object.fromEntries(factors.flatMap(({ bias }, i) => bias ? [[`bias${i}`, bias]] : [])),
     },
@@ -102,17 +142,18 @@ export function multiplyTiles(product: SettledProduct): void {
       rows,
       across,
       down,
+      parts,
       stepA: product.sharedA ? 0 : widthA * (transposeA ? factors[0].inner : rows),
       stepB: product.sharedB ? 0 : factors[0].columns * factors[0].inner,
       widthA,
       widthOut,
-      ...Object.fromEntries(factors.flatMap(({ columns, inner, firstA, firstB, firstOut, widthB }, i) => [
-        [`columns${i}`, columns],
-        [`inner${i}`, inner],
-        [`firstA${i}`, firstA],
-        [`firstB${i}`, firstB],
-        [`widthB${i}`, widthB],
-        [`firstOut${i}`, firstOut],
+      ...Object.fromEntries(factors.flatMap((factor, i) => [
+        [`columns${i}`, factor.columns],
+        [`inner${i}`, factor.inner],
+        [`firstA${i}`, factor.firstA],
+        [`firstB${i}`, factor.firstB],
+        [`widthB${i}`, rowStep(factor)],
+        [`firstOut${i}`, factor.firstOut],
         [`tiles${i}`, tiles[i]],
       ])),
     },

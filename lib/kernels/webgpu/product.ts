@@ -1,8 +1,9 @@
-import { type Binding, part } from "./binding.ts";
+import type { Binding } from "./binding.ts";
+import { storageOf } from "./matrix_storage.ts";
 
 /** One product of several: the right side, and where it lies in the left side and in the result. */
 export interface Factor {
-  /** Of int32: pairs of 16-bit floats as `packHalf` makes them; rows must then be multiples of 4 in memory. */
+  /** Of int32: pairs of 16-bit floats, rows multiples of 4, or what `quantisedTensor` makes, whole rows. */
   b: Binding;
   columns: number;
   inner: number;
@@ -78,9 +79,14 @@ export function settled(product: Product): SettledProduct {
   };
 }
 
-/** Whether the right side is stored in pairs of 16-bit floats. */
-export function inHalves({ b }: Pick<Factor, "b">): boolean {
-  return part(b).tensor.dtype === "int32";
+/** Elements of a row of b in memory. */
+export function storedWidth({ b, widthB }: SettledFactor): number {
+  return storageOf(b).stored(widthB);
+}
+
+/** From one row of b to the next as kernels count: in numbers, in words where it is quantised. */
+export function rowStep(factor: SettledFactor): number {
+  return storageOf(factor.b).kind === "quantised" ? storedWidth(factor) : factor.widthB;
 }
 
 /** Columns of the result that the factors give. */

@@ -1,30 +1,17 @@
-import { letters, type TilePlan } from "./tile_plan.ts";
+import { readFour } from "./matrix_reader.ts";
+import { float32 } from "./matrix_storage.ts";
+import type { TilePlan } from "./tile_plan.ts";
 import { unrolled } from "./unrolled.ts";
 
-/** The tiles in workgroup memory, and functions that read four neighbours of a matrix, zeros past its ends. */
+/** The tiles in workgroup memory, and functions that read four neighbours of a matrix. */
 export function tileDeclarations(plan: TilePlan): string {
-  const { size, depth, strideA, strideB, transposeA, transposeB, factors, halves, fourA, fourB } = plan;
-  const reader = (name: string, vectors: boolean, packed: boolean) => `
-fn read_${name}(base: i32, major: i32, minor: i32, majors: i32, minors: i32, width: i32) -> vec4<f32> {
-  var value = vec4<f32>(0.0);
-  if (major < majors && minor < minors) {
-    let at = base + major * width + minor;
-    ${
-    packed
-      ? `value = vec4<f32>(unpack2x16float(bitcast<u32>(${name}[at >> 1u])), unpack2x16float(bitcast<u32>(${name}[(at >> 1u) + 1])));`
-      : vectors
-      ? `value = ${name}[at >> 2u];`
-      : unrolled(4, (i) => `if (minor + ${i} < minors) { value.${letters[i]} = ${name}[at + ${i}]; }`)
-  }
-  }
-  return value;
-}`;
+  const { size, depth, strideA, strideB, transposeA, transposeB, factors, storage, fourA, fourB } = plan;
   return `
 var<workgroup> tileA: array<vec4<f32>, ${(transposeA ? depth : size) * strideA}>;
 var<workgroup> tileB: array<vec4<f32>, ${(transposeB ? size : depth) * strideB}>;
 var<private> chosen: i32 = 0;
-${reader("a", fourA, false)}
-${unrolled(factors, (i) => reader(`b${i}`, fourB, halves))}
+${readFour("a", float32, fourA)}
+${unrolled(factors, (i) => readFour(`b${i}`, storage, fourB))}
 fn read_b(base: i32, major: i32, minor: i32, majors: i32, minors: i32, width: i32) -> vec4<f32> {
   ${
     unrolled(
@@ -67,13 +54,13 @@ export function loadTiles(plan: TilePlan): string {
     stride: strideA,
     inRows: !transposeA,
     first: "firstRow",
-    limits: transposeA ? "last, u.rows, u.widthA" : "u.rows, last, u.widthA",
+    limits: transposeA ? "inner, u.rows, u.widthA" : "u.rows, inner, u.widthA",
   }) + load({
     name: "b",
     tile: "tileB",
     stride: strideB,
     inRows: transposeB,
     first: "firstColumn",
-    limits: transposeB ? "columns, last, width_b" : "last, columns, width_b",
+    limits: transposeB ? "columns, inner, width_b" : "inner, columns, width_b",
   });
 }

@@ -1,3 +1,4 @@
+import type { MatrixStorage } from "./matrix_storage.ts";
 import type { SettledProduct } from "./product.ts";
 
 /** Workgroup of side × side invocations, each with blocks × blocks squares of 4 × 4 results, `depth` of inner at a time. */
@@ -28,8 +29,8 @@ export interface TilePlan extends Tiling {
   fourA: boolean;
   fourB: boolean;
   fourOut: boolean;
-  /** b is in 16-bit floats. */
-  halves: boolean;
+  /** How b is stored. */
+  storage: MatrixStorage;
   factors: number;
   sum: boolean;
   accumulate: boolean;
@@ -46,7 +47,7 @@ export interface TilePlan extends Tiling {
 const aligned = (...numbers: number[]) => numbers.every((number) => number % 4 === 0);
 
 /** Memory's contiguous direction is kept in the tiles. */
-export function tilePlan(product: SettledProduct, tiling: Tiling, halves: boolean): TilePlan {
+export function tilePlan(product: SettledProduct, tiling: Tiling, storage: MatrixStorage): TilePlan {
   const { factors, rows, transposeA, transposeB, widthA, widthOut, sum, accumulate } = product,
     { side, blocks, depth } = tiling,
     size = side * blocks * 4;
@@ -63,7 +64,7 @@ export function tilePlan(product: SettledProduct, tiling: Tiling, halves: boolea
     ),
     fourOut: !transposeB &&
       aligned(widthOut, ...factors.flatMap(({ columns, firstOut }) => [columns, firstOut])),
-    halves,
+    storage,
     factors: factors.length,
     sum,
     accumulate,

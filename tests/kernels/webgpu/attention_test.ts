@@ -79,6 +79,31 @@ const cases: Case[] = [
     scale: 0.4,
     queryOffset: 67,
   },
+  {
+    title: "keys split over workgroups, more than a row of them",
+    batch: 2,
+    length: 2,
+    keys: 600,
+    heads: 2,
+    kvHeads: 1,
+    headDim: 8,
+    scale: 0.4,
+    queryOffset: 590,
+    starts: [0, 400],
+  },
+  {
+    title: "keys split over workgroups, soft-capped, a window on the last of them",
+    batch: 1,
+    length: 1,
+    keys: 700,
+    heads: 4,
+    kvHeads: 2,
+    headDim: 12,
+    scale: 0.4,
+    softcap: 3,
+    window: 300,
+    queryOffset: 650,
+  },
 ];
 
 function reference(

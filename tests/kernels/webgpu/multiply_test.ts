@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import * as tf from "@tensorflow/tfjs";
 import { multiply, type Product } from "../../../lib/kernels/webgpu/multiply.ts";
 import { launchCount, output } from "../../../lib/kernels/webgpu/program.ts";
-import { assertClose, normal, testOnWebgpu, valuesOn } from "./on_webgpu.ts";
+import { packHalf } from "../../../lib/weights/pack_half.ts";
+import { assertClose, normal, testOnWebgpu, type Values, valuesOn } from "./on_webgpu.ts";
 
 /** a·b of two matrices. */
 function product(
@@ -94,5 +95,123 @@ testOnWebgpu(
     });
     assertClose(actual, expected);
     assert.equal(launches, 2);
+  },
+);
+
+/** x·wᵀ in float64, both of `inner` columns. */
+function productOracle(x: Values, w: Values, inner: number): Float32Array {
+  const rows = x.shape[0], columns = w.shape[0], out = new Float32Array(rows * columns);
+  for (let row = 0; row < rows; row++) {
+    for (let column = 0; column < columns; column++) {
+      let sum = 0;
+      for (let i = 0; i < inner; i++) sum += x.data[row * inner + i] * w.data[column * inner + i];
+      out[row * columns + column] = sum;
+    }
+  }
+  return out;
+}
+
+for (const rows of [1, 2, 4, 7, 8, 9]) {
+  testOnWebgpu(
+    `multiply() of ${rows} rows agrees with float64, in 32 and 16 bits, long and short`,
+    async () => {
+      for (const [inner, widths] of [[12, [70, 3]], [516, [5, 33]]] as const) {
+        const x = normal([rows, inner], 1), bias = normal([widths[1]], 8);
+        // halves of whole numbers are exact in 16 bits
+        const halves = widths.map((width, i) => {
+          const { shape, data } = normal([width, inner], 4 + i, 8);
+          return { shape, data: data.map((value) => Math.round(value) / 2) as Float32Array };
+        });
+        const packed = halves.map(({ shape: [width], data }) => ({
+          shape: [width, inner / 2],
+          data: packHalf(data, "halves"),
+        }));
+        const total = widths[0] + widths[1], [one, two] = halves.map((half) => productOracle(x, half, inner));
+        for (const weights of [halves, packed]) {
+          const [out] = await valuesOn("webgpu", [x, bias, ...weights], (x, bias, ...weights) => {
+            const out = output<tf.Tensor2D>([rows, total]);
+            const factors = [
+              { b: weights[0], columns: widths[0], inner, scale: 0.5 },
+              { b: weights[1], columns: widths[1], inner, firstOut: widths[0], bias },
+            ];
+            const product = { a: x, factors, out, rows, widthOut: total, transposeB: true };
+            multiply(product);
+            multiply({ ...product, accumulate: true });
+            return [out];
+          });
+          const expected = Float32Array.from({ length: rows * total }, (_, i) => {
+            const row = Math.floor(i / total), column = i % total, second = column - widths[0];
+            return second < 0
+              ? one[row * widths[0] + column]
+              : 2 * two[row * widths[1] + second] + 2 * bias.data[second];
+          });
+          assertClose([out], [expected], 1e-5);
+        }
+      }
+    },
+  );
+}
+
+testOnWebgpu(
+  "multiply() splits inner over workgroups where there are few tiles, side by side, added up and transposed",
+  async () => {
+    const rows = 12, inner = 2052, x = normal([rows, inner], 1), bias = normal([40], 5);
+    const one = normal([40, inner], 2), two = normal([17, inner], 3), start = normal([rows, 57], 4);
+    const first = productOracle(x, one, inner), second = productOracle(x, two, inner);
+    const beside = Float32Array.from(start.data, (value, i) => {
+      const row = Math.floor(i / 57), column = i % 57;
+      return value +
+        (column < 40 ? 0.5 * first[row * 40 + column] + bias.data[column] : second[row * 17 + column - 40]);
+    });
+    let launches = 0;
+    const [actual, sum, gradient] = await valuesOn(
+      "webgpu",
+      [x, one, two, bias, start],
+      (x, one, two, bias, start) => {
+        const before = launchCount(),
+          sum = output<tf.Tensor2D>([rows, 17]),
+          gradient = output<tf.Tensor2D>([17, 40]);
+        const beside = [
+          { b: one, columns: 40, inner, scale: 0.5, bias },
+          { b: two, columns: 17, inner, firstOut: 40 },
+        ];
+        multiply({
+          a: x,
+          factors: beside,
+          out: start,
+          rows,
+          widthOut: 57,
+          transposeB: true,
+          accumulate: true,
+        });
+        const b = tf.transpose(two), half = inner / 2;
+        multiply({
+          a: x,
+          widthA: inner,
+          factors: [0, half].map((firstA) => ({
+            b: tf.slice(b, [firstA, 0], [half, 17]),
+            columns: 17,
+            inner: half,
+            firstA,
+          })),
+          sum: true,
+          out: sum,
+          rows,
+        });
+        const [tallA, tallB] = [tf.transpose(two), tf.transpose(one)];
+        multiply({
+          a: tallA,
+          transposeA: true,
+          factors: [{ b: tallB, columns: 40, inner }],
+          out: gradient,
+          rows: 17,
+        });
+        launches = launchCount() - before;
+        return [start, sum, gradient];
+      },
+    );
+    assert.equal(launches, 6);
+    assertClose([actual, sum], [beside, second], 2e-6);
+    assertClose([gradient], [productOracle(two, one, inner)], 2e-6);
   },
 );
