@@ -101,11 +101,8 @@ testOnWebgpu(
         numbers,
       );
       const { dhidden } = tokenLogprobsBackward(
-        dy as tf.Tensor1D,
-        hidden as tf.Tensor2D,
-        table,
-        targets as tf.Tensor1D,
-        logSumExp,
+        { logprobs: dy as tf.Tensor1D, entropy: null },
+        { hidden: hidden as tf.Tensor2D, table, targets: targets as tf.Tensor1D, logSumExp, entropy },
         numbers,
       );
       return [logprob, entropy, dhidden];
