@@ -76,6 +76,19 @@ export function ggufArchitecture(
   );
 }
 
+/** The architecture of a configuration, where GGUF files have it. @throws {RangeError} naming those that they have */
+export function ggufArchitectureOf(config: DecoderConfig, path: string): ReturnType<typeof ggufArchitecture> {
+  for (const architecture of architectures) {
+    const { gguf } = architecture;
+    if (gguf !== undefined && architecture.name === config.architecture) return { ...architecture, gguf };
+  }
+  throw new RangeError(
+    `saving to ${path}: GGUF files have no architecture ${
+      JSON.stringify(config.architecture)
+    }; save a directory`,
+  );
+}
+
 function tokenId({ metadata }: GgufFields, name: string): number | null {
   const id = metadata.get(`tokenizer.ggml.${name}_token_id`);
   // 2^32 − 1 says none

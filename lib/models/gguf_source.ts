@@ -2,11 +2,14 @@ import { basename, dirname, join } from "node:path";
 import { ggufTokenizer } from "../text/gguf_tokenizer.ts";
 import { Tokenizer } from "../text/tokenizer.ts";
 import { GgufFile } from "../weights/gguf_file.ts";
+import type { GgufValue } from "../weights/gguf_header.ts";
 import { downloadGguf } from "../weights/hub.ts";
 import { ggufParts } from "../weights/hub_selection.ts";
 import { ModelFileError } from "../weights/model_file_error.ts";
+import type { DecoderConfig } from "./decoder_config.ts";
 import { ggufArchitecture, ggufConfig } from "./gguf_config.ts";
 import { findGgufParameters } from "./gguf_parameters.ts";
+import type { Checkpoint } from "./read_weights.ts";
 import { fetching, type HubOptions } from "./model_directory.ts";
 import type { ModelSource } from "./model_source.ts";
 
@@ -20,24 +23,35 @@ export async function ggufSource(given: string, { revision }: HubOptions = {}): 
   return {
     config: described,
     async open() {
-      const files = await openAll(path);
+      const { config, checkpoint, files: [{ metadata }] } = await openGguf(path);
       try {
-        const config = await ggufConfig(files), [{ metadata }] = files;
-        const { gguf } = ggufArchitecture(metadata.get("general.architecture"), path);
         const { tokenizer, config: tokenizerConfig } = ggufTokenizer(metadata, { where: path });
-        const places = findGgufParameters(config, { files, rotaryPairs: gguf.rotaryPairs });
-        return {
-          config,
-          tokenizer: new Tokenizer(tokenizer, tokenizerConfig),
-          checkpoint: { files, places },
-          directory: path,
-        };
+        return { config, tokenizer: new Tokenizer(tokenizer, tokenizerConfig), checkpoint, directory: path };
       } catch (error) {
-        for (const file of files) file.close();
+        for (const file of checkpoint.files) file.close();
         throw error;
       }
     },
   };
+}
+
+/** Opens the weights of a GGUF file, whole or split; the caller closes `files`. */
+export async function openGguf(
+  path: string,
+): Promise<{ config: DecoderConfig; checkpoint: Checkpoint; files: GgufFile[] }> {
+  const files = await openAll(path);
+  try {
+    const config = await ggufConfig(files), [{ metadata }] = files;
+    const { gguf: { rotaryPairs } } = ggufArchitecture(metadata.get("general.architecture"), path);
+    return {
+      config,
+      checkpoint: { files, places: findGgufParameters(config, { files, rotaryPairs }) },
+      files,
+    };
+  } catch (error) {
+    for (const file of files) file.close();
+    throw error;
+  }
 }
 
 /** The file itself, or that of the hub, downloaded with a progress bar. */
@@ -58,12 +72,15 @@ export function ggufTokenizerTexts(path: string): Promise<Record<string, string>
   });
 }
 
+/** All that a GGUF file says before its numbers. */
+export function ggufMetadata(path: string): Promise<ReadonlyMap<string, GgufValue>> {
+  return withFiles(path, ([{ metadata }]) => metadata);
+}
+
 /** What a GGUF file says of its licence. */
-export function ggufLicence(path: string): Promise<string | undefined> {
-  return withFiles(path, ([{ metadata }]) => {
-    const licence = metadata.get("general.license");
-    return typeof licence === "string" ? licence : undefined;
-  });
+export async function ggufLicence(path: string): Promise<string | undefined> {
+  const licence = (await ggufMetadata(path)).get("general.license");
+  return typeof licence === "string" ? licence : undefined;
 }
 
 async function withFiles<T>(path: string, use: (files: GgufFile[]) => T | Promise<T>): Promise<T> {

@@ -4,9 +4,11 @@ import { baseLicence } from "./base_licence.ts";
 import type { Decoder, LoraValues } from "./decoder.ts";
 import { compareLogits, logitsOf, type ReadBack } from "./read_back.ts";
 import { ConfigError } from "../options/config_error.ts";
+import { loadGgufAdapter } from "./load_gguf_adapter.ts";
 import { loraOf, type LoraSettings, loraSettings } from "./lora.ts";
 import { linearModules, moduleFilter } from "./lora_modules.ts";
 import { modelCard, type ModelCardParts } from "./model_card.ts";
+import { saveGgufAdapter } from "./save_gguf_adapter.ts";
 import type { SavedModel } from "./saved_model.ts";
 import { ModelFileError } from "../weights/model_file_error.ts";
 import { readSafetensors, writeSafetensors } from "../weights/safetensors.ts";
@@ -23,7 +25,8 @@ export interface SaveAdapterOptions {
 
 /**
  * Saves an adapter in PEFT's format: `adapter_config.json`, `adapter_model.safetensors`, and a model card as `README.md`. It is read
- * back and the logits of a prompt compared; the finding is returned, shown, and kept as `showwork.json` beside them.
+ * back and the logits of a prompt compared; the finding is returned, shown, and kept as `showwork.json` beside them. A path that ends in
+ * `.gguf` gets one file for Ollama and llama.cpp instead.
  *
  * @throws {ModelFileError} when what was written is another adapter than the one in memory
  * @throws {RangeError} when the model has no such adapter
@@ -42,6 +45,10 @@ export async function saveAdapter(
         decoder.adapters.length ? ` or name one of ${decoder.adapters.join(", ")}` : ""
       }, or save() for the whole model`,
     );
+  }
+  if (directory.endsWith(".gguf")) {
+    await saveGgufAdapter(directory, model, { name: lora.name });
+    return verify ? await readBack(directory, { model, name: lora.name }) : null;
   }
   const pairs = decoder.loraPairs(lora.name),
     tensors: Record<string, { shape: number[]; data: Float32Array }> = {};
@@ -245,7 +252,7 @@ function readSettings(config: Record<string, unknown>, name: string, fail: Fail)
 }
 
 /**
- * Loads an adapter in PEFT's format and puts it to use. The layers are those that the weights hold; all of it is read and checked
+ * Loads an adapter in PEFT's format, or llama.cpp's (a `.gguf` file), and puts it to use. The layers are those that the weights hold; all of it is read and checked
  * before the model changes.
  *
  * @throws {ModelFileError} naming the file and what does not fit; the model is then as it was
@@ -255,6 +262,7 @@ export async function loadAdapter(
   decoder: Decoder,
   { name = "default" }: { name?: string } = {},
 ): Promise<LoraSettings> {
+  if (directory.endsWith(".gguf")) return await loadGgufAdapter(directory, decoder, { name });
   const path = join(directory, "adapter_config.json");
   const fail: Fail = (rule) => {
     throw new ModelFileError(`loading the adapter ${path}: ${rule}`);

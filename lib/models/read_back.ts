@@ -15,17 +15,20 @@ export interface ReadBack {
   tokens: number;
   /** The largest difference between what the model computes and what its files do (or between two weights). */
   difference: number;
-  /** What the adapter changes at most: a file with a difference near it would act untrained. `null` without an adapter. */
+  /** What the adapter changes at most; `null` without one, or for weights. */
   adapterEffect: number | null;
+  /** How much of what the adapter changes is in the files: about 1, and 0 in files that act untrained. `null` where it changes nothing. */
+  adapterKept: number | null;
   /** Share of the prompt's tokens after which both find the same token likeliest; `null` for weights. */
   sameNext: number | null;
 }
 
-/** How far numbers of a type may be from those that they were rounded from, against the largest logit or weight. */
-const tolerances: Record<string, number> = { F32: 1e-3, F16: 0.02, BF16: 0.15, Q8_0: 0.15 };
+/** How far numbers of a type may be from those that they were rounded from, against the largest: what small models come to, twice. */
+const tolerances: Record<string, number> = { F32: 1e-3, F16: 0.02, BF16: 0.25, Q8_0: 0.25 };
 
-/** The note that stays beside what was written. */
-export const readBackFile = "showwork.json";
+/** The note that stays beside what was written: in a folder, or beside a file. */
+const noteOf = (path: string) =>
+  path.endsWith(".gguf") ? path.replace(/gguf$/, "showwork.json") : join(path, "showwork.json");
 
 /** How a model is compared with what was written of it. */
 export interface ReadBackOptions {
@@ -54,33 +57,48 @@ export async function compareLogits(
     return row.indexOf(row.reduce((most, value) => Math.max(most, value), -Infinity));
   };
   const same = ids.filter((_, token) => likeliest(ours, token) === likeliest(theirs, token)).length;
-  const scale = largest(ours, () => 0), adapterEffect = base && largest(ours, (i) => base[i]);
-  // half of what the adapter changes is never rounding, whatever the type
-  const limit = Math.min(
-    tolerances[dtype] * scale,
-    adapterEffect ? Math.max(adapterEffect / 2, tolerances.F32 * scale) : Infinity,
-  );
-  return await settle({
+  const difference = largest(ours, (i) => theirs[i]), adapterEffect = base && largest(ours, (i) => base[i]);
+  const adapterKept = base && keptShare({ ours, base, theirs }),
+    limit = tolerances[dtype] * largest(ours, () => 0);
+  const found: ReadBack = {
     compared: "logits",
     tokens: ids.length,
-    difference: largest(ours, (i) => theirs[i]),
+    difference,
     adapterEffect,
+    adapterKept,
     sameNext: same / ids.length,
-  }, { path, limit });
+  };
+  // eight bits may change more than a short training did: that is said, and is no fault of the file
+  const acts = (adapterKept ?? 1) > 0.5 || dtype === "Q8_0";
+  return await settle(found, { path, fits: difference <= limit && acts });
+}
+
+/** ⟨theirs − base, ours − base⟩ / ‖ours − base‖²: rounding that is small beside the adapter hardly counts. */
+function keptShare(
+  { ours, base, theirs }: Record<"ours" | "base" | "theirs", Float32Array>,
+): number | null {
+  let along = 0, whole = 0;
+  for (let i = 0; i < ours.length; i++) {
+    along += (theirs[i] - base[i]) * (ours[i] - base[i]);
+    whole += (ours[i] - base[i]) ** 2;
+  }
+  return whole > 0 ? along / whole : null;
 }
 
 /** The same of the weights one by one, where memory holds no second model. `stored` gives a weight as it was written. */
 export async function compareWeights(
   { decoder }: SavedModel,
-  { path, dtype, stored }: {
+  { path, dtype, stored, change = (_, values) => values }: {
     path: string;
     dtype: string;
     stored: (name: string) => AsyncIterable<{ at: number; values: Float32Array }>;
+    /** How a weight was changed when it was written. @default as it is */
+    change?: (name: string, values: Float32Array) => Float32Array;
   },
 ): Promise<ReadBack> {
   let difference = 0, largest = 0;
   for (const name of decoder.names) {
-    const ours = await decoder.merged(name);
+    const ours = change(name, await decoder.merged(name));
     for await (const { at, values } of stored(name)) {
       for (let i = 0; i < values.length; i++) {
         difference = Math.max(difference, Math.abs(values[i] - ours[at + i]));
@@ -88,15 +106,11 @@ export async function compareWeights(
       }
     }
   }
-  const found = {
+  const none = { adapterEffect: null, adapterKept: null, sameNext: null };
+  return await settle({ compared: "weights", tokens: 0, difference, ...none }, {
     path,
-    compared: "weights",
-    tokens: 0,
-    difference,
-    adapterEffect: null,
-    sameNext: null,
-  } as const;
-  return await settle(found, { path, limit: tolerances[dtype] * largest });
+    fits: difference <= tolerances[dtype] * largest,
+  });
 }
 
 /** Whether a second copy of the weights fits beside the first, with what a forward pass of a prompt takes. */
@@ -128,28 +142,21 @@ function promptIds({ tokenizer, config: { vocabSize, maxPositions } }: SavedMode
   return ids.slice(-Math.min(32, maxPositions)).map((id) => id % vocabSize);
 }
 
-async function settle(
-  found: ReadBack,
-  { path, limit }: { path: string; limit: number },
-): Promise<ReadBack> {
-  const { compared, difference, adapterEffect } = found;
-  if (!(difference <= limit)) {
+async function settle(found: ReadBack, { path, fits }: { path: string; fits: boolean }): Promise<ReadBack> {
+  const { compared, difference, adapterKept } = found;
+  if (!fits) {
     throw new ModelFileError(
       `saving to ${path}: what was written is another model: read back, its ${compared} are off by ${
         difference.toPrecision(3)
-      }, where the numbers' type explains ${limit.toPrecision(3)}${
-        adapterEffect === null ? "" : ` and the adapter changes ${adapterEffect.toPrecision(3)}`
+      }${
+        adapterKept === null
+          ? ""
+          : `, and ${Math.round(100 * adapterKept)} % of what the adapter changes is in it`
       }; the model in memory is whole, save it to another folder`,
     );
   }
   const shown = displayable(found, { text: describe });
-  const folder = await Deno.stat(path).then(({ isDirectory }) => isDirectory, () => false);
-  if (folder) {
-    await Deno.writeTextFile(
-      join(path, readBackFile),
-      `${JSON.stringify({ readBack: found }, null, 2)}\n`,
-    );
-  }
+  await Deno.writeTextFile(noteOf(path), `${JSON.stringify({ readBack: found }, null, 2)}\n`);
   const view = observer().view({ title: `Saving ${basename(path)}`, total: 1, unit: "file" });
   view.update({ step: 1 });
   view.note(describe(found));
@@ -157,15 +164,17 @@ async function settle(
   return shown;
 }
 
-function describe({ compared, tokens, difference, adapterEffect, sameNext }: ReadBack): string {
-  const digits = difference.toPrecision(2);
-  return compared === "weights"
-    ? `Saved and read back: the weights differ by at most ${digits}.`
-    : `Saved and read back: the logits of ${tokens} tokens differ by at most ${digits}${
-      adapterEffect === null ? "" : ` (the adapter changes up to ${adapterEffect.toPrecision(2)})`
-    }, ${
-      sameNext === 1
-        ? "the same token is likeliest after each"
-        : `after ${Math.round(100 * sameNext!)} % of them the same token is likeliest`
-    }.`;
+function describe({ compared, tokens, difference, adapterEffect, adapterKept, sameNext }: ReadBack): string {
+  const digits = difference.toPrecision(2), percent = (share: number) => `${Math.round(100 * share)} %`;
+  if (compared === "weights") return `Saved and read back: the weights differ by at most ${digits}.`;
+  const adapter = adapterEffect === null
+    ? ""
+    : ` (the adapter changes up to ${adapterEffect.toPrecision(2)})`;
+  const same = sameNext === 1 ? "after each" : `after ${percent(sameNext!)} of them`;
+  const lost = (adapterKept ?? 1) > 0.5
+    ? ""
+    : ` Rounding to 8 bits changes more than the adapter does (${
+      percent(adapterKept!)
+    } of which is there): save F16, or the adapter beside its base.`;
+  return `Saved and read back: the logits of ${tokens} tokens differ by at most ${digits}${adapter}, and ${same} the same token is likeliest.${lost}`;
 }

@@ -7,14 +7,19 @@ import { modelJsonText, parseModelConfig, toModelJson } from "./model_config.ts"
 import { type TensorToFetch, writeSafetensors } from "../weights/safetensors.ts";
 import { compareLogits, compareWeights, fitsTwice, logitsOf, type ReadBack } from "./read_back.ts";
 import { readDecoder } from "./read_decoder.ts";
+import { differingField } from "./same_config.ts";
+import { saveGguf } from "./save_gguf.ts";
 import type { SavedModel } from "./saved_model.ts";
 
 /** Options of {@linkcode saveModel}. */
 export interface SaveModelOptions {
   /** Weights above this many bytes are cut into several files with an index. transformers: max_shard_size. @default 5e9 */
   maxShardBytes?: number;
-  /** How numbers are stored. transformers: dtype. @default "F32" */
-  dtype?: "F32" | "F16" | "BF16";
+  /**
+   * How numbers are stored; Q8_0 in GGUF files alone, where norms and biases stay F32. transformers: dtype. @default "F32", in a GGUF file
+   * "F16"
+   */
+  dtype?: "F32" | "F16" | "BF16" | "Q8_0";
   /** Read back what was written and compare it. @default true */
   verify?: boolean;
 }
@@ -28,11 +33,14 @@ const copied = [
 ];
 const indexName = "model.safetensors.index.json", single = "model.safetensors";
 const torchNames = { F32: "float32", F16: "float16", BF16: "bfloat16" };
+const isTorchType = (dtype: string): dtype is keyof typeof torchNames => Object.hasOwn(torchNames, dtype);
 
 /**
  * Saves a model as a Hugging Face directory that `transformers` loads; an adapter is merged into the weights. One tensor at a time
  * leaves the device. Weights above `maxShardBytes` go to `model-00001-of-0000N.safetensors` with `model.safetensors.index.json`, as
  * `save_pretrained` cuts them; a tensor above it gets a file of its own.
+ *
+ * A path that ends in `.gguf` gets one file for Ollama and llama.cpp instead, see `saveGguf`.
  *
  * What was written is read back and compared with the model: the logits of a prompt, or where memory holds no second model the weights.
  * The finding is returned, shown, and kept as `showwork.json` beside the files.
@@ -43,17 +51,29 @@ const torchNames = { F32: "float32", F16: "float16", BF16: "bfloat16" };
 export async function saveModel(
   directory: string,
   model: SavedModel,
-  { maxShardBytes = 5e9, dtype = "F32", verify = true }: SaveModelOptions = {},
+  options: SaveModelOptions = {},
 ): Promise<ReadBack | null> {
+  if (directory.endsWith(".gguf")) {
+    const { dtype, verify, maxShardBytes } = options;
+    if (maxShardBytes !== undefined) {
+      throw new RangeError(
+        `saving a model to ${directory}: a GGUF file is written whole; leave maxShardBytes out`,
+      );
+    }
+    return await saveGguf(directory, model, { dtype, verify });
+  }
+  const { maxShardBytes = 5e9, dtype = "F32", verify = true } = options;
   const { decoder, config } = model;
   if (!(maxShardBytes > 0)) {
     throw new RangeError(
       `saving a model to ${directory} needs maxShardBytes above 0, got ${maxShardBytes}; leave it out for 5e9`,
     );
   }
-  if (!Object.hasOwn(torchNames, dtype)) {
+  if (!isTorchType(dtype)) {
     throw new RangeError(
-      `saving a model to ${directory} needs a dtype of F32, F16 or BF16, got ${JSON.stringify(dtype)}`,
+      `saving a model to ${directory} needs a dtype of F32, F16 or BF16 (Q8_0 in a .gguf file), got ${
+        JSON.stringify(dtype)
+      }`,
     );
   }
   const modelJson = { ...describe(config, directory), torch_dtype: torchNames[dtype] };
@@ -149,22 +169,15 @@ async function readBack(
 /** The `config.json`, after it was seen to read back as the same model. */
 function describe(config: DecoderConfig, directory: string) {
   const json = toModelJson(config), read = parseModelConfig(JSON.parse(JSON.stringify(json)));
-  for (const key of Object.keys(config) as (keyof DecoderConfig)[]) {
-    if (alike(config[key], read[key])) continue;
+  const field = differingField(config, read);
+  if (field !== null) {
     throw new RangeError(
-      `saving a model to ${directory}: config.json of ${config.architecture} cannot say ${key} = ${
-        JSON.stringify(config[key])
-      }, it would read back as ${JSON.stringify(read[key])}; create the model with what its architecture has`,
+      `saving a model to ${directory}: config.json of ${config.architecture} cannot say ${field} = ${
+        JSON.stringify(config[field])
+      }, it would read back as ${
+        JSON.stringify(read[field])
+      }; create the model with what its architecture has`,
     );
   }
   return json;
-}
-
-/** Equal, but for the last places of numbers: `query_pre_attn_scalar` is 1 / queryScale². */
-function alike(a: unknown, b: unknown): boolean {
-  if (typeof a === "number" && typeof b === "number") return Math.abs(a - b) <= 1e-12 * Math.abs(a);
-  if (typeof a !== "object" || typeof b !== "object" || a === null || b === null) return a === b;
-  const keys = Object.keys(a);
-  return keys.length === Object.keys(b).length &&
-    keys.every((key) => alike(a[key as keyof typeof a], b[key as keyof typeof b]));
 }

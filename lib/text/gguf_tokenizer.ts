@@ -7,7 +7,7 @@ export interface TokenizerFiles {
 }
 
 /** Kinds of tokens in `tokenizer.ggml.token_type`. */
-const kind = { unknown: 2, control: 3, userDefined: 4 };
+export const tokenKind = { normal: 1, unknown: 2, control: 3, userDefined: 4, unused: 5, byte: 6 };
 
 const contractions = "(?i:'s|'t|'re|'ve|'m|'ll|'d)",
   endings = "| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+";
@@ -58,6 +58,27 @@ const cuts: Cut[] = [
   },
 ];
 
+/** The name in GGUF files of how a `tokenizer.json` cuts texts, `null` when none of them does so. */
+export function byteLevelCut(preTokenizer: unknown): string | null {
+  const signature = JSON.stringify(stepsOf(preTokenizer));
+  return cuts.find((cut) => JSON.stringify(stepsOf(cut.preTokenizer)) === signature)?.names[0] ?? null;
+}
+
+/** What a pre-tokenizer does, step by step, whatever way it is written. */
+function stepsOf(preTokenizer: unknown): unknown[] {
+  const { type, pretokenizers = [], pattern, individual_digits, use_regex = true } = (preTokenizer ?? {}) as {
+    type?: string;
+    pretokenizers?: unknown[];
+    pattern?: { Regex?: string };
+    individual_digits?: boolean;
+    use_regex?: boolean;
+  };
+  if (type === "Sequence") return pretokenizers.flatMap(stepsOf);
+  if (type === "Split") return [pattern?.Regex ?? null];
+  if (type === "Digits" && individual_digits) return ["\\p{N}"];
+  return [type === "ByteLevel" ? `bytes${use_regex ? " of GPT-2's words" : ""}` : type ?? null];
+}
+
 /**
  * The tokenizer that a GGUF file's metadata describes, as the two files of a Hugging Face directory: byte-level BPE (`gpt2`) with the
  * cuts of its model, or SentencePiece BPE (`llama`), whose merges are its vocabulary's pairs by score.
@@ -105,8 +126,8 @@ export function ggufTokenizer(
     return found === null ? null : spelled[found];
   };
   const added = spelled.flatMap((content, id) => {
-    const special = types[id] === kind.control || types[id] === kind.unknown;
-    return special || types[id] === kind.userDefined
+    const special = types[id] === tokenKind.control || types[id] === tokenKind.unknown;
+    return special || types[id] === tokenKind.userDefined
       ? [{ id, content, single_word: false, lstrip: false, rstrip: false, normalized: false, special }]
       : [];
   });

@@ -1,6 +1,7 @@
 import type { ConfigFields, ModelJson } from "../config_fields.ts";
 import type { DecoderConfig } from "../decoder_config.ts";
 import type { GgufFields } from "../gguf_fields.ts";
+import type { GgufEntry } from "../../weights/write_gguf.ts";
 
 /** What an architecture leaves to the code that all share: sizes of the vocabulary, token ids, whether the head is tied. */
 export type SharedFields = "architecture" | "vocabSize" | "bosId" | "eosIds" | "padId" | "tiedEmbeddings";
@@ -34,4 +35,6 @@ export interface GgufFamily {
   rotaryPairs: boolean;
   /** The fields of `config.json` that go beyond the shared ones. */
   read(fields: GgufFields): ModelJson;
+  /** Their keys below the architecture's name; what cannot be said is found when the file is read back. */
+  write(config: DecoderConfig): Record<string, GgufEntry>;
 }

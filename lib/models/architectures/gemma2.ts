@@ -1,6 +1,6 @@
 import { ropeScalingJson } from "../config_fields.ts";
 import type { Architecture } from "./architecture.ts";
-import { gemmaGguf, scalarOf } from "./gemma3.ts";
+import { gemmaGguf, gemmaGgufKeys, scalarOf } from "./gemma3.ts";
 import { readSizes, windows } from "./sizes.ts";
 
 /**
@@ -18,6 +18,10 @@ export const gemma2: Architecture = {
       sliding_window: fields.number("attention.sliding_window", 4096),
       attn_logit_softcapping: fields.number("attn_logit_softcapping", 50),
       final_logit_softcapping: fields.number("final_logit_softcapping", 30),
+    }),
+    write: (config) => ({
+      ...gemmaGgufKeys(config),
+      attn_logit_softcapping: { type: "float32", value: config.attentionSoftcap ?? 0 },
     }),
   },
   defaults: { vocabSize: 256_000, bosId: 2, eosIds: [1], padId: 0, tiedEmbeddings: true },

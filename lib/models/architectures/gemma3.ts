@@ -1,6 +1,7 @@
 import { type ConfigFields, type ModelJson, ropeScalingJson } from "../config_fields.ts";
-import type { LayerRope } from "../decoder_config.ts";
+import type { DecoderConfig, LayerRope } from "../decoder_config.ts";
 import type { GgufFields } from "../gguf_fields.ts";
+import type { GgufEntry } from "../../weights/write_gguf.ts";
 import type { Architecture } from "./architecture.ts";
 import { readSizes, windows } from "./sizes.ts";
 
@@ -19,6 +20,13 @@ export const gemma3: Architecture = {
       sliding_window: fields.maybe("attention.sliding_window"),
       rope_local_base_freq: fields.number("rope.freq_base_swa", 10_000),
       final_logit_softcapping: fields.maybe("final_logit_softcapping"),
+    }),
+    write: (config) => ({
+      ...gemmaGgufKeys(config),
+      "rope.freq_base_swa": {
+        type: "float32",
+        value: config.layerRope.find((_, i) => config.layerWindows[i] !== null)?.base ?? 10_000,
+      },
     }),
   },
   defaults: { vocabSize: 262_208, bosId: 2, eosIds: [1], padId: 0, tiedEmbeddings: true },
@@ -108,6 +116,19 @@ export function gemmaGguf(
       { length: layers },
       (_, layer) => sliding(layer) && !none ? "sliding_attention" : "full_attention",
     ),
+  };
+}
+
+/** The keys that Gemma 2 and 3 share; the first full layer says how many a row has. */
+export function gemmaGgufKeys({ layerWindows, finalSoftcap }: DecoderConfig): Record<string, GgufEntry> {
+  const window = layerWindows.find((window) => window !== null), firstFull = layerWindows.indexOf(null);
+  return {
+    ...(window ? { "attention.sliding_window": { type: "uint32", value: window } } : {}),
+    "attention.sliding_window_pattern": {
+      type: "uint32",
+      value: firstFull < 0 ? layerWindows.length + 1 : firstFull + 1,
+    },
+    ...(finalSoftcap === null ? {} : { final_logit_softcapping: { type: "float32", value: finalSoftcap } }),
   };
 }
 

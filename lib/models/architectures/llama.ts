@@ -6,7 +6,15 @@ import { noCaps, readSizes } from "./sizes.ts";
 export const llama: Architecture = {
   name: "llama",
   transformersClass: "LlamaForCausalLM",
-  gguf: { name: "llama", rotaryPairs: true, read: () => ({}) },
+  gguf: {
+    name: "llama",
+    rotaryPairs: true,
+    read: () => ({}),
+    write: ({ vocabSize, headDim }) => ({
+      vocab_size: { type: "uint32", value: vocabSize },
+      "rope.dimension_count": { type: "uint32", value: headDim },
+    }),
+  },
   defaults: { vocabSize: 32_000, bosId: 1, eosIds: [2], padId: null, tiedEmbeddings: false },
   read(fields) {
     fields.refuse({ ...noCaps, use_sliding_window: [false] });

@@ -17,7 +17,7 @@ const sizes = {
 export const qwen2: Architecture = {
   name: "qwen2",
   transformersClass: "Qwen2ForCausalLM",
-  gguf: { name: "qwen2", rotaryPairs: false, read: () => ({}) },
+  gguf: { name: "qwen2", rotaryPairs: false, read: () => ({}), write: () => ({}) },
   defaults: { vocabSize: 151_936, bosId: null, eosIds: [], padId: null, tiedEmbeddings: false },
   read: (fields) => ({ ...readQwen(fields, null), qkNorm: false, attentionBias: true, outputBias: false }),
   write: writeQwen,

@@ -5,7 +5,7 @@ import { readQwen, writeQwen } from "./qwen2.ts";
 export const qwen3: Architecture = {
   name: "qwen3",
   transformersClass: "Qwen3ForCausalLM",
-  gguf: { name: "qwen3", rotaryPairs: false, read: () => ({}) },
+  gguf: { name: "qwen3", rotaryPairs: false, read: () => ({}), write: () => ({}) },
   defaults: { vocabSize: 151_936, bosId: null, eosIds: [], padId: null, tiedEmbeddings: false },
   read(fields) {
     const bias = fields.flag("attention_bias", false);
