@@ -10,8 +10,8 @@ export interface ChatTurnTokens {
 }
 
 /**
- * The assistant's turns of a chat, each after all that was said before it: what to learn from a chat, and from nothing else of it. Joined, their
- * completions are the tokens that TRL's `assistant_only_loss` learns from.
+ * The assistant's turns of a chat, each after all that was said before it as the template shows it then: what to learn from a chat, and nothing else of
+ * it. Joined, their completions are the tokens that TRL's `assistant_only_loss` learns from.
  *
  * @throws {Error} what the template raises, such as for roles that do not alternate
  * @example
