@@ -44,7 +44,7 @@ export { loadTokenizer, Tokenizer } from "./lib/text/tokenizer.ts";
 
 export { loadDataset } from "./lib/data/dataset.ts";
 export { difficultyOf } from "./lib/data/difficulty.ts";
-export { addDistractors } from "./lib/data/distractors.ts";
+export { addDistractors, type DistractorOptions } from "./lib/data/distractors.ts";
 export { generateProblems } from "./lib/data/generator.ts";
 export type { Dataset, Difficulty, Problem } from "./lib/data/problem.ts";
 export { DataError } from "./lib/data/data_error.ts";

@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { loadDataset } from "../../lib/data/dataset.ts";
-import { addDistractors } from "../../lib/data/distractors.ts";
 import { generateProblems } from "../../lib/data/generator.ts";
 import { normaliseQuestion } from "../../lib/data/normalise_question.ts";
 import { registerSource } from "../../lib/data/source_registry.ts";
@@ -19,14 +18,6 @@ Deno.test("loadDataset() takes out of train what stands in test", async () => {
   const held = new Set(test.map(({ question }) => normaliseQuestion(question)));
   assert.equal(train.length, expected.size - held.size);
   assert.ok(train.every(({ question }) => !held.has(normaliseQuestion(question))));
-});
-
-Deno.test("addDistractors() adds one sentence and leaves the answer", () => {
-  const problems = generateProblems({ count: 40, seed: 2 });
-  addDistractors(problems, { seed: 1 }).forEach(({ question, answer }, i) => {
-    assert.equal(answer, problems[i].answer);
-    assert.equal(question.split(/[.?!] ?/).length, problems[i].question.split(/[.?!] ?/).length + 1);
-  });
 });
 
 Deno.test("readProblems() names file, line and rule of a bad line", async () => {
