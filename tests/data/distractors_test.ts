@@ -11,7 +11,7 @@ const asked = (question: string, answer: string): Problem => ({
   difficulty: "easy",
   domain: "maths",
 });
-const numbers = (text: string) =>
+const numbers = (text: string): string[] =>
   text.replace(/[০-৯]/g, (digit) => String(digit.codePointAt(0)! - 0x9e6)).match(/\d+/g) ?? [];
 
 /** The sentence that stands before the last one of a question, and did not before. */
