@@ -9,8 +9,6 @@ import type { Activation, DecoderDescription, Linear } from "./decoder_descripti
 export interface Device {
   /** `null`: operations compute by their references. */
   readonly kernels: Kernels | null;
-  /** Whether sequences of a batch take the same number of rows, padded on the right, and share no prompt. */
-  readonly padded: boolean;
   /** Whether a tensor can be read without waiting (`dataSync`). */
   readonly synchronousReads: boolean;
   /** Whether products read frozen matrices in 16 bits, see `packHalf`. */
@@ -105,8 +103,10 @@ export interface RowLayout {
   readonly starts: Int32Array;
   readonly families: Int32Array;
   readonly longest: number;
-  readonly padded: boolean;
-  tensors(): Record<"starts" | "lengths" | "positions" | "prefixes" | "families", tf.Tensor1D>;
+  tensors(): Record<"starts" | "lengths" | "positions" | "prefixes" | "families", tf.Tensor1D> & {
+    /** int32 [sequences, 5]: see `PackedSequences` in `webgpu/`. */
+    spans: tf.Tensor2D;
+  };
 }
 
 /** What an attention layer is, apart from its input. */

@@ -56,7 +56,6 @@ export function attentionReference(packed: tf.Tensor2D, options: AttentionOption
     const queries = rotate(normHeads(q, options.queryNorm, options), heads),
       keys = rotate(normHeads(k, options.keyNorm, options), kvHeads);
     const values = tf.reshape(v, [-1, kvHeads, headDim]) as tf.Tensor3D, parts: tf.Tensor2D[] = [];
-    let end = 0;
     for (let i = 0; i < layout.starts.length; i++) {
       const start = layout.starts[i], n = layout.lengths[i], prefix = layout.prefixes[i];
       const before = prefix < 0 ? 0 : layout.lengths[prefix], seen = before + n;
@@ -84,11 +83,8 @@ export function attentionReference(packed: tf.Tensor2D, options: AttentionOption
         if (softcap) scores = tf.mul(tf.tanh(tf.div(scores, softcap)), softcap);
         return tf.matMul(tf.softmax(tf.add(scores, mask) as tf.Tensor2D), own(values)) as tf.Tensor2D;
       });
-      if (start > end) parts.push(tf.zeros([start - end, heads * headDim]));
       parts.push(tf.concat(outputs, 1));
-      end = start + n;
     }
-    if (packed.shape[0] > end) parts.push(tf.zeros([packed.shape[0] - end, heads * headDim]));
     return tf.concat(parts, 0) as tf.Tensor2D;
   });
 }
@@ -99,7 +95,7 @@ export function attentionReference(packed: tf.Tensor2D, options: AttentionOption
  * 2104.09864). The backward pass computes the probabilities again block by block: no [length × length] tensor is kept.
  *
  * packed [rows, (heads + 2·kvHeads)·headDim] holds queries, keys and values side by side, sequences as `layout` says
- * → [rows, heads·headDim]. Rows outside every sequence have no meaning.
+ * → [rows, heads·headDim].
  */
 export function attention(packed: tf.Tensor2D, options: AttentionOptions): tf.Tensor2D {
   const { kernels } = device();

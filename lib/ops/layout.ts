@@ -1,22 +1,18 @@
 import * as tf from "@tensorflow/tfjs";
-import { device } from "../kernels/device.ts";
 import type { RowLayout } from "../kernels/kernels.ts";
 
 /** How {@linkcode Layout} places sequences. */
 export interface LayoutOptions {
-  /** Give each sequence the same number of rows. @default as the device wants */
-  padded?: boolean;
   /**
    * For each sequence the index of an earlier one that it continues, -1 for none: it sees that one's keys and values as if they
    * stood before its own, so that completions of one prompt share the prompt's rows. Those that continue a sequence follow it
-   * directly. Not with padding. @default none
+   * directly. @default none
    */
   prefixes?: readonly number[];
 }
 
 /**
- * Where the sequences of a batch lie among its rows. On the CPU they follow each other without padding; on webgpu each
- * takes the same number of rows, padded on the right, where the causal mask keeps padding from being seen.
+ * Where the sequences of a batch lie among its rows: each behind the one before, without padding.
  */
 export class Layout implements RowLayout {
   readonly starts: Int32Array;
@@ -27,17 +23,18 @@ export class Layout implements RowLayout {
   readonly families: Int32Array;
   /** Position of each row in its sequence, its prefix included. [rows] */
   readonly positions: Int32Array;
-  /** Token of each row; padding is token 0. [rows] */
+  /** Token of each row. [rows] */
   readonly ids: Int32Array;
   readonly longest: number;
-  /** Whether there are rows that belong to no sequence. */
-  readonly padded: boolean;
-  #tensors: Record<"starts" | "lengths" | "positions" | "ids" | "prefixes" | "families", tf.Tensor1D> | null =
-    null;
+  #tensors:
+    | Record<"starts" | "lengths" | "positions" | "ids" | "prefixes" | "families", tf.Tensor1D> & {
+      spans: tf.Tensor2D;
+    }
+    | null = null;
 
   /** @throws {RangeError} when there is no sequence or one is empty */
   constructor(sequences: readonly (readonly number[])[], options: LayoutOptions = {}) {
-    const { padded = device().padded, prefixes } = options;
+    const { prefixes } = options;
     if (sequences.length === 0 || sequences.some((ids) => ids.length === 0)) {
       throw new RangeError(
         `laying out a batch needs sequences of at least one token, got lengths [${
@@ -49,9 +46,9 @@ export class Layout implements RowLayout {
     const families = sequences.flatMap((_, i) => this.prefixes[i] < 0 ? [i] : []);
     this.prefixes.forEach((prefix, i) => {
       const first = families.findLast((family) => family <= i);
-      if (prefix < 0 || (prefix === first && !padded)) return;
+      if (prefix < 0 || prefix === first) return;
       throw new RangeError(
-        `laying out a batch needs each sequence directly behind the one it continues, without padding; sequence ${i} continues ${prefix}`,
+        `laying out a batch needs each sequence directly behind the one it continues; sequence ${i} continues ${prefix}`,
       );
     });
     this.families = Int32Array.from([...families, sequences.length]);
@@ -62,7 +59,7 @@ export class Layout implements RowLayout {
     let rows = 0;
     for (let i = 0; i < sequences.length; i++) {
       this.starts[i] = rows;
-      rows += padded ? this.longest : sequences[i].length;
+      rows += sequences[i].length;
     }
     this.ids = new Int32Array(rows);
     this.positions = new Int32Array(rows);
@@ -73,7 +70,6 @@ export class Layout implements RowLayout {
         this.positions[row] = before(i) + row - this.starts[i];
       }
     }
-    this.padded = padded && this.lengths.some((length) => length < this.longest);
   }
 
   get rows(): number {
@@ -89,7 +85,18 @@ export class Layout implements RowLayout {
       ids: tf.keep(tf.tensor1d(this.ids, "int32")),
       prefixes: tf.keep(tf.tensor1d(this.prefixes, "int32")),
       families: tf.keep(tf.tensor1d(this.families, "int32")),
+      spans: tf.keep(tf.tensor2d(this.#spans(), [this.starts.length, 5], "int32")),
     };
+  }
+
+  /** Of each sequence its first row, its rows, the same of what it continues, and the end of the run that continues it. */
+  #spans(): number[] {
+    return [...this.starts].flatMap((start, i) => {
+      const prefix = this.prefixes[i],
+        before = prefix < 0 ? [0, 0] : [this.starts[prefix], this.lengths[prefix]];
+      const end = prefix < 0 ? this.families.find((family) => family > i)! : i + 1;
+      return [start, this.lengths[i], ...before, end];
+    });
   }
 
   dispose(): void {

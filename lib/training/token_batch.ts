@@ -1,5 +1,4 @@
 import * as tf from "@tensorflow/tfjs";
-import { device } from "../kernels/device.ts";
 import { Layout } from "../ops/layout.ts";
 
 /** A prompt and what follows it, as token ids. */
@@ -9,11 +8,11 @@ export interface TokenSequence {
 }
 
 /**
- * What the model sees of the sequences: neighbours with the same prompt share its rows, where there is no padding. The last token
+ * What the model sees of the sequences: neighbours with the same prompt share its rows. The last token
  * predicts nothing, so the model need not see it.
  */
 function arrange(sequences: readonly TokenSequence[]) {
-  const whole = device().padded, pieces: (readonly number[])[] = [], prefixes: number[] = [];
+  const pieces: (readonly number[])[] = [], prefixes: number[] = [];
   /** For each sequence: the piece its completion is in, the row there that predicts its first token, the prompt's piece. */
   const places: { piece: number; first: number; prompt: number }[] = [];
   const same = (a: readonly number[], b: readonly number[]) =>
@@ -21,7 +20,7 @@ function arrange(sequences: readonly TokenSequence[]) {
   for (let i = 0; i < sequences.length;) {
     const { prompt } = sequences[i];
     let end = i + 1;
-    while (!whole && end < sequences.length && same(sequences[end].prompt, prompt)) end++;
+    while (end < sequences.length && same(sequences[end].prompt, prompt)) end++;
     const shared = end - i > 1, prefix = pieces.length;
     if (shared) {
       pieces.push(prompt);
@@ -44,7 +43,7 @@ function arrange(sequences: readonly TokenSequence[]) {
     const { piece, first, prompt } = places[sequence], row = first + token;
     return row < 0 ? starts[prompt] + lengths[prompt] - 1 : starts[piece] + row;
   };
-  return { pieces, prefixes: whole ? undefined : prefixes, rowOf };
+  return { pieces, prefixes, rowOf };
 }
 
 /**

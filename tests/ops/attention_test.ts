@@ -9,7 +9,6 @@ interface Shape {
   heads: number;
   kvHeads: number;
   headDim: number;
-  padded?: boolean;
   norms?: boolean;
   /** Whether the norms get gradients. */
   trainable?: boolean;
@@ -18,23 +17,12 @@ interface Shape {
   prefixes?: number[];
 }
 
-/** The same sequences as webgpu gets them: padded, each behind the whole of what it continues. */
-function asPadded({ lengths, prefixes, ...shape }: Shape): Shape {
-  const before = (i: number) => prefixes && prefixes[i] >= 0 ? lengths[prefixes[i]] : 0;
-  return { ...shape, lengths: lengths.map((length, i) => before(i) + length), padded: true };
-}
-
-function own(shape: Shape): OpCase {
-  return { ...layoutCase(shape), onWebgpu: shape.padded ? undefined : layoutCase(asPadded(shape)) };
-}
-
-function layoutCase(
+function own(
   {
     lengths,
     heads,
     kvHeads,
     headDim,
-    padded = false,
     norms = false,
     trainable = true,
     window = 0,
@@ -43,10 +31,9 @@ function layoutCase(
   }: Shape,
 ): OpCase {
   const sequences = lengths.map((length) => Array.from({ length }, (_, i) => i)),
-    layout = new Layout(sequences, { padded, prefixes }),
+    layout = new Layout(sequences, { prefixes }),
     half = headDim / 2;
-  const rows = Array.from({ length: layout.rows }, () => false), positions = layout.longest;
-  lengths.forEach((length, i) => rows.fill(true, layout.starts[i], layout.starts[i] + length));
+  const positions = layout.longest;
   const angles = Float32Array.from(
     { length: positions * half },
     (_, i) => Math.floor(i / half) * 0.9 ** (i % half),
@@ -72,9 +59,7 @@ function layoutCase(
   const weights = norms ? [normal([headDim], 13, 0.3), normal([headDim], 14, 0.3)] : [];
   const inputs = [normal([layout.rows, (heads + 2 * kvHeads) * headDim], 12), ...(trainable ? weights : [])];
   return {
-    name: `lengths ${lengths}${
-      padded ? " padded" : ""
-    }, heads ${heads}/${kvHeads} × ${headDim}, window ${window}, soft-cap ${softcap}${
+    name: `lengths ${lengths}, heads ${heads}/${kvHeads} × ${headDim}, window ${window}, soft-cap ${softcap}${
       norms ? trainable ? ", norms" : ", frozen norms" : ""
     }${prefixes ? `, prefixes ${prefixes}` : ""}`,
     inputs,
@@ -85,7 +70,6 @@ function layoutCase(
         data: Float32Array.from([...angles.map(Math.cos), ...angles.map(Math.sin)]),
       },
     ],
-    rows: padded ? rows : undefined,
     differences: inputs[0].data.length < 200,
     op: call(attention),
     reference: call(attentionReference),
@@ -97,10 +81,9 @@ testAgainstReference("attention()", [
   own({ lengths: [4], heads: 2, kvHeads: 1, headDim: 4, norms: true }),
   own({ lengths: [4, 4], heads: 2, kvHeads: 1, headDim: 4, norms: true, trainable: false }),
   own({ lengths: [5, 1, 3], heads: 4, kvHeads: 2, headDim: 6, norms: true }),
-  own({ lengths: [5, 1, 3], heads: 4, kvHeads: 2, headDim: 6, norms: true, padded: true }),
-  own({ lengths: [9, 4], heads: 3, kvHeads: 1, headDim: 10, window: 3, padded: true }),
+  own({ lengths: [9, 4], heads: 3, kvHeads: 1, headDim: 10, window: 3 }),
   own({ lengths: [9, 4], heads: 3, kvHeads: 3, headDim: 2, window: 1 }),
-  own({ lengths: [6, 2], heads: 2, kvHeads: 2, headDim: 8, softcap: 2, padded: true }),
+  own({ lengths: [6, 2], heads: 2, kvHeads: 2, headDim: 8, softcap: 2 }),
   own({ lengths: [7, 7], heads: 4, kvHeads: 1, headDim: 4, softcap: 3, window: 5, norms: true }),
   // completions that share a prompt
   own({ lengths: [3, 2, 1], heads: 2, kvHeads: 1, headDim: 4, norms: true, prefixes: [-1, 0, 0] }),
@@ -130,6 +113,5 @@ testAgainstReference("attention()", [
     headDim: 32,
     window: 20,
     softcap: 5,
-    padded: true,
   }),
 ]);

@@ -51,19 +51,13 @@ export function attentionKernels(engine: CpuEngine): AttentionKernels {
     },
     backward(dOut, packed, [rotated], numbers) {
       const rows = packed.shape[0],
-        { layout, kvHeads, headDim, epsilon, addOne, scale, softcap, queryNorm, keyNorm, trainable } =
-          numbers;
+        { kvHeads, headDim, epsilon, addOne, scale, softcap, queryNorm, keyNorm, trainable } = numbers;
       const { width, rotatedWidth, shape, shared, familyCount, rotation, chunks, rowChunks } = plan(
         rows,
         numbers,
       );
       const dPacked = engine.output<tf.Tensor2D>([rows, width]),
         dRotated = engine.output([rows, rotatedWidth]);
-      // rows outside every sequence get no gradient from attention, but the norm's sums read them
-      if (layout.padded) {
-        engine.kernels.fill(at(dPacked), rows * width, 0);
-        engine.kernels.fill(at(dRotated), rows * rotatedWidth, 0);
-      }
       engine.run(
         "attentionBackward",
         [at(packed), at(rotated), 0, ...shape, at(dPacked), at(dRotated), at(dOut), ...shared],

@@ -22,7 +22,7 @@ export interface PackedSequences {
    * end of the run of sequences that continue it (itself + 1: none). int32 [sequences, 5]
    */
   spans: tf.Tensor2D;
-  /** Rows of the longest sequence. */
+  /** Rows of the longest sequence at most. */
   longest: number;
 }
 

@@ -12,9 +12,19 @@ import { projectBackward, projectForward } from "./projection.ts";
 import { rmsNormBackward, rmsNormForward } from "./rms_norm.ts";
 import { tokenLogprobsBackward, tokenLogprobsForward } from "./token_logprobs.ts";
 
-const headsOf = ({ layout, ...numbers }: AttentionNumbers) => ({ ...numbers, batch: layout.starts.length });
+const headsOf = ({ layout, ...numbers }: AttentionNumbers) => ({
+  ...numbers,
+  batch: 1,
+  positions: layout.tensors().positions,
+});
+const scoresOf = ({ layout, scale, window, softcap }: AttentionNumbers) => ({
+  scale,
+  window,
+  softcap,
+  packed: { spans: layout.tensors().spans, longest: layout.longest },
+});
 
-/** All operations on WebGPU, on tensors of the backend `webgpu`; sequences are padded. */
+/** All operations on WebGPU, on tensors of the backend `webgpu`. */
 export const webgpuKernels: Kernels = {
   embedding: { forward: embeddingForward, backward: embeddingBackward },
   rmsNorm: {
@@ -28,19 +38,24 @@ export const webgpuKernels: Kernels = {
   projection: { forward: (x, linears) => projectForward(x, linears), backward: projectBackward },
   attention: {
     forward(packed, numbers) {
-      const { scale, window, softcap, heads, headDim } = numbers;
+      const { heads, headDim } = numbers;
       const { q, k, v } = headsForward(packed, headsOf(numbers)),
-        { out, logSumExp } = attentionForward(q, k, v, null, { scale, window, softcap });
+        { out, logSumExp } = attentionForward(q, k, v, null, scoresOf(numbers));
       return { out: tf.reshape(out, [packed.shape[0], heads * headDim]), saved: [q, k, v, out, logSumExp] };
     },
     backward(dOut, packed, saved, numbers) {
-      const { scale, window, softcap } = numbers, [q, k, v, out] = saved as tf.Tensor4D[];
+      const [q, k, v, out] = saved as tf.Tensor4D[];
       const dy = tf.reshape(dOut, out.shape) as tf.Tensor4D;
-      const { dq, dk, dv } = attentionBackward(dy, q, k, v, out, saved[4] as tf.Tensor3D, null, {
-        scale,
-        window,
-        softcap,
-      });
+      const { dq, dk, dv } = attentionBackward(
+        dy,
+        q,
+        k,
+        v,
+        out,
+        saved[4] as tf.Tensor3D,
+        null,
+        scoresOf(numbers),
+      );
       const { dpacked, dqueryNorm, dkeyNorm } = headsBackward(
         { q: dq, k: dk, v: dv },
         packed,

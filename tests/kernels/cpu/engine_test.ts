@@ -94,7 +94,7 @@ testOnCpu("attention() stays within a thread's scratch, however long the sequenc
     { thread } = engine.pool,
     own = thread.scratchBytes,
     length = 131;
-  const layout = new Layout([Array.from({ length }, () => 0)], { padded: false }),
+  const layout = new Layout([Array.from({ length }, () => 0)]),
     shape = [length, 4 * 8] as [number, number];
   const rotary = tf.tensor2d([...Array(4 * length).fill(1), ...Array(4 * length).fill(0)], [2 * length, 4]);
   const x = tf.tensor2d(gaussian(length * 32, 1), shape);
