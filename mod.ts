@@ -27,7 +27,7 @@ export { ModelMemoryError } from "./lib/models/check_memory.ts";
 export * from "./lib/models/create_model.ts";
 export * from "./lib/models/load_model.ts";
 export { estimateMemory } from "./lib/models/estimate_memory.ts";
-export { downloadModel, HubError } from "./lib/weights/hub.ts";
+export { downloadDataset, downloadModel, HubError } from "./lib/weights/hub.ts";
 export type { LoraOptions } from "./lib/models/lora.ts";
 export { modelCard } from "./lib/models/model_card.ts";
 export type { SaveAdapterOptions } from "./lib/models/peft_adapter.ts";

@@ -75,8 +75,26 @@ const fileSource = z.strictObject({
   distractors,
 });
 
+const hubSource = z.strictObject({
+  source: z.literal("hub").describe(
+    "A data set of the Hugging Face hub, through the cache that Python uses too.",
+  ),
+  path: z.string().min(1).describe("Its id, such as openai/gsm8k."),
+  config: z.string().min(1).optional().describe(
+    "Its configuration, such as main or a language. Default: the only one.",
+  ),
+  split: z.string().min(1).default("train").describe("Default train."),
+  revision: z.string().min(1).optional().describe("Branch, tag or commit. Default main."),
+  fields: fieldsSchema,
+  domain,
+  badLines,
+  limit,
+  distractors,
+});
+
 const knownSource = z.discriminatedUnion("source", [
   generatorSource,
+  hubSource,
   problemsSource,
   ...benchmarks.map(benchmarkSource) as [ReturnType<typeof benchmarkSource>],
   fileSource,

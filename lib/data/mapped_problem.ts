@@ -96,7 +96,11 @@ export function mappedReader(
         : difficultyNamed(said, fields.difficulty !== undefined, where);
     const rest = { id: text("id") ?? `${name}/${index}`, domain: text("domain") ?? domain };
 
-    const held = chatField(value, place, where);
+    // a question that is named is meant, whatever else the record holds
+    const held =
+      fields.question !== undefined && fields.messages === undefined && !Array.isArray(value[fields.question])
+        ? null
+        : chatField(value, place, where);
     if (held) {
       const question = held.find(({ role }) => role === "user")?.content.trim();
       if (!question || held.at(-1)?.role !== "assistant") {

@@ -5,10 +5,11 @@ import { generateProblems } from "./generator.ts";
 import { type FieldMapping, mappedReader } from "./mapped_problem.ts";
 import { difficulties, type Problem } from "./problem.ts";
 import { readProblems } from "./read_problems.ts";
-import { type BadLine, readRows } from "./read_rows.ts";
-import { readSet } from "./read_set.ts";
+import { type BadLine, readRows, type Rows } from "./read_rows.ts";
+import { type ReadOptions, readSet } from "./read_set.ts";
 import { sourceReader } from "./source_registry.ts";
-import { readBenchmarks, stemOf } from "./sources.ts";
+import { downloadDataset } from "../weights/hub.ts";
+import { type Benchmark, benchmarkReaders, readBenchmarks, stemOf } from "./sources.ts";
 
 /** What a source gave. */
 export interface ReadSource {
@@ -44,6 +45,30 @@ export function problemsOf(
   });
 }
 
+/** Data sets of the hub whose fields are known. */
+const knownIds: Record<string, Benchmark> = {
+  "openai/gsm8k": "gsm8k",
+  "HuggingFaceH4/MATH-500": "math500",
+  "juletxara/mgsm": "mgsm",
+  "ChilleD/SVAMP": "svamp",
+  "Mathoctopus/MSVAMP": "msvamp",
+};
+
+/** A split of a data set of the hub, its files joined; problems are named by the set, not by where it lies. */
+async function readHub(
+  { path, config, split, revision, fields, domain }: KnownSource & { source: "hub" },
+  options: ReadOptions,
+): Promise<Problem[]> {
+  const files = await downloadDataset(path, { config, split, ...(revision ? { revision } : {}) });
+  const read = await Promise.all(files.map(readRows)), set = knownIds[path];
+  const rows: Rows = { rows: read.flatMap(({ rows }) => rows), bad: read.flatMap(({ bad }) => bad) };
+  const name = [config, split].filter((part) => part !== undefined).join("/");
+  const reader = set && Object.keys(fields).length === 0
+    ? benchmarkReaders[set](name)
+    : mappedReader(fields, { name: `${path}/${name}`, domain });
+  return readSet(path, rows, reader, options);
+}
+
 /** Reads a source of a data set; `seed` is that of what is random in it. @throws {DataError} naming file, line and rule */
 export async function readSource(source: DataSource, seed: number): Promise<ReadSource> {
   if (!isKnown(source)) {
@@ -69,7 +94,8 @@ export async function readSource(source: DataSource, seed: number): Promise<Read
   } else if (source.source === "file" || source.source === "jsonl") {
     const { path, fields, domain } = source;
     all = readSet(path, await readRows(path), mappedReader(fields, { name: stemOf(path), domain }), options);
-  } else all = await readBenchmarks[source.source](source.path, options);
+  } else if (source.source === "hub") all = await readHub(source, options);
+  else all = await readBenchmarks[source.source](source.path, options);
   const chosen = source.limit === null ? all : all.slice(0, source.limit);
   return {
     problems: source.distractors > 0 ? addDistractors(chosen, { seed, share: source.distractors }) : chosen,

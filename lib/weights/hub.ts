@@ -1,8 +1,8 @@
 import { createHash, type Hash } from "node:crypto";
 import { dirname, join, relative } from "node:path";
 import { PlainError } from "../display/plain_error.ts";
-import { cachedSnapshot, hubEnvironment, repositoryFolder } from "./hub_cache.ts";
-import { ggufFiles, type HubSelection, transformersFiles } from "./hub_selection.ts";
+import { cachedSnapshot, hubEnvironment, type HubKind, repositoryFolder } from "./hub_cache.ts";
+import { dataFiles, filesBelow, ggufFiles, type HubSelection, transformersFiles } from "./hub_selection.ts";
 
 /** A model could not be fetched from the hub. */
 export class HubError extends PlainError {
@@ -42,6 +42,8 @@ export interface DownloadModelOptions {
 
 interface Client {
   id: string;
+  /** Where its files are at the endpoint: the id, behind `datasets/` for a data set. */
+  path: string;
   endpoint: string;
   token: string | null;
   retries: number;
@@ -83,15 +85,48 @@ export async function downloadGguf(
   return join(await download(id, ggufFiles(file), options), file);
 }
 
-async function download(id: string, selection: HubSelection, options: DownloadModelOptions): Promise<string> {
+/** Which part of a data set is wanted. */
+export interface DownloadDatasetOptions extends Omit<DownloadModelOptions, "weights"> {
+  /** A configuration, such as `main` or a language. @default the only one */
+  config?: string;
+  /** @default "train" */
+  split?: string;
+}
+
+/**
+ * The same for a data set: fetches the files of one split and returns their paths, in order.
+ *
+ * @param id `openai/gsm8k`
+ * @throws {HubError} when the repository has no file of that configuration and split
+ * @example
+ * ```ts ignore
+ * import { downloadDataset } from "./hub.ts";
+ * const [file] = await downloadDataset("openai/gsm8k", { config: "main", split: "test" });
+ * ```
+ */
+export async function downloadDataset(
+  id: string,
+  { config, split = "train", ...options }: DownloadDatasetOptions = {},
+): Promise<string[]> {
+  const selection = dataFiles({ config, split });
+  const snapshot = await download(id, selection, options, "datasets");
+  return selection.choose(await filesBelow(snapshot)).sort().map((name) => join(snapshot, name));
+}
+
+async function download(
+  id: string,
+  selection: HubSelection,
+  options: DownloadModelOptions,
+  kind: HubKind = "models",
+): Promise<string> {
   const environment = await hubEnvironment(),
     { revision = "main", onProgress = () => {}, kaggle = "/kaggle/input" } = options;
   const { cache, token, endpoint, offline } = { ...environment, ...defined(options) };
   if (!/^[A-Za-z0-9][\w.-]*(\/[A-Za-z0-9][\w.-]*)?$/.test(id) || id.includes("..")) {
     throw new HubError(
-      `fetching a model: ${
-        JSON.stringify(id)
-      } is no model id; expected owner/name, such as google/gemma-3-270m-it`,
+      `fetching a ${kind === "models" ? "model" : "data set"}: ${JSON.stringify(id)} is no ${
+        kind === "models" ? "model id" : "id"
+      }; expected owner/name, such as google/gemma-3-270m-it`,
     );
   }
   if (!/^[\w][\w./-]*$/.test(revision) || revision.includes("..")) {
@@ -99,9 +134,9 @@ async function download(id: string, selection: HubSelection, options: DownloadMo
       `fetching ${id}: ${JSON.stringify(revision)} is no revision; expected a branch, a tag or a commit`,
     );
   }
-  const input = await kaggleInput(kaggle, { id, selection });
+  const input = kind === "models" ? await kaggleInput(kaggle, { id, selection }) : null;
   if (input) return input;
-  const have = await cachedSnapshot(cache, id, { revision, selection });
+  const have = await cachedSnapshot(cache, id, { revision, selection, kind });
   if (offline) {
     if (have) return have;
     throw new HubError(
@@ -110,11 +145,12 @@ async function download(id: string, selection: HubSelection, options: DownloadMo
   }
   const { retries = 4, wait = (seconds) => new Promise((done) => setTimeout(done, 1000 * seconds)) } =
     options;
-  const client: Client = { id, endpoint, token: token ?? null, retries, wait };
+  const path = kind === "models" ? id : `${kind}/${id}`;
+  const client: Client = { id, path, endpoint, token: token ?? null, retries, wait };
 
   let listing: Response;
   try {
-    listing = await request(client, `${endpoint}/api/models/${id}/revision/${encodeURIComponent(revision)}`);
+    listing = await request(client, `${endpoint}/api/${kind}/${id}/revision/${encodeURIComponent(revision)}`);
   } catch (error) {
     if (have && error instanceof HubError && error.cause !== undefined) return have;
     throw error;
@@ -132,7 +168,7 @@ async function download(id: string, selection: HubSelection, options: DownloadMo
     ),
   ).sort();
   if (fetched.length === 0) throw new HubError(`fetching ${id}: ${selection.lacking}`);
-  const folder = repositoryFolder(cache, id), snapshot = join(folder, "snapshots", sha);
+  const folder = repositoryFolder(cache, id, kind), snapshot = join(folder, "snapshots", sha);
   for (const name of fetched) await fetchFile(client, { name, sha, folder, snapshot, onProgress });
   if (revision !== sha) {
     await Deno.mkdir(dirname(join(folder, "refs", revision)), { recursive: true });
@@ -153,7 +189,7 @@ async function fetchFile(
   client: Client,
   { name, sha, folder, snapshot, onProgress }: FileRequest,
 ): Promise<void> {
-  const path = join(snapshot, name), url = `${client.endpoint}/${client.id}/resolve/${sha}/${name}`;
+  const path = join(snapshot, name), url = `${client.endpoint}/${client.path}/resolve/${sha}/${name}`;
   if (await size(path) !== null) return;
   const head = await request(client, url, { method: "HEAD" });
   const etag = (head.headers.get("x-linked-etag") ?? head.headers.get("etag") ?? "").replace(/^W\//, "")

@@ -28,9 +28,12 @@ export async function hubEnvironment(
   };
 }
 
+/** What a repository of the hub holds. */
+export type HubKind = "models" | "datasets";
+
 /** The folder of a repository below the cache: `models--google--gemma-3-270m-it`. */
-export function repositoryFolder(cache: string, id: string): string {
-  return join(cache, `models--${id.replaceAll("/", "--")}`);
+export function repositoryFolder(cache: string, id: string, kind: HubKind = "models"): string {
+  return join(cache, `${kind}--${id.replaceAll("/", "--")}`);
 }
 
 /**
@@ -40,9 +43,9 @@ export function repositoryFolder(cache: string, id: string): string {
 export async function cachedSnapshot(
   cache: string,
   id: string,
-  { revision, selection }: { revision: string; selection: HubSelection },
+  { revision, selection, kind }: { revision: string; selection: HubSelection; kind?: HubKind },
 ): Promise<string | null> {
-  const folder = repositoryFolder(cache, id);
+  const folder = repositoryFolder(cache, id, kind);
   const commit = await Deno.readTextFile(join(folder, "refs", revision)).then(
     (text) => text.trim(),
     () => revision,

@@ -68,3 +68,46 @@ export function ggufParts(file: string): string[] {
     (_, i) => `${stem}-${`${i + 1}`.padStart(5, "0")}-of-${count}.gguf`,
   );
 }
+
+/** All files below a folder, relative to it. */
+export async function filesBelow(folder: string, below = ""): Promise<string[]> {
+  const found: string[] = [];
+  try {
+    for await (const { name, isDirectory } of Deno.readDir(join(folder, below))) {
+      const path = below ? `${below}/${name}` : name;
+      if (isDirectory) found.push(...await filesBelow(folder, path));
+      else if (await has(folder, path)) found.push(path);
+    }
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
+  return found;
+}
+
+/** The words of a path: `main/train-00000-of-00001.parquet` is main, train, 00000, of, 00001, parquet. */
+const words = (path: string) => path.toLowerCase().split(/[^\p{L}\p{N}]+/u);
+
+/** The files of one split of a data set, of one configuration where it is named: parquet, else JSONL, JSON, CSV or TSV. */
+export function dataFiles({ config, split }: { config?: string; split: string }): HubSelection {
+  const kinds = [/\.parquet$/i, /\.jsonl(\.gz)?$/i, /\.json(\.gz)?$/i, /\.[ct]sv(\.gz)?$/i];
+  const choose = (names: string[]) => {
+    const asked = [split, ...config === undefined ? [] : [config]].map((word) => words(word));
+    const fitting = names.filter((name) =>
+      asked.every((part) => part.every((word) => words(name).includes(word)))
+    );
+    const kind = kinds.find((kind) => fitting.some((name) => kind.test(name)));
+    return kind ? fitting.filter((name) => kind.test(name)) : [];
+  };
+  return {
+    choose,
+    lacking: `the repository has no file of split ${split}${
+      config === undefined ? "" : ` and configuration ${config}`
+    } in parquet, JSONL, JSON, CSV or TSV; look at its list of files`,
+    async isWhole(snapshot) {
+      const found = choose(await filesBelow(snapshot));
+      // parts say how many they are
+      const parts = /-of-(\d+)\.\w+$/.exec(found[0] ?? "");
+      return found.length > 0 && (!parts || found.length % Number(parts[1]) === 0);
+    },
+  };
+}
