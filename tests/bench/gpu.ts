@@ -1,9 +1,12 @@
 /**
- * What a GPU gives: matrix products, sampling and an SFT step with LoRA on a random model of Gemma 3 270M's shape, our kernels against
- * stock tfjs-webgpu in the same run. Medians; a readable table, then one JSON line. A software adapter is taken only with `--tiny`,
- * whose sizes show that everything runs and agrees, not how fast a GPU is.
+ * What a GPU gives. First the parts, each beside what the card could at best do by the copy bandwidth and the best product of the same
+ * run: a launch, a read-back, tiled products, decoding products in 32 to 4 bits, attention to a cache, the sampler. Then matrix
+ * products, sampling and an SFT step with LoRA on a random model of Gemma 3 270M's shape, our kernels against stock tfjs-webgpu.
+ * Medians; a readable table, then one JSON line. A software adapter is taken only with `--tiny`, whose sizes show that everything
+ * runs and agrees, not how fast a GPU is. One file for a machine with nothing but Deno:
  *
  *     deno run -A tests/bench/gpu.ts [--tiny] [--times 5]
+ *     deno bundle -o gpu.js tests/bench/gpu.ts && deno run -A --unstable-webgpu gpu.js
  */
 import * as tf from "@tensorflow/tfjs";
 import { parseArgs } from "node:util";
@@ -11,17 +14,24 @@ import { openWebgpuDevice } from "../../lib/backend/webgpu_device.ts";
 import { Random } from "../../lib/random/random.ts";
 import { computeByReference } from "../../lib/kernels/device.ts";
 import { installKernels } from "../../lib/kernels/webgpu/install_kernels.ts";
-import { multiply } from "../../lib/kernels/webgpu/multiply.ts";
-import { launchCount, output } from "../../lib/kernels/webgpu/program.ts";
+import { compiledPipelines } from "../../lib/kernels/webgpu/pipelines.ts";
+import { launchCount } from "../../lib/kernels/webgpu/program.ts";
 import { Decoder } from "../../lib/models/decoder.ts";
 import type { DecoderConfig } from "../../lib/models/decoder_config.ts";
 import { generate } from "../../lib/generation/generate.ts";
 import { initialWeights } from "../../lib/models/initial_weights.ts";
 import { addLora } from "../../lib/models/lora.ts";
-import { packHalf } from "../../lib/weights/pack_half.ts";
 import { adamw } from "../../lib/ops/adamw.ts";
 import { Layout } from "../../lib/ops/layout.ts";
 import { tokenLogprobs } from "../../lib/ops/token_logprobs.ts";
+import {
+  decodingAttention,
+  decodingProducts,
+  type GpuFigure,
+  launchesAndCopies,
+  sampler,
+  tiledProducts,
+} from "./gpu_parts.ts";
 import { stockDecode } from "./stock_decode.ts";
 
 const { values } = parseArgs({
@@ -133,28 +143,6 @@ async function products(): Promise<void> {
     }
     tf.dispose([a, b]);
   }
-  // a decoding step's product: few rows, all of the weights read once
-  const inner = config.hiddenSize, columns = tiny ? 128 : 32_768, weight = noise([columns, inner]);
-  const packed = tf.tensor2d(
-    packHalf(await weight.data() as Float32Array, "weight"),
-    [columns, inner / 2],
-    "int32",
-  );
-  for (const rows of [1, 8, 32]) {
-    for (const [kind, b] of [["f32", weight], ["f16", packed]] as const) {
-      const x = noise([rows, inner], 1), runs = tiny ? 2 : 50, out = output([rows, columns]);
-      const took = await seconds(async () => {
-        for (let i = 0; i < runs; i++) {
-          multiply({ a: x, factors: [{ b, columns, inner }], out, rows, transposeB: true });
-        }
-        await settle(out);
-      });
-      const key = `decode_product_${rows}_${kind}_gb_per_s`;
-      say(`${key.padEnd(34)} ${(results[key] = b.size * 4 * runs / took / 1e9).toPrecision(4)}`);
-      tf.dispose([x, out]);
-    }
-  }
-  tf.dispose([weight, packed]);
 }
 
 async function sampling(decoder: Decoder): Promise<void> {
@@ -237,6 +225,48 @@ async function sft(decoder: Decoder): Promise<void> {
   }
 }
 
+/** Median seconds of a read-back with nothing before it. */
+async function readBack(): Promise<number> {
+  const one = tf.zeros([1]);
+  const took = await seconds(() => settle(one));
+  one.dispose();
+  return took;
+}
+
+/** Seconds that each of many launches takes: four times as many less once as many, so that the read-back falls out; NaN below the clock. */
+async function secondsEach(record: () => void, runs: number): Promise<number> {
+  const last = tf.zeros([1]);
+  const take = (count: number) =>
+    seconds(async () => {
+      for (let i = 0; i < count; i++) record();
+      await settle(last);
+    });
+  const once = await take(runs), more = await take(4 * runs);
+  last.dispose();
+  return more > once ? (more - once) / (3 * runs) : NaN;
+}
+
+async function parts(): Promise<void> {
+  const figures: GpuFigure[] = [{ name: "a read-back", unit: "µs", value: 1e6 * await readBack() }];
+  const meter = { tiny, seconds: secondsEach, say: (figure: GpuFigure) => void figures.push(figure) };
+  const bandwidth = await launchesAndCopies(meter);
+  await tiledProducts(meter);
+  await decodingProducts(meter, bandwidth);
+  await decodingAttention(meter, bandwidth);
+  await sampler(meter, bandwidth);
+  for (const { name, unit, value, floor } of figures) {
+    results[`${name}, ${unit}`] = value;
+    // of a time the floor is the least, of a rate the most
+    const ratio = floor ? (unit === "ms" || unit === "µs" ? floor / value : value / floor) : NaN;
+    const share = Number.isNaN(ratio)
+      ? ""
+      : `of ${floor!.toPrecision(4).padStart(10)}  ${(100 * ratio).toFixed(0).padStart(4)} %`;
+    const shown = Number.isNaN(value) ? "too short" : value.toPrecision(4);
+    say(`${name.padEnd(44)} ${shown.padStart(10)} ${unit.padEnd(8)}${share}`);
+  }
+}
+
+await parts();
 await products();
 const weights = initialWeights(config, { seed: 1, standardDeviation: 0.02 });
 const sampled = new Decoder(config, weights);
@@ -246,4 +276,13 @@ const trained = new Decoder(config, weights);
 addLora(trained, { rank: 16 });
 await sft(trained);
 trained.dispose();
+const pipelines = compiledPipelines(),
+  slowest = [...pipelines].sort((a, b) => b.milliseconds - a.milliseconds).slice(0, 5);
+results.pipelines = pipelines.length;
+results.pipelines_ms = pipelines.reduce((sum, { milliseconds }) => sum + milliseconds, 0);
+say(
+  `${results.pipelines} pipelines in ${results.pipelines_ms.toFixed(0)} ms; slowest ${
+    slowest.map(({ name, milliseconds }) => `${name} ${milliseconds.toFixed(0)}`).join(", ")
+  }`,
+);
 console.log(JSON.stringify({ device: name, tiny, ...results }));

@@ -14,7 +14,7 @@ import { tileProducts } from "./tile_products.ts";
 import { unrolled } from "./unrolled.ts";
 
 /** The largest tiles that still give the card's processors enough workgroups to be busy. */
-export function chooseTiling(rows: number, columns: number, batch: number): TilingName {
+function chooseTiling(rows: number, columns: number, batch: number): TilingName {
   const groups = ({ side, blocks }: Tiling) =>
     Math.ceil(rows / (side * blocks * 4)) * Math.ceil(columns / (side * blocks * 4)) * batch;
   return groups(tilings.large) >= 256 ? "large" : groups(tilings.middle) >= 128 ? "middle" : "small";
@@ -24,7 +24,7 @@ export function chooseTiling(rows: number, columns: number, batch: number): Tili
  * Workgroups that walk parts of inner, where rows and columns alone give too few of them; 1 where their sum would cost more than it
  * gains.
  */
-export function partsOfInner({ factors, batch }: SettledProduct, groups: number): number {
+function partsOfInner({ factors, batch }: SettledProduct, groups: number): number {
   const inner = Math.max(...factors.map(({ inner }) => inner));
   return batch > 1 || groups >= 64
     ? 1
@@ -85,9 +85,15 @@ function body(plan: TilePlan): string {
   ${tileEpilogue(plan)}`;
 }
 
-/** Records the product in one launch, two where inner is in parts. @throws {RangeError} when packed weights are not aligned */
-export function multiplyTiles(product: SettledProduct): void {
-  const columns = columnsOf(product), name = chooseTiling(product.rows, columns, product.batch);
+/**
+ * Records the product in one launch, two where inner is in parts; `name` forces a tiling.
+ * @throws {RangeError} when packed weights are not aligned
+ */
+export function multiplyTiles(
+  product: SettledProduct,
+  name: TilingName = chooseTiling(product.rows, columnsOf(product), product.batch),
+): void {
+  const columns = columnsOf(product);
   const { side, blocks } = tilings[name], size = side * blocks * 4, { factors, rows, sum } = product;
   const tiles = factors.map(({ columns }) => Math.ceil(columns / size));
   const across = sum ? tiles[0] : tiles.reduce((total, count) => total + count, 0);

@@ -1,0 +1,62 @@
+import assert from "node:assert/strict";
+
+const root = new URL("../../", import.meta.url);
+
+async function deno(args: string[], cwd: string | URL): Promise<{ code: number; output: string }> {
+  const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+    args,
+    cwd,
+    env: { NO_COLOR: "1" },
+  })
+    .output();
+  return { code, output: new TextDecoder().decode(stdout) + new TextDecoder().decode(stderr) };
+}
+
+/** Bundles a module and runs the one file in an empty folder. */
+async function runBundled(module: string, command: string[], args: string[] = []): Promise<string> {
+  const folder = await Deno.makeTempDir();
+  try {
+    const made = await deno(["bundle", "-q", "-o", `${folder}/one.js`, module], root);
+    assert.equal(made.code, 0, made.output);
+    const ran = await deno(
+      [...command, "-A", "--unstable-webgpu", "--no-config", "--no-remote", "one.js", ...args],
+      folder,
+    );
+    assert.equal(ran.code, 0, ran.output);
+    return ran.output;
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+const adapter = await navigator.gpu?.requestAdapter() ?? null;
+if (!adapter) console.log("skipped: this machine has no WebGPU adapter");
+
+Deno.test({
+  name: "the GPU's bench runs as one file, with no node_modules beside it",
+  ignore: !adapter,
+  async fn() {
+    const output = await runBundled("tests/bench/gpu.ts", ["run"], ["--tiny", "--times", "1"]);
+    const results = JSON.parse(output.trim().split("\n").findLast((line) => line.startsWith("{"))!);
+    assert.equal(results.tiny, true);
+    assert.ok(results.pipelines > 50 && results.sample_tokens_per_s_ours > 0);
+    assert.match(output, /rows with the same greedy tokens: 3 of 3/);
+    assert.match(output, /decoding product of 8 rows, 4 bits/);
+  },
+});
+
+Deno.test({
+  name: "the kernels' tests run as one file, with no node_modules beside it",
+  ignore: !adapter,
+  async fn() {
+    const imported = await Deno.readTextFile(new URL("tests/kernels/webgpu/every_kernel.ts", root));
+    for await (const { name } of Deno.readDir(new URL("tests/kernels/webgpu/", root))) {
+      if (name.endsWith("_test.ts")) {
+        assert.ok(imported.includes(`"./${name}"`), `every_kernel.ts lacks ${name}`);
+      }
+    }
+    const output = await runBundled("tests/kernels/webgpu/every_kernel.ts", ["test", "--no-check"]);
+    const passed = Number(output.match(/(\d+) passed/)?.[1]);
+    assert.ok(passed > 90, output.slice(-2000));
+  },
+});
