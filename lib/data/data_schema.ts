@@ -94,10 +94,10 @@ const hubSource = z.strictObject({
 
 const knownSource = z.discriminatedUnion("source", [
   generatorSource,
-  hubSource,
   problemsSource,
   ...benchmarks.map(benchmarkSource) as [ReturnType<typeof benchmarkSource>],
   fileSource,
+  hubSource,
 ]);
 
 const ownSource = z.custom<OwnSource>(

@@ -1,14 +1,20 @@
+import { conclusion, type StageDifference } from "./conclusion.ts";
+
+export type { StageDifference } from "./conclusion.ts";
+import { stageLabel } from "./stage_label.ts";
 import type { Evaluation, EvaluationItem, Rate } from "../stages/evaluation.ts";
 import { displayable } from "../display/displayable.ts";
 import { formatNumber, formatPercent } from "../display/format_number.ts";
 import { groupOrder } from "../stages/group_order.ts";
-import { type Difference, type McNemar, mcnemar, pairedBootstrap } from "../stages/statistics.ts";
+import { type Difference, mcnemar, pairedBootstrap } from "../stages/statistics.ts";
 import { type Cell, htmlTable, type Table, textTable } from "../display/table.ts";
 
 /** One stage's column of a {@linkcode Comparison}. */
 export interface ComparedStage {
   name: string;
   accuracy: Rate;
+  /** Right wherever the answer stands; absent in results of before. */
+  accuracyAnywhere?: Rate;
   formatRate: Rate;
   trace: number;
   meanTokens: number;
@@ -17,23 +23,13 @@ export interface ComparedStage {
   byDomain: Record<string, Rate>;
 }
 
-/** How one stage differs from another on the problems that both answered; shares, so 0.1 is ten points. */
-export interface StageDifference {
-  from: string;
-  to: string;
-  /** Problems that both evaluations hold. */
-  problems: number;
-  accuracy: Difference;
-  formatRate: Difference;
-  /** `null` when a problem has several samples, so that it is not simply right or wrong. */
-  mcnemar: McNemar | null;
-}
-
 /** What {@linkcode compare} returns: plain data that displays as a table. */
 export interface Comparison {
   stages: ComparedStage[];
   /** Each stage against the one before it and against the first. */
   differences: StageDifference[];
+  /** What can be concluded of each difference, and what cannot, a sentence each. */
+  conclusions: string[];
   /** How the intervals were drawn. */
   bootstrap: { resamples: number; seed: number };
 }
@@ -66,13 +62,33 @@ export function compare(evaluations: Record<string, Evaluation>, options: Compar
     throw new RangeError("Comparing stages: there must be at least one evaluation, but there is none");
   }
   const pairs = names.slice(1).flatMap((to, i) => i ? [[names[i], to], [names[0], to]] : [[names[0], to]]);
+  const differences = pairs.map(([from, to]) => difference(from, to, { evaluations, resamples, seed }));
   const comparison: Comparison = {
     stages: names.map((name) => {
-      const { accuracy, formatRate, trace, meanTokens, truncatedFraction, byDifficulty, byDomain } =
-        evaluations[name];
-      return { name, accuracy, formatRate, trace, meanTokens, truncatedFraction, byDifficulty, byDomain };
+      const {
+        accuracy,
+        accuracyAnywhere,
+        formatRate,
+        trace,
+        meanTokens,
+        truncatedFraction,
+        byDifficulty,
+        byDomain,
+      } = evaluations[name];
+      return {
+        name,
+        accuracy,
+        ...(accuracyAnywhere ? { accuracyAnywhere } : {}),
+        formatRate,
+        trace,
+        meanTokens,
+        truncatedFraction,
+        byDifficulty,
+        byDomain,
+      };
     }),
-    differences: pairs.map(([from, to]) => difference(from, to, { evaluations, resamples, seed })),
+    differences,
+    conclusions: differences.map((each) => conclusion(each, evaluations)),
     bootstrap: { resamples, seed },
   };
   return displayable(comparison, {
@@ -129,12 +145,6 @@ function byProblem(items: EvaluationItem[]): Map<string, EvaluationItem[]> {
   return groups;
 }
 
-/** A stage's name as figures and tables write it: `sft` is `SFT`, `afterSft` is `after SFT`, `base` stays. */
-export function stageLabel(name: string): string {
-  const [, after, method] = /^(after)?_?(sft|grpo|rloo|dapo|bnpo)$/i.exec(name) ?? [];
-  return method ? `${after ? "after " : ""}${method.toUpperCase()}` : name;
-}
-
 /** `72.0 % [66.7, 76.8]`; a dash without observations. */
 export function formatRateCell({ value, low, high, total }: Rate): string {
   return total ? `${formatPercent(value)} [${(low * 100).toFixed(1)}, ${(high * 100).toFixed(1)}]` : "–";
@@ -149,7 +159,7 @@ function differenceCell({ value, low, high }: Difference): Cell {
   };
 }
 
-function tables({ stages, differences, bootstrap }: Comparison): Table[] {
+function tables({ stages, differences, conclusions, bootstrap }: Comparison): Table[] {
   const row = (name: string, of: (stage: ComparedStage) => string): Cell[] => [name, ...stages.map(of)];
   const groups = (key: "byDifficulty" | "byDomain") =>
     groupOrder(stages.flatMap((stage) => Object.keys(stage[key]))).map((value) =>
@@ -161,6 +171,9 @@ function tables({ stages, differences, bootstrap }: Comparison): Table[] {
     columns: ["", ...stages.map((stage) => stageLabel(stage.name))],
     rows: [
       row("accuracy", (stage) => formatRateCell(stage.accuracy)),
+      ...stages.every(({ accuracyAnywhere }) => accuracyAnywhere)
+        ? [row("accuracy anywhere", (stage) => formatRateCell(stage.accuracyAnywhere!))]
+        : [],
       row("format rate", (stage) => formatRateCell(stage.formatRate)),
       row("trace score", (stage) => formatNumber(stage.trace)),
       row("mean tokens", (stage) => formatNumber(stage.meanTokens)),
@@ -170,7 +183,7 @@ function tables({ stages, differences, bootstrap }: Comparison): Table[] {
       ["accuracy by domain"],
       ...groups("byDomain"),
     ],
-    notes: ["Brackets: Wilson 95 % intervals."],
+    notes: ["Brackets: 95 % intervals over problems. Anywhere: right wherever the answer stands."],
   };
   if (!differences.length) return [main];
   return [main, {
@@ -186,6 +199,7 @@ function tables({ stages, differences, bootstrap }: Comparison): Table[] {
       String(problems),
     ]),
     notes: [
+      ...conclusions,
       `Brackets: paired bootstrap 95 % intervals (${bootstrap.resamples} resamples of problems, seed ${bootstrap.seed}). ` +
       `Gained and lost: problems whose answer became right or wrong.`,
     ],

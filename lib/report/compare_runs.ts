@@ -5,7 +5,7 @@ import type { Evaluation } from "../stages/evaluation.ts";
 import { meanInterval } from "../stages/mean_interval.ts";
 import { type Difference, pairedBootstrap } from "../stages/statistics.ts";
 import type { StepMetrics, TrainingRun } from "../training/run.ts";
-import { stageLabel } from "./compare.ts";
+import { stageLabel } from "./stage_label.ts";
 
 /** A run and how its model did afterwards. */
 export interface JudgedRun {

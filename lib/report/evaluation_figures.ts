@@ -1,5 +1,6 @@
 import type { Evaluation, EvaluationItem, Rate } from "../stages/evaluation.ts";
-import { stageLabel } from "./compare.ts";
+import { type ShareInterval, shareInterval } from "../stages/problem_rate.ts";
+import { stageLabel } from "./stage_label.ts";
 import { escapeHtml } from "../display/escape_html.ts";
 import type { Figure } from "./figure.ts";
 import { formatNumber } from "../display/format_number.ts";
@@ -174,11 +175,13 @@ export function passAtKFigure(evaluations: Evaluations): Figure {
   const widest = Math.max(...all.map(({ most }) => most));
   return smallMultiples([{
     title: "Problems solved in k tries",
-    subtitle: "unbiased pass@k, mean over problems · higher is better",
+    subtitle:
+      "unbiased pass@k, mean over problems · whiskers: 95 % intervals over problems · higher is better",
     traces: all.map(({ label, colour, groups, most }) => ({
       x: ks(most),
-      y: ks(most).map((k) =>
-        groups.reduce((sum, group) => sum + passAtK(group.length, right(group), k), 0) / groups.length
+      ...intervals(
+        ks(most).map((k) => shareInterval(groups.map((group) => passAtK(group.length, right(group), k)))),
+        colour,
       ),
       mode: "lines+markers",
       line: { color: colour, width: 2.2 },
@@ -194,6 +197,22 @@ export function passAtKFigure(evaluations: Evaluations): Figure {
     },
     y: percentAxis,
   }], { title: "pass@k", subtitle: legend(all), panelHeight: 300, width: 720 });
+}
+
+/** Points with whiskers for their intervals. */
+function intervals(points: ShareInterval[], colour: string) {
+  return {
+    y: points.map(({ value }) => value),
+    error_y: {
+      type: "data",
+      symmetric: false,
+      array: points.map(({ value, high }) => high - value),
+      arrayminus: points.map(({ value, low }) => value - low),
+      color: translucent(colour, 0.6),
+      thickness: 1.2,
+      width: 0,
+    },
+  };
 }
 
 function powersOfTwo(most: number): number[] {

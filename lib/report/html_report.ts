@@ -1,7 +1,8 @@
 import type { Evaluation, EvaluationItem } from "../stages/evaluation.ts";
 import { runTable } from "../training/run_table.ts";
 import type { TrainingRun } from "../training/run.ts";
-import { compare, stageLabel } from "./compare.ts";
+import { compare } from "./compare.ts";
+import { stageLabel } from "./stage_label.ts";
 import { displayedHtml } from "../display/displayable.ts";
 import { escapeHtml } from "../display/escape_html.ts";
 import type { RolloutInspection } from "./rollout_inspection.ts";

@@ -1,6 +1,6 @@
 import type { StepMetrics, TrainingRun } from "../training/run.ts";
 import { inLine, type Measure, measures, type Read } from "../training/measures.ts";
-import { stageLabel } from "./compare.ts";
+import { stageLabel } from "./stage_label.ts";
 import { escapeHtml } from "../display/escape_html.ts";
 import type { Figure } from "./figure.ts";
 import { formatDuration } from "../display/format_number.ts";

@@ -2,7 +2,7 @@ import { escapeHtml } from "../display/escape_html.ts";
 import { ink, seriesColours, translucent } from "../display/palette.ts";
 import { measures } from "../training/measures.ts";
 import type { TrainingRun } from "../training/run.ts";
-import { stageLabel } from "./compare.ts";
+import { stageLabel } from "./stage_label.ts";
 import type { Figure } from "./figure.ts";
 import {
   type Curve,

@@ -1,7 +1,7 @@
 import type { ModelCardParts } from "../models/model_card.ts";
 import type { Evaluation } from "../stages/evaluation.ts";
 import type { TrainingRun } from "../training/run.ts";
-import { stageLabel } from "./compare.ts";
+import { stageLabel } from "./stage_label.ts";
 
 /** What a card is made from: the parts of a run as `exportRun` has them. */
 export interface RunCardContents {

@@ -7,7 +7,7 @@ import { basename, dirname, isAbsolute, join, relative, resolve } from "node:pat
 import { parseArgs } from "node:util";
 import { formatDuration, formatPercent } from "../display/format_number.ts";
 import { PlainError } from "../display/plain_error.ts";
-import { stageLabel } from "../report/compare.ts";
+import { stageLabel } from "../report/stage_label.ts";
 import type { FinalResults } from "../report/final_results.ts";
 import { outputError, writeOutput } from "../report/write_output.ts";
 import { type NotebookEnvironment, notebookEnvironment, projectRoot } from "./environment.ts";

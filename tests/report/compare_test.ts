@@ -73,7 +73,12 @@ Deno.test("compare() shows its numbers in a terminal and in HTML, and its JSON h
   assert.match(text, /base → after SFT/);
   const html = (await mediaBundle(found))["text/html"];
   assert.ok(html.includes(cell) && html.includes("accuracy by difficulty"));
-  assert.deepEqual(Object.keys(JSON.parse(JSON.stringify(found))), ["stages", "differences", "bootstrap"]);
+  assert.deepEqual(Object.keys(JSON.parse(JSON.stringify(found))), [
+    "stages",
+    "differences",
+    "conclusions",
+    "bootstrap",
+  ]);
   const lines = text.split("\n");
   assert.ok(lines.every((line) => line.length < 160), "a terminal's width");
 });
