@@ -25,7 +25,21 @@ import { sampleTokens } from "./sample_tokens.ts";
 /** Below this share of unfinished rows the batch is packed anew: copying the caches costs about a token. */
 const packBelow = 0.75;
 
-/** Draws `n` completions of each prompt. Leaves no tensor behind. */
+/** Tokens that were recorded together, and are on their way to the host. */
+interface Block {
+  /** The completion of each row. */
+  rows: number[];
+  /** Tokens a row. */
+  count: number;
+  /** Tokens, then the bits of their log-probabilities: one read-back. */
+  history: tf.Tensor;
+  words: Promise<Int32Array>;
+}
+
+/**
+ * Draws `n` completions of each prompt. Leaves no tensor behind. While a look's tokens travel to the host, those of the next are
+ * computed: the card does not wait, and rows that ended go on for one look more, unseen.
+ */
 export async function decode(
   model: DecoderDescription,
   prompts: readonly (readonly number[])[],
@@ -38,39 +52,46 @@ export async function decode(
   );
   const finished = new Uint8Array(results.length);
   let rows = results.map((_, row) => row), batch = tf.tidy(() => prefill(model, prompts, capacity, numbers));
+  const record = (made: number): Block => {
+    const count = Math.min(lookEvery, maxTokens - made), history = output([2 * rows.length * count], "int32");
+    for (let step = 0; step < count; step++) {
+      const counter = made + step, position = longest + counter, { hidden } = batch;
+      batch.hidden = tf.tidy(() => {
+        const ids = draw(model, batch, numbers, { history, step, count, counter });
+        return counter + 1 < maxTokens
+          ? layers(model, ids, { ...batch, offset: position }, batch.caches)
+          : hidden.clone();
+      });
+      hidden.dispose();
+    }
+    return { rows, count, history, words: history.data() as Promise<Int32Array> };
+  };
+  const look = async ({ rows, count, words }: Block) => {
+    const ints = await words, reals = new Float32Array(ints.buffer, ints.byteOffset, ints.length);
+    for (const [place, row] of rows.entries()) {
+      if (finished[row]) continue;
+      const { tokens, logprobs } = results[row];
+      for (let i = 0; i < count && !finished[row]; i++) {
+        tokens.push(ints[place * count + i]);
+        logprobs.push(reals[(rows.length + place) * count + i]);
+        if (eosIds.includes(tokens[tokens.length - 1])) finished[row] = 1;
+      }
+      if (stop?.(tokens, logprobs, row)) finished[row] = 1;
+    }
+    onProgress?.(results.reduce((sum, { tokens }) => sum + tokens.length, 0));
+  };
+  const pending: Block[] = [];
   try {
-    for (let made = 0; made < maxTokens; made += lookEvery) {
-      const count = Math.min(lookEvery, maxTokens - made);
-      // tokens, then the bits of their log-probabilities: one read-back
-      const history = output([2 * rows.length * count], "int32");
-      for (let step = 0; step < count; step++) {
-        const counter = made + step, position = longest + counter, { hidden } = batch;
-        batch.hidden = tf.tidy(() => {
-          const ids = draw(model, batch, numbers, { history, step, count, counter });
-          return counter + 1 < maxTokens
-            ? layers(model, ids, { ...batch, offset: position }, batch.caches)
-            : hidden.clone();
-        });
-        hidden.dispose();
-      }
-      const words = await history.data() as Int32Array,
-        reals = new Float32Array(words.buffer, words.byteOffset, words.length);
-      history.dispose();
-      for (const [place, row] of rows.entries()) {
-        if (finished[row]) continue;
-        const { tokens, logprobs } = results[row];
-        for (let i = 0; i < count && !finished[row]; i++) {
-          tokens.push(words[place * count + i]);
-          logprobs.push(reals[(rows.length + place) * count + i]);
-          if (eosIds.includes(tokens[tokens.length - 1])) finished[row] = 1;
-        }
-        if (stop?.(tokens, logprobs, row)) finished[row] = 1;
-      }
-      onProgress?.(results.reduce((sum, { tokens }) => sum + tokens.length, 0));
+    for (let made = 0; made < maxTokens || pending.length > 0; made += lookEvery) {
+      if (made < maxTokens) pending.push(record(made));
+      if (pending.length < 2 && made + lookEvery < maxTokens) continue;
+      const block = pending[0];
+      await look(block);
+      pending.shift()!.history.dispose();
       const left = [...rows.keys()].filter((place) => !finished[rows[place]]);
       if (left.length === 0 || signal?.aborted) break;
-      if (left.length <= packBelow * rows.length) {
-        const whole = batch, filled = longest + made + count;
+      if (left.length <= packBelow * rows.length && made + lookEvery < maxTokens) {
+        const whole = batch, filled = longest + made + lookEvery;
         batch = tf.tidy(() => chosen(whole, left, capacity, filled));
         release(whole);
         rows = left.map((place) => rows[place]);
@@ -78,6 +99,9 @@ export async function decode(
     }
     return results;
   } finally {
+    // what is still on its way is read to its end, so that its buffer can go
+    await Promise.allSettled(pending.map(({ words }) => words));
+    tf.dispose(pending.map(({ history }) => history));
     release(batch);
   }
 }

@@ -72,21 +72,24 @@ testOnWebgpu("decode() takes 9 launches a token and layer for Gemma 3", async ()
   decoder.dispose();
 });
 
-/** Workgroups that a decoding dispatches, and how often it reads back. */
+/** Workgroups that a decoding dispatches, how often it reads back, and how many launches were recorded while each read waited. */
 async function work(
   prompts: number[][],
   options: { n: number; maxTokens: number; stop?: (tokens: number[]) => boolean },
-): Promise<{ groups: number; reads: number }> {
+): Promise<{ groups: number; reads: number; meanwhile: number[] }> {
   const decoder = tinyDecoder(tinyConfig), backend = tf.backend(), { read } = backend;
   const passes = GPUComputePassEncoder.prototype, { dispatchWorkgroups } = passes;
+  const meanwhile: number[] = [];
   let groups = 0, reads = 0;
   passes.dispatchWorkgroups = function (this: GPUComputePassEncoder, x: number, y = 1, z = 1) {
     groups += x * y * z;
     return dispatchWorkgroups.call(this, x, y, z);
   };
-  backend.read = (id: object) => {
+  backend.read = async (id: object) => {
     reads++;
-    return read.call(backend, id);
+    const before = launchCount(), values = await read.call(backend, id);
+    meanwhile.push(launchCount() - before);
+    return values;
   };
   try {
     await decode(decoder.describe(64), prompts, {
@@ -104,7 +107,7 @@ async function work(
     Reflect.deleteProperty(backend, "read");
     decoder.dispose();
   }
-  return { groups, reads };
+  return { groups, reads, meanwhile };
 }
 
 const prompt = Array.from({ length: 30 }, (_, i) => 3 + i);
@@ -119,6 +122,13 @@ testOnWebgpu("decode() runs a prompt once for all its completions", async () => 
   );
 });
 
+testOnWebgpu("decode() records the next tokens while those before travel to the host", async () => {
+  const { meanwhile } = await work([[3, 4, 5]], { n: 2, maxTokens: 12 });
+  // four tokens of two layers, and nothing behind the last
+  assert.ok(meanwhile.slice(0, 2).every((launches) => launches >= 4 * 2 * 9), `${meanwhile}`);
+  assert.equal(meanwhile.at(-1), 0);
+});
+
 testOnWebgpu("decode() reads back once every few tokens, and drops the rows that ended", async () => {
   const all = await work([[3, 4, 5]], { n: 8, maxTokens: 24 });
   assert.equal(all.reads, 6);
@@ -127,6 +137,7 @@ testOnWebgpu("decode() reads back once every few tokens, and drops the rows that
   assert.equal(few.reads, 6);
   // one row of eight goes on after the first of six looks
   assert.ok(few.groups < 0.5 * all.groups, `${few.groups} workgroups, ${all.groups} for all rows`);
+  // the tokens of the second look were under way when the first said that all had ended
   const ended = await work([[3, 4, 5]], { n: 8, maxTokens: 24, stop: () => true });
-  assert.equal(ended.reads, 1);
+  assert.equal(ended.reads, 2);
 });
