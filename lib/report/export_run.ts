@@ -8,7 +8,7 @@ import type { TrainingRun } from "../training/run.ts";
 import { displayable } from "../display/displayable.ts";
 import { escapeHtml } from "../display/escape_html.ts";
 import { formatPercent } from "../display/format_number.ts";
-import { fontFamily, ink } from "../display/palette.ts";
+import { fontFamily, ink, seriesColours } from "../display/palette.ts";
 import { compare } from "./compare.ts";
 import { stageLabel } from "./stage_label.ts";
 import { accuracyFigure, calibrationFigure, failureFigure, passAtKFigure } from "./evaluation_figures.ts";
@@ -158,7 +158,7 @@ function linked(exported: ExportedRun): string {
   const link = (file: string) =>
     `<a href="${
       escapeHtml([...folder.split("/"), ...file.split("/")].map(encodeURIComponent).join("/"))
-    }" target="_blank">${escapeHtml(file)}</a>`;
+    }" target="_blank" style="color:${seriesColours[0]}">${escapeHtml(file)}</a>`;
   const first = ["report.html", "final_results.json"].filter((file) => files.includes(file));
   const rest = files.filter((file) => !first.includes(file));
   return `<div style="font:13px/1.6 ${fontFamily};color:${ink.text};background:${ink.paper};padding:6px 10px">` +

@@ -4,6 +4,7 @@ import { visibleLine } from "../display/visible.ts";
 import {
   defaultSize,
   type FigureData,
+  plotlyExtension,
   plotlySource,
   plotlyVersion,
   type Raster,
@@ -159,8 +160,11 @@ function displayHtml(figure: Figure, picture: string, width: number): string {
 <script>(async () => {
   const box = document.getElementById("${id}"), figure = ${scriptJson(figure)};
   if (!box) return;
-  globalThis.showworkPlotly ??= globalThis.Plotly ? Promise.resolve(globalThis.Plotly) : fetch("${bundle}")
-    .then((reply) => reply.ok ? reply.text() : Promise.reject(reply.status))
+  const lab = JSON.parse(document.getElementById("jupyter-config-data")?.textContent ?? "{}").fullLabextensionsUrl;
+  const text = (url) => fetch(url).then((reply) => reply.ok ? reply.text() : Promise.reject(reply.status));
+  globalThis.showworkPlotly ??= globalThis.Plotly
+    ? Promise.resolve(globalThis.Plotly)
+    : (lab ? text(lab + "/${plotlyExtension}") : Promise.reject()).catch(() => text("${bundle}"))
     .then((source) => { new Function("module", "exports", "define", source)(); return globalThis.Plotly; });
   const Plotly = await globalThis.showworkPlotly;
   const live = document.createElement("div");

@@ -42,7 +42,7 @@ function tokensHtml(tokens: RecordedTokens): string {
   }).join("");
 }
 
-const signed = (value: number) => `${value < 0 ? "−" : "+"}${formatNumber(Math.abs(value))}`;
+const signed = (value: number) => `${value < 0 ? "−" : value > 0 ? "+" : ""}${formatNumber(Math.abs(value))}`;
 
 function parts({ reward, advantage, components = {} }: CompletionRecord): [string, string][] {
   return [

@@ -57,6 +57,9 @@ export const plotlySource = (): Promise<string> => Deno.readTextFile(asset("plot
 /** The version of Plotly that the import map pins; pages that load it from a network name this one. */
 export const plotlyVersion: string = plotlyPackage.version;
 
+/** Plotly's place below JupyterLab's extensions, where `deno task lab` puts it. */
+export const plotlyExtension: string = `showwork/plotly-cartesian-${plotlyPackage.version}.min.js`;
+
 /** An inline style or an attribute; what SVG inherits (`font-*`, `text-*`, `fill`, `stroke`) is looked up the tree. */
 function css(element: Node, property: string): string | undefined {
   const declared = new RegExp(`(?:^|;)\\s*${property}\\s*:\\s*([^;]+)`);

@@ -1,7 +1,9 @@
-import { join, relative } from "node:path";
+import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { isCheckout, packageRoot } from "../backend/package_files.ts";
 import { PlainError } from "../display/plain_error.ts";
+import { plotlyExtension, plotlySource } from "../report/static_render.ts";
+import { writeOutput } from "../report/write_output.ts";
 
 /** The notebook environment could not be made. The message says what was missing and how to get it. */
 export class EnvironmentError extends PlainError {
@@ -67,6 +69,7 @@ export async function notebookEnvironment(
   const jupyter = (part: string) => join(directory, "jupyter", part);
   try {
     await installKernel(directory);
+    await installPlotly(directory);
     await Deno.mkdir(jupyter("ipython"), { recursive: true });
   } catch (error) {
     throw new EnvironmentError(
@@ -188,8 +191,16 @@ async function systemPython(): Promise<string> {
 const lastLines = (output: string) =>
   output.trim().split("\n").slice(-8).map((line) => `  ${line}`).join("\n");
 
+/** Where JupyterLab serves Plotly from, so that figures are live without a network. */
+export async function installPlotly(directory: string): Promise<void> {
+  const file = join(directory, "share", "jupyter", "labextensions", ...plotlyExtension.split("/"));
+  if (await Deno.stat(file).then(() => true, () => false)) return;
+  await Deno.mkdir(dirname(file), { recursive: true });
+  await writeOutput(file, await plotlySource());
+}
+
 /** The kernel is the Deno that runs now, wherever it was started from: under npx it lies in npm's cache. */
-async function installKernel(directory: string): Promise<void> {
+export async function installKernel(directory: string): Promise<void> {
   const folder = join(directory, "share", "jupyter", "kernels", "deno");
   const spec = {
     argv: [Deno.execPath(), "jupyter", "--kernel", "--conn", "{connection_file}"],

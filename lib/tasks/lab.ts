@@ -1,6 +1,7 @@
 /**
  * `deno task lab`: JupyterLab on the notebooks, with the same environment and kernel as `deno task demo`. What stands after
- * `deno task lab` goes to JupyterLab, such as `--no-browser` or `--port 8890`; a notebook among it is opened.
+ * `deno task lab` goes to JupyterLab, such as `--no-browser` or `--port 8890`; a notebook among it is opened,
+ * else a copy of `show_your_work.ipynb` in `my_notebooks/`, which git ignores.
  *
  * @module
  */
@@ -12,7 +13,7 @@ import { notebookEnvironment, projectRoot } from "./environment.ts";
 async function lab(args: string[]): Promise<number> {
   const { python, env } = await notebookEnvironment();
   const named = args.find((argument) => argument.endsWith(".ipynb")),
-    notebook = named ?? "notebooks/show_your_work.ipynb";
+    notebook = named ?? await ownNotebooks("show_your_work.ipynb");
   const child = new Deno.Command(python, {
     args: [
       "-m",
@@ -34,6 +35,21 @@ async function lab(args: string[]): Promise<number> {
     for (const signal of ["SIGTERM", "SIGHUP"] as const) Deno.addSignalListener(signal, end);
   }
   return (await child.status).code;
+}
+
+/**
+ * Copies of the notebooks to work in, beside them so that their paths hold: JupyterLab saves what is open by itself, and the
+ * repository would never be clean. A copy that is there is kept.
+ */
+async function ownNotebooks(first: string): Promise<string> {
+  const from = join(projectRoot, "notebooks"), to = join(projectRoot, "my_notebooks");
+  await Deno.mkdir(to, { recursive: true });
+  for await (const { name } of Deno.readDir(from)) {
+    if (!name.endsWith(".ipynb")) continue;
+    const kept = await Deno.lstat(join(to, name)).then(() => true, () => false);
+    if (!kept) await Deno.copyFile(join(from, name), join(to, name));
+  }
+  return `my_notebooks/${first}`;
 }
 
 if (import.meta.main) {
