@@ -1,3 +1,4 @@
+// deno-lint-ignore-file no-explicit-any -- the document of a browser, and playwright, whose types stay apart with it
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { installKernel, installPlotly } from "../../lib/tasks/environment.ts";
@@ -19,7 +20,6 @@ export const missing: string | null = !python
   ? "needs Chromium (Debian: apt-get install chromium)"
   : null;
 
-// deno-lint-ignore no-explicit-any -- playwright's types stay apart with their package
 export type Page = any;
 
 /** A browser that reaches nothing but this machine; what else was asked for is in `refused`. */
@@ -43,7 +43,6 @@ export async function openBrowser(): Promise<
   });
   const context = await browser.newContext({ viewport: { width: 1400, height: 1000 } }),
     refused: string[] = [];
-  // deno-lint-ignore no-explicit-any
   await context.route("**/*", (route: any) => {
     const url = new URL(route.request().url());
     if (
@@ -132,7 +131,6 @@ export function notebookOf(cells: string[]): string {
 /** The least contrast (WCAG) of any text in the tables and links of a page's outputs with what lies behind it. */
 export function leastContrast(page: Page): Promise<number> {
   return page.evaluate(() => {
-    // deno-lint-ignore no-explicit-any -- a document, in the browser
     const dom = globalThis as any;
     const channels = (colour: string) => (colour.match(/[\d.]+/g) ?? []).map(Number);
     const luminance = ([r, g, b]: number[]) => {

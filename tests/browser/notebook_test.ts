@@ -1,3 +1,4 @@
+// deno-lint-ignore-file no-explicit-any -- the document of a browser, and playwright, whose types stay apart with it
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { leastContrast, missing, notebookOf, openBrowser, type Page, startLab } from "./lab.ts";
@@ -45,13 +46,11 @@ const says = [
 
 const command = (page: Page, name: string, args: Record<string, unknown> = {}) =>
   page.evaluate(
-    // deno-lint-ignore no-explicit-any
     ([name, args]: [string, unknown]) => void (globalThis as any).jupyterapp.commands.execute(name, args),
     [name, args],
   );
 const outputs = (page: Page): Promise<string[]> =>
   page.evaluate(() =>
-    // deno-lint-ignore no-explicit-any
     [...(globalThis as any).document.querySelectorAll(".jp-Notebook .jp-CodeCell")].map((cell) =>
       cell.querySelector(".jp-OutputArea")?.textContent ?? ""
     )
@@ -59,7 +58,6 @@ const outputs = (page: Page): Promise<string[]> =>
 const done = (page: Page, count: number) =>
   page.waitForFunction(
     (count: number) => {
-      // deno-lint-ignore no-explicit-any
       const prompts = [...(globalThis as any).document.querySelectorAll(".jp-CodeCell .jp-InputPrompt")];
       return prompts.length >= count &&
         prompts.slice(0, count).every((prompt) => /\[\d+\]/.test(prompt.textContent));
@@ -86,7 +84,6 @@ Deno.test({
       await page.goto(lab.url("method.ipynb"));
       await page.waitForSelector(".jp-Notebook .jp-CodeCell", { timeout: 60_000 });
       await page.waitForFunction(
-        // deno-lint-ignore no-explicit-any
         () =>
           (globalThis as any).jupyterapp.shell.currentWidget?.sessionContext?.session?.kernel?.status ===
             "idle",
@@ -96,7 +93,6 @@ Deno.test({
       await command(page, "runmenu:run-all");
       const seen = new Set<string>();
       const watch = setInterval(async () => {
-        // deno-lint-ignore no-explicit-any
         const text = await page.evaluate(() => (globalThis as any).document.body.textContent).catch(() => "");
         const found = /step (\d+) of 120/.exec(text);
         if (found) seen.add(found[1]);
@@ -105,7 +101,6 @@ Deno.test({
       assert.ok(seen.size >= 2, `the panel moves: ${[...seen]}: ${(await outputs(page)).join("\n")}`);
 
       await page.waitForFunction(
-        // deno-lint-ignore no-explicit-any
         () => /step \d+ of 5000/.test((globalThis as any).document.body.textContent),
         undefined,
         { timeout: 30_000 },
@@ -140,7 +135,6 @@ Deno.test({
       };
       const fits = () =>
         page.evaluate(() => {
-          // deno-lint-ignore no-explicit-any
           const figures = [...(globalThis as any).document.querySelectorAll(".js-plotly-plot")];
           return figures.every((figure) =>
             figure.scrollWidth <= figure.closest(".jp-OutputArea-output").clientWidth + 1
@@ -149,9 +143,7 @@ Deno.test({
       for (const [theme, name] of [["JupyterLab Light", "light"], ["JupyterLab Dark", "dark"]]) {
         await command(page, "apputils:change-theme", { theme });
         await page.waitForFunction(
-          (dark: boolean) =>
-            // deno-lint-ignore no-explicit-any
-            ((globalThis as any).document.body.dataset.jpThemeLight === "false") === dark,
+          (dark: boolean) => ((globalThis as any).document.body.dataset.jpThemeLight === "false") === dark,
           name === "dark",
         );
         for (const width of [1400, 800]) {
@@ -175,7 +167,6 @@ Deno.test({
 
       await command(page, "docmanager:save");
       await page.waitForFunction(
-        // deno-lint-ignore no-explicit-any
         () => !(globalThis as any).document.querySelector(".jp-mod-dirty"),
       );
       await new Promise((settled) => setTimeout(settled, 1000));
