@@ -22,6 +22,13 @@ export { HeapError } from "./lib/backend/shared_wasm.ts";
 
 export { registerArchitecture } from "./lib/models/architectures/all.ts";
 export type { Architecture } from "./lib/models/architectures/architecture.ts";
+export {
+  localSampler,
+  type SampledPolicy,
+  type Sampler,
+  type SamplerOptions,
+} from "./lib/generation/sampler.ts";
+export { SamplerError, vllmSampler, type VllmSamplerOptions } from "./lib/generation/vllm_sampler.ts";
 export * from "./lib/models/causal_lm.ts";
 export { ModelMemoryError } from "./lib/models/check_memory.ts";
 export * from "./lib/models/create_model.ts";
@@ -109,6 +116,7 @@ export {
 export { TrainingError } from "./lib/training/training_error.ts";
 export { diagnose } from "./lib/training/diagnose.ts";
 export { diagnostician } from "./lib/training/diagnostician.ts";
+export * from "./lib/training/importance_correction.ts";
 export { klInReward } from "./lib/training/kl_in_reward.ts";
 export { metricsLog, readMetrics } from "./lib/training/metrics.ts";
 export { policyLoss } from "./lib/training/policy_loss.ts";
@@ -134,6 +142,8 @@ export {
   wilson,
 } from "./lib/stages/statistics.ts";
 
+export * from "./lib/cluster/export_project.ts";
+export type { OptionFate } from "./lib/cluster/option_fate.ts";
 export * from "./lib/cluster/serve_rewards.ts";
 
 export { compare } from "./lib/report/compare.ts";

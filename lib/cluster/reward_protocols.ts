@@ -5,6 +5,7 @@
 import { z } from "zod";
 import type { Problem } from "../data/problem.ts";
 import { PlainError } from "../display/plain_error.ts";
+import type { ResponseFormat } from "../formats/response_format.ts";
 import type { RewardResult, RewardSample } from "../rewards/reward.ts";
 
 /** A request that is not what its protocol says; the server answers 400 with the message. */
@@ -12,8 +13,10 @@ export class RewardRequestError extends PlainError {
   override name = "RewardRequestError";
 }
 
-/** When a sample is scored, where its request does not say. */
+/** What a sample is scored with, where its request does not say. */
 export interface RewardClock {
+  /** How the run's answers are read. */
+  format: ResponseFormat;
   step: number;
   steps: number;
   phase: string;

@@ -1,6 +1,8 @@
 import { timingSafeEqual } from "node:crypto";
 import { z } from "zod";
 import { PlainError } from "../display/plain_error.ts";
+import type { FormatOption } from "../formats/format_schema.ts";
+import { responseFormatOf } from "../formats/response_format_of.ts";
 import { parseOptions } from "../options/parse_options.ts";
 import type { Reward } from "../rewards/reward.ts";
 import { type Curriculum, curriculum as defaultCurriculum } from "../schedules/curriculum.ts";
@@ -36,6 +38,8 @@ export const serveRewardsSchema = z.strictObject({
 
 /** Options of {@linkcode serveRewards}. */
 export type ServeRewardsOptions = z.input<typeof serveRewardsSchema> & {
+  /** How answers are written and read, as the run has it. @default "tags" */
+  format?: FormatOption;
   /** Names the phase of a step, which the trace score asks for. @default R3's three phases */
   curriculum?: Pick<Curriculum, "phaseAt">;
 };
@@ -106,7 +110,8 @@ async function bodyWithin(request: Request, limit: number): Promise<Uint8Array |
  * ```
  */
 export function serveRewards(reward: Reward, options: ServeRewardsOptions = {}): RewardServer {
-  const { curriculum = defaultCurriculum(), ...given } = options;
+  const { curriculum = defaultCurriculum(), format: named, ...given } = options,
+    format = responseFormatOf(named);
   const { steps, samplesPerStep, hostname, port, token, maxInFlight, maxBodyBytes } = parseOptions(
     serveRewardsSchema,
     given,
@@ -135,7 +140,7 @@ export function serveRewards(reward: Reward, options: ServeRewardsOptions = {}):
       return refusal(400, "the body must be JSON in UTF-8");
     }
     const at = step(),
-      samples = protocol.read(body, { step: at, steps, phase: curriculum.phaseAt(at, steps).name });
+      samples = protocol.read(body, { format, step: at, steps, phase: curriculum.phaseAt(at, steps).name });
     if (samples.length > maxInFlight) {
       return refusal(413, `a request may hold ${maxInFlight} completions, this one holds ${samples.length}`);
     }

@@ -5,6 +5,7 @@ import type { Problem } from "../data/problem.ts";
 import { observer } from "../display/observer.ts";
 import { responseFormatOf } from "../formats/response_format_of.ts";
 import type { CausalLM } from "../models/causal_lm.ts";
+import { localSampler, type Sampler } from "../generation/sampler.ts";
 import { pcg } from "../random/counter_random.ts";
 import { evaluateSchema } from "./evaluate_schema.ts";
 import type { Evaluation, EvaluationItem } from "./evaluation.ts";
@@ -17,6 +18,8 @@ import { summariseEvaluation } from "./summarise_evaluation.ts";
 export type EvaluateOptions = z.input<typeof evaluateSchema> & {
   /** Says whether an answer is right, in place of the format's own check. */
   judge?: AnswerJudge;
+  /** What draws the completions, such as `vllmSampler`. @default the model itself */
+  sampler?: Sampler;
   /** An evaluation of the same model and options that was interrupted: problems that it answered are not asked again. */
   resumeFrom?: Evaluation;
 };
@@ -71,7 +74,7 @@ export async function evaluate(
   problems: Problem[],
   options: EvaluateOptions = {},
 ): Promise<Evaluation> {
-  const { judge, resumeFrom, ...settings } = options, started = performance.now();
+  const { judge, resumeFrom, sampler = localSampler, ...settings } = options, started = performance.now();
   const config = parseOptions(evaluateSchema, settings, "evaluate"),
     format = responseFormatOf(config.format);
   const all = asDistinctProblems(problems, "evaluating").slice(0, config.limit ?? undefined);
@@ -93,11 +96,13 @@ export async function evaluate(
   const atOnce = Math.max(1, Math.floor(batchSize / samples)),
     stopped = () => stop.pressed || stop.signal.aborted;
   let unjudged = 0, cut = 0;
+  const version = crypto.randomUUID();
   try {
     if (fitting.note) view.note(fitting.note);
     for (let from = 0; from < open.length && !stopped(); from += atOnce) {
       const batch = open.slice(from, from + atOnce);
-      const completions = await model.generate(batch.map(({ ids }) => ids), {
+      const completions = await sampler.sample(model, batch.map(({ ids }) => ids), {
+        version,
         maxTokens,
         temperature,
         topK,

@@ -3,6 +3,7 @@ import { parseOptions } from "../options/parse_options.ts";
 import type { Problem } from "../data/problem.ts";
 import { responseFormatOf } from "../formats/response_format_of.ts";
 import type { CausalLM, Completion } from "../models/causal_lm.ts";
+import type { Sampler } from "../generation/sampler.ts";
 import { asReward } from "../rewards/as_reward.ts";
 import type { Reward, RewardFunction } from "../rewards/reward.ts";
 import { anneal } from "../schedules/anneal.ts";
@@ -17,6 +18,7 @@ import type { TrainingRun } from "../training/run.ts";
 import { Trainer, type TrainerState } from "../training/trainer.ts";
 import { type StepResult, trainingLoop } from "../training/training_loop.ts";
 import { checkPhases } from "./check_phases.ts";
+import { correctRollouts } from "./correct_rollouts.ts";
 import { evaluationHook, splitHooks, type StageHooks } from "./evaluation_inside.ts";
 import { fittingProblems } from "./fitting_problems.ts";
 import { grpoSchema, wholeOptions } from "./grpo_schema.ts";
@@ -30,6 +32,8 @@ export type GrpoOptions = z.input<typeof grpoSchema> & StageHooks & {
   reward: Reward | RewardFunction;
   /** Which problems are drawn when, from `curriculum`. @default R3's three phases */
   curriculum?: Curriculum;
+  /** What draws the completions, such as `vllmSampler`. @default the model itself */
+  sampler?: Sampler;
   /** What tables and figures call the run. @default "grpo" */
   name?: string;
 };
@@ -56,7 +60,7 @@ type UpdateOptions = Pick<PolicyGradientOptions, "signal" | "watch">;
  * ```
  */
 export async function grpo(model: CausalLM, problems: Problem[], options: GrpoOptions): Promise<TrainingRun> {
-  const { reward: given, curriculum = makeCurriculum(), name = "grpo", ...rest } = options,
+  const { reward: given, curriculum = makeCurriculum(), sampler, name = "grpo", ...rest } = options,
     { hooks, settings } = splitHooks(rest as StageHooks);
   const config = parseOptions(grpoSchema, settings as z.input<typeof grpoSchema>, "grpo"),
     { steps, iterations, maxTokens, maskTruncated } = config;
@@ -69,12 +73,17 @@ export async function grpo(model: CausalLM, problems: Problem[], options: GrpoOp
     format = responseFormatOf(config.format),
     trainer = new Trainer(decoder, { ...config, learningRate: learningRate(config.learningRate) });
   const reference = config.beta === 0 ? null : await ReferencePolicy.of(decoder);
-  const rollouts = new Rollouts(model, { ...fitting, reward, curriculum, reference, config });
+  const rollouts = new Rollouts(model, { ...fitting, reward, curriculum, reference, config, sampler });
   const bonus = entropyBonus(config);
   let batch: Batch | null = null;
 
   const sample = async (index: number, signal: AbortSignal): Promise<Batch> => {
     const rolledOut = await rollouts.sample(index, signal), { groups, rewards } = rolledOut;
+    if (sampler?.foreign && config.importanceCorrection) {
+      const temperature = anneal(config.temperature).at(index, steps);
+      const { importanceCorrection: correction } = config;
+      await correctRollouts(decoder, rolledOut, { budget: trainer.passes, temperature, correction });
+    }
     if (!config.normalizeThenSum) return { ...rolledOut, advantages: advantages(rewards, config) };
     const scores = groups.map((group) =>
       group.rewards.map(({ components }) => reward.names.map((component) => components[component].score))

@@ -89,6 +89,22 @@ const grpoObject = z.strictObject({
     "Multiply the KL in the loss by the ratio, so that its gradient is the reverse KL's (DeepSeek-V3.2). " +
       "TRL: use_bias_correction_kl, there true. Default false.",
   ),
+  importanceCorrection: z.strictObject({
+    mode: z.enum(["token_truncate", "token_mask", "sequence_truncate", "sequence_mask"]).default(
+      "sequence_mask",
+    ).describe(
+      "Ratios of tokens or of completions, cut to their bounds or made 0 outside. TRL: vllm_importance_sampling_mode. Default sequence_mask.",
+    ),
+    max: z.number().positive().default(3).describe(
+      "Upper bound. TRL: vllm_importance_sampling_clip_max. Default 3.",
+    ),
+    min: z.number().min(0).nullable().default(null).describe(
+      "Lower bound. TRL: vllm_importance_sampling_clip_min. Default null: none.",
+    ),
+  }).nullable().prefault({}).describe(
+    "With a `sampler` of another program: corrects for its log-probabilities not being the trainer's. null: not corrected. " +
+      "TRL: vllm_importance_sampling_correction. Default: on.",
+  ),
   sapoTemperaturePos: z.number().positive().default(1).describe(
     "Steepness of sapo's gate where the advantage is positive. TRL: sapo_temperature_pos. Default 1.",
   ),

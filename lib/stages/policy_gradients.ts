@@ -42,25 +42,26 @@ export interface PolicyGradients {
   trainedEntropy: number;
   metrics: Pick<
     StepMetrics,
-    "loss" | "policyLoss" | "entropy" | "kl" | "clipLow" | "clipHigh" | "tokens"
+    "loss" | "policyLoss" | "entropy" | "kl" | "clipLow" | "clipHigh" | "samplerRatio" | "tokens"
   >;
 }
 
 /** Sends rollouts and their advantages through the policy and its loss, pass by pass, as the configuration of GRPO has it. */
 export async function policyGradients(
   decoder: Decoder,
-  { groups, kl, advantages }: RolloutBatch & { advantages: number[][] },
+  { groups, kl, samplerRatio, advantages }: RolloutBatch & { advantages: number[][] },
   { reference, entropyCoef, budget, config, index, signal, watch }: PolicyGradientOptions,
 ): Promise<PolicyGradients> {
   const now = (value: Scheduled) => anneal(value).at(index, config.steps);
   const { loss, maskTruncated, gradientAccumulation } = config;
   const temperature = now(config.temperature), beta = config.klInReward ? 0 : now(config.beta);
-  const batch = groups.flatMap(({ promptIds, completions }, group) =>
+  const batch = groups.flatMap(({ promptIds, completions, corrections }, group) =>
     completions.map((rollout, i) => ({
       prompt: promptIds,
       completion: rollout.tokens,
       rollout,
       advantage: advantages[group][i],
+      correction: corrections?.[i],
     }))
   );
   const trainedTokens = (sequences: readonly typeof batch[number][]) =>
@@ -144,6 +145,7 @@ export async function policyGradients(
           oldLogprobs: config.iterations > 1 ? rollouts.map(({ logprobs }) => logprobs) : undefined,
           referenceLogprobs,
           advantages: sequences.map(({ advantage }) => advantage),
+          corrections: sequences[0].correction && sequences.map(({ correction }) => correction!),
           truncated: rollouts.map(({ truncated }) => truncated),
           entropy: tokens.split(values.entropy),
         }, {
@@ -189,6 +191,7 @@ export async function policyGradients(
       kl: config.klInReward ? kl : beta > 0 ? sums.kl / Math.max(1, allTokens) : undefined,
       clipLow: sums.clipLow / Math.max(1, sums.ratios),
       clipHigh: sums.clipHigh / Math.max(1, sums.ratios),
+      ...(samplerRatio ? { samplerRatio } : {}),
       tokens,
     },
   };

@@ -1,6 +1,7 @@
 import type { Problem } from "../data/problem.ts";
 import type { CausalLM, Completion } from "../models/causal_lm.ts";
 import { responseFormatOf } from "../formats/response_format_of.ts";
+import { localSampler, type Sampler } from "../generation/sampler.ts";
 import { counterUniform } from "../random/counter_random.ts";
 import { Random } from "../random/random.ts";
 import type { Reward, RewardResult } from "../rewards/reward.ts";
@@ -8,6 +9,7 @@ import { anneal } from "../schedules/anneal.ts";
 import type { Curriculum } from "../schedules/curriculum.ts";
 import { klInReward } from "../training/kl_in_reward.ts";
 import type { ReferencePolicy } from "../training/reference_policy.ts";
+import type { StepMetrics } from "../training/run.ts";
 import { TokenBatch } from "../training/token_batch.ts";
 import { untilAborted } from "../training/until_aborted.ts";
 import type { GrpoConfig } from "./grpo_schema.ts";
@@ -19,6 +21,8 @@ export interface RolloutGroup {
   promptIds: number[];
   completions: Completion[];
   rewards: RewardResult[];
+  /** What each token's loss is multiplied by, a row a completion, where another program drew them. */
+  corrections?: number[][];
 }
 
 /** What the policy did at one step: plain data, for a checkpoint between two updates that it serves. */
@@ -31,6 +35,8 @@ export interface RolloutBatch {
   dropped: number;
   /** Mean k3 estimate a token, where the KL comes off the reward. */
   kl?: number;
+  /** The trainer's probabilities by the sampler's, where another program drew the completions, and how many were out of bounds. */
+  samplerRatio?: StepMetrics["samplerRatio"];
   phase: string;
   samplingSeconds: number;
   rewardSeconds: number;
@@ -44,6 +50,8 @@ export interface RolloutOptions {
   /** Where the KL comes off the reward; `null` where beta is 0. */
   reference: ReferencePolicy | null;
   config: GrpoConfig;
+  /** What draws the completions. @default the model itself */
+  sampler?: Sampler;
 }
 
 /** Further draws for groups without signal, when they are dropped. */
@@ -61,6 +69,8 @@ const resamplings = 3;
  */
 export class Rollouts {
   readonly #random: Random;
+  /** Tells one run's policies from another's to a server that has seen both. */
+  readonly #run = crypto.randomUUID().slice(0, 8);
 
   constructor(readonly model: CausalLM, readonly options: RolloutOptions) {
     this.#random = new Random(options.config.seed);
@@ -102,11 +112,13 @@ export class Rollouts {
     problems: Problem[],
     { index, seed, signal }: { index: number; seed: number; signal: AbortSignal },
   ) {
-    const { model, options: { reward, curriculum, config } } = this, started = performance.now();
+    const { model, options: { reward, curriculum, config, sampler = localSampler } } = this,
+      started = performance.now();
     const format = responseFormatOf(config.format);
     const { steps, generations, maxTokens, topK, topP, minP } = config;
     const prompts = problems.map((problem) => problemPrompt(model.tokenizer, problem, config));
-    const completions = await model.generate(prompts.map(({ ids }) => ids), {
+    const completions = await sampler.sample(model, prompts.map(({ ids }) => ids), {
+      version: `${this.#run}-${index}`,
       n: generations,
       maxTokens,
       temperature: anneal(config.temperature).at(index, steps),

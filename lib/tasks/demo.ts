@@ -110,7 +110,7 @@ async function convert(notebook: string, { python, env }: NotebookEnvironment): 
 
 /** The folder that the notebook's `exportRun` says it wrote. */
 function exportedFolder(notebook: string): string | undefined {
-  return /Wrote \d+ files to ([^\\"]+)/.exec(notebook)?.[1];
+  return /Wrote \d+ files to ([^\\"<]+)/.exec(notebook)?.[1];
 }
 
 async function keyFigures(folder: string): Promise<string> {

@@ -37,6 +37,7 @@ async function rewards(args: string[]): Promise<number> {
     steps: grpo.steps,
     samplesPerStep: grpo.promptsPerStep * grpo.generations,
     curriculum: curriculum(phases),
+    format: grpo.format,
     hostname: values.hostname,
     port: Number(values.port),
     token: Deno.env.get(values["token-env"]) ?? null,

@@ -25,6 +25,7 @@ export type DiagnosisRule =
   | "length collapse"
   | "entropy collapse"
   | "kl explosion"
+  | "sampler drift"
   | "reward hacking"
   | "repetition"
   | "reward failing";
@@ -205,6 +206,22 @@ const rules: Record<DiagnosisRule, Rule> = {
     };
   },
 
+  "sampler drift": (steps) => {
+    const ratios = steps.slice(-window).flatMap(({ samplerRatio }) => samplerRatio ?? []);
+    if (ratios.length < window) return null;
+    const outside = mean(ratios.map((ratio) => ratio.outside));
+    if (outside < 0.2) return null;
+    return {
+      level: "warning",
+      evidence: `${
+        percent(outside)
+      } of the ratios between this trainer's probabilities and the sampler's were out of bounds in the last ${window} steps (mean ${
+        short(mean(ratios.map((ratio) => ratio.mean)))
+      }, highest ${short(Math.max(...ratios.map((ratio) => ratio.max)))})`,
+      suggestion:
+        "The server draws from another policy than the one that is trained: see that it has the same base in the same precision, the fresh adapter, and --logprobs-mode processed_logprobs",
+    };
+  },
   "reward hacking": (steps) => {
     // A later phase has harder problems, on which correctness falls without any hacking.
     const phase = steps.filter((metrics) => metrics.phase === steps.at(-1)!.phase);

@@ -16,6 +16,8 @@ export interface PolicyLossInputs {
   referenceLogprobs?: ArrayLike<number>[];
   /** One a sequence. */
   advantages: ArrayLike<number>;
+  /** What each token's loss is multiplied by, its KL apart: `importanceCorrection`'s weights. [sequence, token] */
+  corrections?: ArrayLike<number>[];
   /** Completion tokens of each sequence; the rest of its row is padding. Default: the whole row. */
   lengths?: ArrayLike<number>;
   /** Which sequences hit the token limit. */
@@ -236,8 +238,12 @@ export function policyLoss(inputs: PolicyLossInputs, options: PolicyLossOptions 
     const logRatiosAtLevel = importance === "token" ? logRatios : [-drift * scale];
     const atLevel = (t: number) => importance === "token" ? t : 0;
 
-    let trainedTokens = 0;
-    for (let t = 0; t < length; t++) trainedTokens += trained(i, t);
+    /** What a token's term counts: nothing where it is not trained, else its correction. */
+    const counts = Float64Array.from(
+      { length },
+      (_, t) => kept * trained(i, t) * (inputs.corrections?.[i][t] ?? 1),
+    );
+    const trainedTokens = counts.reduce((sum, count) => sum + count, 0);
     for (const logRatio of logRatiosAtLevel) ratioSum += Math.exp(logRatio), ratios++;
     if (likelihoodWeight) {
       const weights = loss === "vespo"
@@ -246,7 +252,7 @@ export function policyLoss(inputs: PolicyLossInputs, options: PolicyLossOptions 
       clippedHigh += weights.filter(({ clipped }) => clipped).length;
       for (let t = 0; t < length; t++) {
         const { weight: likelihood } = weights[loss === "vespo" ? 0 : atLevel(t)];
-        const slope = -weight * kept * trained(i, t) * likelihood * advantage;
+        const slope = -weight * counts[t] * likelihood * advantage;
         policy += slope * row[t];
         result[t] = slope;
       }
@@ -263,12 +269,12 @@ export function policyLoss(inputs: PolicyLossInputs, options: PolicyLossOptions 
       clippedHigh += terms.filter(({ clipped }) => clipped === "high").length;
       if (importance === "token") {
         for (let t = 0; t < length; t++) {
-          policy += weight * kept * trained(i, t) * terms[t].value;
-          result[t] = weight * kept * trained(i, t) * terms[t].slope;
+          policy += weight * counts[t] * terms[t].value;
+          result[t] = weight * counts[t] * terms[t].slope;
         }
       } else {
-        policy += weight * kept * trainedTokens * terms[0].value;
-        result.fill(weight * kept * trainedTokens * terms[0].slope * scale, 0, length);
+        policy += weight * trainedTokens * terms[0].value;
+        result.fill(weight * trainedTokens * terms[0].slope * scale, 0, length);
       }
     }
     if (beta !== 0) {
@@ -340,7 +346,11 @@ function quantile(values: number[], q: number): number {
 function validate(inputs: PolicyLossInputs, options: PolicyLossOptions): void {
   const problems: string[] = [];
   const { logprobs, lengths } = inputs, sequences = logprobs.length;
-  const rows = (name: "oldLogprobs" | "referenceLogprobs" | "entropy", needed: boolean, why = "") => {
+  const rows = (
+    name: "oldLogprobs" | "corrections" | "referenceLogprobs" | "entropy",
+    needed: boolean,
+    why = "",
+  ) => {
     const matrix = inputs[name];
     if (needed && !matrix) problems.push(`${name} is missing: ${why}`);
     if (matrix && matrix.length !== sequences) {
@@ -415,6 +425,7 @@ function validate(inputs: PolicyLossInputs, options: PolicyLossOptions): void {
     problems.push("truncated is missing: maskTruncated needs it");
   }
   rows("oldLogprobs", false);
+  rows("corrections", false);
   rows("referenceLogprobs", beta !== 0, `beta is ${beta}; pass the reference policy's, or beta 0`);
   rows("entropy", topEntropyQuantile < 1, `topEntropyQuantile is ${topEntropyQuantile}`);
   rows("entropy", entropyCoef !== 0, `entropyCoef is ${entropyCoef}`);

@@ -34,6 +34,11 @@ export interface StepMetrics {
   /** Share of ratios that were clipped, at the low and at the high side: one a token, or one a sequence. */
   clipLow?: number;
   clipHigh?: number;
+  /**
+   * The trainer's probabilities by those of the program that drew the completions, of tokens or sequences: smallest, mean, largest, and the share out of
+   * bounds. Absent where the model drew them itself.
+   */
+  samplerRatio?: { min: number; mean: number; max: number; outside: number };
   /** Completion length in tokens. */
   completionLength?: { mean: number; min: number; max: number; terminatedMean: number };
   /** Share of completions that hit the token limit. */

@@ -5,6 +5,10 @@ import {
   policyLossNames,
   type PolicyLossOptions,
 } from "../../lib/training/policy_loss.ts";
+import {
+  importanceCorrection,
+  type ImportanceCorrectionOptions,
+} from "../../lib/training/importance_correction.ts";
 import fixtures from "../fixtures/trl_policy_loss.json" with { type: "json" };
 import { assertAllClose } from "./assert_all_close.ts";
 
@@ -26,6 +30,27 @@ for (const { options, old, ...expected } of fixtures.grpo) {
     if (expected.entropyGradient) {
       assertAllClose(result.entropyGradient!, expected.entropyGradient, 1e-6);
     } else assert.equal(result.entropyGradient, undefined);
+  });
+}
+
+for (const { options, correction, ...expected } of fixtures.corrected) {
+  Deno.test(`importanceCorrection() and policyLoss() give TRL's weights, loss and gradient for ${name({ ...options, correction })}`, () => {
+    const rows = (all: number[][]) => all.map((row, i) => row.slice(0, inputs.lengths[i]));
+    const { weights } = importanceCorrection(
+      rows(inputs.oldLogprobs),
+      rows(inputs.samplerLogprobs),
+      correction as ImportanceCorrectionOptions,
+    );
+    const masked = (options as PolicyLossOptions).maskTruncated ? inputs.truncated : [];
+    weights.forEach((row, i) =>
+      masked[i] || assertAllClose([row], rows(expected.weights).slice(i, i + 1), 1e-6)
+    );
+    const result = policyLoss({
+      ...inputs,
+      corrections: weights.map((row) => [...row, ...Array(7 - row.length).fill(1)]),
+    }, options as PolicyLossOptions);
+    assertAllClose([result.loss, result.kl], [expected.loss, expected.kl], 1e-5);
+    assertAllClose(result.gradient, expected.gradient, 1e-5);
   });
 }
 

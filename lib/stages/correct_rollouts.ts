@@ -1,0 +1,54 @@
+import type { Decoder } from "../models/decoder.ts";
+import { tokenValues } from "../training/backward.ts";
+import { importanceCorrection, type ImportanceCorrectionOptions } from "../training/importance_correction.ts";
+import type { PassBudget } from "../training/pass_budget.ts";
+import { TokenBatch } from "../training/token_batch.ts";
+import type { RolloutBatch } from "./rollouts.ts";
+
+/** Options of {@linkcode correctRollouts}. */
+export interface CorrectRolloutsOptions {
+  /** What of the rollouts goes through the model at once. */
+  budget: PassBudget;
+  /** That the rollouts were drawn at. */
+  temperature: number;
+  correction: ImportanceCorrectionOptions;
+}
+
+/**
+ * Gives rollouts that another program drew the trainer's own log-probabilities, from which the policy's ratios then start, and the weights that correct
+ * the loss for the difference.
+ */
+export async function correctRollouts(
+  decoder: Decoder,
+  batch: RolloutBatch,
+  { budget, temperature, correction }: CorrectRolloutsOptions,
+): Promise<void> {
+  const sequences = batch.groups.flatMap(({ promptIds, completions }) =>
+    completions.map((completion) => ({
+      prompt: promptIds,
+      completion: completion.tokens,
+      rollout: completion,
+    }))
+  );
+  const trainer: Float32Array[] = new Array(sequences.length);
+  for (const [from, some] of budget.cut(sequences)) {
+    const tokens = new TokenBatch(some);
+    try {
+      const rows = tokens.split((await tokenValues(decoder, tokens, { temperature })).logprobs);
+      rows.forEach((row, i) => trainer[from + i] = row.slice());
+    } finally {
+      tokens.dispose();
+    }
+  }
+  const { weights, ratio, outside } = importanceCorrection(
+    trainer,
+    sequences.map(({ rollout }) => rollout.logprobs),
+    correction,
+  );
+  sequences.forEach(({ rollout }, i) => rollout.logprobs = Array.from(trainer[i]));
+  let place = 0;
+  for (const group of batch.groups) {
+    group.corrections = group.completions.map(() => Array.from(weights[place++]));
+  }
+  batch.samplerRatio = { ...ratio, outside };
+}
