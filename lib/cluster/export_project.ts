@@ -1,5 +1,4 @@
 import { join, resolve } from "node:path";
-import { stringify } from "@std/yaml";
 import { z } from "zod";
 import { packagedFile } from "../backend/package_files.ts";
 import { configToYaml } from "../config/config_to_yaml.ts";
