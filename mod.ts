@@ -128,6 +128,7 @@ export { classifyFailure } from "./lib/stages/classify_failure.ts";
 export * from "./lib/stages/evaluate.ts";
 export type { Evaluation, EvaluationItem, Rate } from "./lib/stages/evaluation.ts";
 export type { EvaluationInside } from "./lib/stages/evaluation_inside.ts";
+export * from "./lib/stages/experiment.ts";
 export * from "./lib/stages/grpo.ts";
 export { meanInterval } from "./lib/stages/mean_interval.ts";
 export { restoreModel } from "./lib/stages/restore_model.ts";
@@ -154,6 +155,7 @@ export {
   failureFigure,
   passAtKFigure,
 } from "./lib/report/evaluation_figures.ts";
+export { experimentFigure } from "./lib/report/experiment_figure.ts";
 export { exportRun } from "./lib/report/export_run.ts";
 export { runCard } from "./lib/report/run_card.ts";
 export { Figure } from "./lib/report/figure.ts";

@@ -1,0 +1,74 @@
+import { escapeHtml } from "../display/escape_html.ts";
+import { seriesColours } from "../display/palette.ts";
+import type { Experiment } from "../stages/experiment_result.ts";
+import type { Figure } from "./figure.ts";
+import { type Panel, smallMultiples } from "./small_multiples.ts";
+
+/**
+ * An experiment as one figure: a panel a measure, the mean of each configuration with its t interval over seeds, and each run as a point.
+ *
+ * @throws {RangeError} when no run was made, or it lacks a measure that is asked for
+ * @example
+ * ```ts
+ * await experimentFigure(found, { measures: ["accuracy"] }).save("ablation.png");
+ * ```
+ */
+export function experimentFigure(
+  { groups, runs }: Experiment,
+  { measures = Object.keys(groups[0]?.measures ?? {}) }: { measures?: string[] } = {},
+): Figure {
+  if (groups.length === 0) {
+    throw new RangeError("Drawing an experiment: it must hold a run, but it holds none");
+  }
+  const unknown = measures.find((measure) => groups.some((group) => !group.measures[measure]));
+  if (unknown !== undefined) {
+    throw new RangeError(
+      `Drawing an experiment: every run must have measured ${unknown}, but they have ${
+        Object.keys(groups[0].measures).join(", ")
+      }`,
+    );
+  }
+  const names = groups.map(({ name }) => escapeHtml(name)), [colour, light] = seriesColours;
+  const panels = measures.map((measure): Panel => {
+    const found = groups.map((group) => group.measures[measure]);
+    const half = (end: "low" | "high") =>
+      found.map((each) => Number.isNaN(each[end]) ? 0 : Math.abs(each[end] - each.value));
+    return {
+      title: escapeHtml(measure),
+      subtitle: "mean over seeds · whiskers: 95 % t intervals · points: runs",
+      traces: [
+        {
+          x: runs.map(({ name }) => escapeHtml(name)),
+          y: runs.map((run) => run.measures[measure]),
+          mode: "markers",
+          marker: { color: light, size: 6, opacity: 0.6 },
+          name: "run",
+          hovertemplate: "%{x}: %{y}<extra></extra>",
+        },
+        {
+          x: names,
+          y: found.map(({ value }) => value),
+          mode: "markers",
+          marker: { color: colour, size: 10 },
+          error_y: {
+            type: "data",
+            symmetric: false,
+            array: half("high"),
+            arrayminus: half("low"),
+            thickness: 1.5,
+            width: 5,
+          },
+          name: "mean",
+          hovertemplate: "%{x}: %{y}<extra></extra>",
+        },
+      ],
+      x: { type: "category", categoryarray: names },
+      y: {},
+    };
+  });
+  return smallMultiples(panels, {
+    title: "Experiment",
+    subtitle: `${groups.length} configurations, ${runs.length} runs`,
+    panelHeight: 260,
+  });
+}

@@ -1,0 +1,35 @@
+import type { Evaluation } from "./evaluation.ts";
+import type { Difference } from "./statistics.ts";
+
+/** Settings of one configuration of an experiment. */
+export type Settings = Record<string, unknown>;
+
+/** One run: a configuration with a seed. */
+export interface ExperimentRun {
+  name: string;
+  settings: Settings;
+  seed: number;
+  measures: Record<string, number>;
+  /** With its items, where an evaluation was given. */
+  evaluation?: Evaluation;
+  seconds: number;
+}
+
+/** A configuration over its seeds. */
+export interface ExperimentGroup {
+  name: string;
+  settings: Settings;
+  seeds: number[];
+  /** Means over seeds with t intervals; one seed has none. */
+  measures: Record<string, Difference>;
+  /** Less the first configuration's, seed by seed; empty for the first and without common seeds. */
+  differences: Record<string, Difference>;
+}
+
+/** What `experiment` returns: plain data that displays as a table. */
+export interface Experiment {
+  ended: "finished" | "interrupted";
+  groups: ExperimentGroup[];
+  runs: ExperimentRun[];
+  seconds: number;
+}
