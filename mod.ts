@@ -162,9 +162,11 @@ export { Figure } from "./lib/report/figure.ts";
 export * from "./lib/report/inspect_rollouts.ts";
 export type * from "./lib/report/rollout_inspection.ts";
 export { learningCurves } from "./lib/report/learning_curves.ts";
+export { type ListedRun, listRuns, type RunList } from "./lib/report/list_runs.ts";
 export { loadRun, ResultsError } from "./lib/report/load_run.ts";
 export * from "./lib/report/plot_schedules.ts";
 export * from "./lib/report/run_bands.ts";
+export { runsPage } from "./lib/report/runs_page.ts";
 export { OutputError } from "./lib/report/write_output.ts";
 
 export { displayable } from "./lib/display/displayable.ts";
