@@ -10,7 +10,8 @@ import { webgpuKernels } from "./webgpu/webgpu_kernels.ts";
 const reference: Device = {
   kernels: null,
   synchronousReads: false,
-  halfMatrices: false,
+  halves: null,
+  quantisedMatrices: false,
   tokensAtOnce: 1536,
   largestTensor: Infinity,
   get memoryLeft() {
@@ -22,7 +23,8 @@ const reference: Device = {
 const webgpu: Device = {
   kernels: webgpuKernels,
   synchronousReads: false,
-  halfMatrices: true,
+  halves: "float16",
+  quantisedMatrices: true,
   // enough work a launch for a large card; 4,096 rows of a 270M model keep about 5 GB for the backward pass
   tokensAtOnce: 1 << 12,
   get largestTensor() {
@@ -40,7 +42,8 @@ function cpu(engine: CpuEngine): Device {
   return {
     kernels,
     synchronousReads: true,
-    halfMatrices: false,
+    halves: "bfloat16",
+    quantisedMatrices: true,
     // larger passes gain a few percent and take the memory for it
     tokensAtOnce: 1536,
     largestTensor: Infinity,

@@ -11,8 +11,10 @@ export interface Device {
   readonly kernels: Kernels | null;
   /** Whether a tensor can be read without waiting (`dataSync`). */
   readonly synchronousReads: boolean;
-  /** Whether products read frozen matrices in 16 bits, see `packHalf`. */
-  readonly halfMatrices: boolean;
+  /** How products read frozen matrices of 16 bits best; `null`: not at all. */
+  readonly halves: "float16" | "bfloat16" | null;
+  /** Whether products and embeddings read frozen matrices as `quantisedTensor` makes them. */
+  readonly quantisedMatrices: boolean;
   /** Tokens that should go through a model at once in training. */
   readonly tokensAtOnce: number;
   /** The largest tensor, in bytes. */

@@ -1,6 +1,7 @@
 import * as tf from "@tensorflow/tfjs";
 import type { DecoderDescription, LayerDescription, Linear } from "../kernels/decoder_description.ts";
 import { device, requireBackend } from "../kernels/device.ts";
+import { formOf, storedValues } from "../kernels/stored_form.ts";
 import { checkpoint } from "../ops/checkpoint.ts";
 import { decoderLayer } from "../ops/decoder_layer.ts";
 import { embedding } from "../ops/embedding.ts";
@@ -8,7 +9,7 @@ import { Layout } from "../ops/layout.ts";
 import { project } from "../ops/projection.ts";
 import { rmsNorm } from "../ops/rms_norm.ts";
 import type { DecoderConfig } from "./decoder_config.ts";
-import { packHalf, unpackHalf } from "../weights/pack_half.ts";
+import { packHalf } from "../weights/pack_half.ts";
 import { RotaryTables } from "./rotary.ts";
 
 /** A low-rank adapter's matrices for one linear layer. */
@@ -69,7 +70,7 @@ export class Decoder {
   readonly #weights = new Map<string, tf.Variable>();
   #packed = false;
 
-  /** Takes the weights over: tensors among them become the decoder's own. */
+  /** Takes the weights over: tensors among them become the decoder's own. Where some are kept in few bits, the base is never trained. */
   constructor(
     readonly config: DecoderConfig,
     weights: Iterable<[string, tf.Tensor | { shape: number[]; data: Float32Array }]>,
@@ -89,9 +90,12 @@ export class Decoder {
         );
       }
       const tensor = given instanceof tf.Tensor ? given : tf.tensor(given.data, given.shape, "float32");
-      this.#weights.set(name, tf.variable(tensor, true, `decoder${id}/${name}`));
+      const stored = tensor.dtype !== "float32";
+      this.#weights.set(name, tf.variable(tensor, !stored, `decoder${id}/${name}`));
+      this.#packed ||= stored;
       tensor.dispose();
     }
+    this.trainBase = !this.#packed;
     this.rotary = new RotaryTables(config.headDim);
   }
 
@@ -126,7 +130,7 @@ export class Decoder {
     const weight = this.#stored(name);
     if (weight.dtype !== "float32") {
       throw new RangeError(
-        `reading a decoder's weight: ${name} is packed to 16 bits, read it with values() or shape()`,
+        `reading a decoder's weight: ${name} is kept in few bits, read it with values() or shape()`,
       );
     }
     return weight as unknown as T;
@@ -139,14 +143,13 @@ export class Decoder {
 
   /** A weight's shape, packed or not. @throws {RangeError} when there is none */
   shape(name: string): number[] {
-    const { shape, dtype } = this.#stored(name);
-    return dtype === "float32" ? shape : [shape[0], 2 * shape[1]!];
+    const stored = this.#stored(name);
+    return stored.dtype === "float32" ? stored.shape : formOf(stored).shape;
   }
 
   /** A weight's values without any adapter, packed or not. @throws {RangeError} when there is none */
   async values(name: string): Promise<Float32Array> {
-    const weight = this.#stored(name), data = await weight.data();
-    return weight.dtype === "float32" ? data as Float32Array : unpackHalf(data as Int32Array);
+    return await storedValues(this.#stored(name));
   }
 
   #stored(name: string): tf.Variable {
@@ -177,7 +180,7 @@ export class Decoder {
     if (this.trainBase) {
       throw new RangeError("packing weights to 16 bits needs a frozen base: add or load an adapter first");
     }
-    if (!device().halfMatrices) return;
+    if (device().halves !== "float16") return;
     for (const [name, weight] of this.#weights) {
       const [rows, width] = weight.shape as number[];
       // the products read four halves at a time

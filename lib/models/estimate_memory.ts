@@ -11,8 +11,8 @@ export interface EstimateMemoryOptions {
   loraRank?: number | null;
   /** Whether it is trained, with gradients and AdamW's two moments. @default false */
   training?: boolean;
-  /** Bytes a frozen weight takes: 4 on the CPU; 2 where webgpu keeps 16 bits. @default 4 */
-  weightBytes?: 2 | 4;
+  /** Bytes a frozen weight takes: 4 in float32, 2 in 16 bits, 1.125 in 8 and 0.75 in 4, scales counted. @default 4 */
+  weightBytes?: number;
   /** Bytes there are: a wasm heap ends at 4 GB; `Infinity` where that is not known. @default 2 ** 32 */
   limit?: number;
 }

@@ -5,6 +5,7 @@ import { CausalLM } from "./causal_lm.ts";
 import { checkMemory } from "./check_memory.ts";
 import { findModel } from "./find_model.ts";
 import { modelSchema } from "./model_schema.ts";
+import { keptBytes, keptWeights } from "./kept_weights.ts";
 import { readDecoder } from "./read_decoder.ts";
 
 /** Options of {@linkcode loadModel}; see `modelSchema`. */
@@ -27,7 +28,7 @@ export type LoadModelOptions = z.input<typeof modelSchema>;
  * ```
  */
 export async function loadModel(options: string | LoadModelOptions): Promise<CausalLM> {
-  const { path, revision, lora, adapter, seed, frozen } = parseOptions(
+  const { path, revision, lora, adapter, seed, frozen, weights } = parseOptions(
     modelSchema,
     typeof options === "string" ? { path: options } : options,
     "loadModel",
@@ -35,15 +36,12 @@ export async function loadModel(options: string | LoadModelOptions): Promise<Cau
   await chooseBackend();
   // what describes it first: a model that does not fit is refused before gigabytes are fetched
   const source = await findModel(path, { revision });
-  checkMemory(source.config, {
-    where: path,
-    loraRank: lora?.rank ?? null,
-    training: lora !== null,
-    length: 128,
-  });
+  const use = { loraRank: lora?.rank ?? null, training: lora !== null, length: 128 };
+  const kept = keptWeights(source.config, { ...use, weights, frozen: lora !== null || adapter !== null });
+  checkMemory(source.config, { where: path, ...use, weightBytes: keptBytes[kept] });
   const { config, tokenizer, checkpoint, directory } = await source.open();
   const eosIds = [...new Set([...config.eosIds, ...tokenizer.eosIds])];
-  const decoder = await readDecoder({ ...config, eosIds }, checkpoint);
+  const decoder = await readDecoder({ ...config, eosIds }, checkpoint, kept);
   const model = new CausalLM({ decoder, tokenizer, source: path, directory });
   try {
     if (adapter) await model.loadAdapter(adapter);

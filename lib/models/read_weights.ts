@@ -1,5 +1,6 @@
 import * as tf from "@tensorflow/tfjs";
 import { ModelFileError } from "../weights/model_file_error.ts";
+import { type KeptWeights, readStored } from "../weights/read_stored.ts";
 import { readWeight } from "../weights/read_weight.ts";
 import type { WeightFile } from "../weights/weight_file.ts";
 import type { DecoderConfig } from "./decoder_config.ts";
@@ -22,14 +23,15 @@ export interface Checkpoint {
 }
 
 /**
- * Reads a decoder's weights into float32 tensors, one after the other, so that no tensor is in memory twice. The caller disposes of
- * them, and closes the files.
+ * Reads a decoder's weights into tensors, one after the other, so that no tensor is in memory twice: float32, or matrices as `kept` says,
+ * which cannot be trained. The caller disposes of them, and closes the files.
  *
  * @throws {ModelFileError} naming the file, the tensor and what was expected; no tensor is left behind
  */
 export async function readWeights(
   config: DecoderConfig,
   { files, places }: Checkpoint,
+  kept: KeptWeights = "float32",
 ): Promise<[string, tf.Tensor][]> {
   // All shapes before any number: a checkpoint of another size is refused at once.
   const found = parameterNames(config).map(({ name, shape }) => {
@@ -45,7 +47,10 @@ export async function readWeights(
   const weights: [string, tf.Tensor][] = [];
   try {
     for (const { name, file, stored, ...rest } of found) {
-      weights.push([name, await readWeight(file, stored, rest)]);
+      const few = name.includes("norm") || rest.add
+        ? null
+        : await readStored(file, stored, { ...rest, kept });
+      weights.push([name, few ?? await readWeight(file, stored, rest)]);
     }
     return weights;
   } catch (error) {

@@ -1,3 +1,5 @@
+import type { QuantisedMatrix } from "../kernels/quantised_matrix.ts";
+
 /** What a reader of weights needs of an open file: safetensors and GGUF files are such. */
 export interface WeightFile {
   readonly path: string;
@@ -9,5 +11,7 @@ export interface WeightFile {
    * @throws {ModelFileError} when there is none of that name, or its numbers are of a kind that is not read
    */
   pieces(name: string, elements?: number): AsyncGenerator<{ at: number; values: Float32Array }>;
+  /** A matrix of block numbers without loss, `null` when it holds floats; `rowOf` is the row of the matrix that a stored row is. */
+  quantised?(name: string, rowOf?: (stored: number) => number): Promise<QuantisedMatrix | null>;
   close(): void;
 }

@@ -1,7 +1,7 @@
 import * as tf from "@tensorflow/tfjs";
 import type { QuantisedMatrix } from "../../lib/kernels/quantised_matrix.ts";
 import { attentionForward } from "../../lib/kernels/webgpu/attention.ts";
-import { quantisedTensor } from "../../lib/kernels/webgpu/matrix_storage.ts";
+import { quantisedTensor } from "../../lib/kernels/stored_form.ts";
 import { multiply } from "../../lib/kernels/webgpu/multiply.ts";
 import { multiplyTiles } from "../../lib/kernels/webgpu/multiply_tiles.ts";
 import { settled } from "../../lib/kernels/webgpu/product.ts";

@@ -56,7 +56,7 @@ for (const config of [tinyConfig, plainConfig]) {
       assertClose(actual, expected, 4e-3);
       assert.ok(actual[0].some((value, i) => value !== expected[0][i]));
       assert.ok(actual.length > 20);
-      assert.throws(() => decoder.weight(matrices[0]), /packed to 16 bits/);
+      assert.throws(() => decoder.weight(matrices[0]), /kept in few bits/);
       decoder.dispose();
     },
   );

@@ -1,7 +1,14 @@
 import * as tf from "@tensorflow/tfjs";
 import type { DecoderDescription } from "../decoder_description.ts";
 import type { DecodedTokens, DecodeNumbers } from "../kernels.ts";
-import { type DecodePlan, decodeWorkBytes, type HeapDecoder, packedFloats } from "./decode_plan.ts";
+import {
+  type DecodePlan,
+  decodeWorkBytes,
+  type HeapDecoder,
+  type HeapTensor,
+  matricesOf,
+  packedFloats,
+} from "./decode_plan.ts";
 import { decodeRunner } from "./decode_runner.ts";
 import type { CpuEngine } from "./engine.ts";
 
@@ -13,10 +20,15 @@ const packedBytes = 256 << 20;
 const prefillRows = 512, logitFloats = 8 << 20;
 
 /** The description with an address in place of every tensor. */
-function onHeap(model: DecoderDescription, at: (tensor: tf.Tensor) => number): HeapDecoder {
+function onHeap(model: DecoderDescription, engine: CpuEngine): HeapDecoder {
+  const place = (tensor: tf.Tensor): HeapTensor => {
+    if (tensor.rank !== 2) return { address: engine.at(tensor), shape: tensor.shape };
+    const stored = engine.stored(tensor);
+    return { address: stored.address, shape: [stored.rows, stored.columns], stored };
+  };
   const placed = (value: unknown): unknown =>
     value instanceof tf.Tensor
-      ? { address: at(value), shape: value.shape }
+      ? place(value)
       : Array.isArray(value)
       ? value.map(placed)
       : typeof value === "object" && value !== null
@@ -48,7 +60,7 @@ export async function decode(
     return engine.at(tensor);
   };
   try {
-    const plan = planned(engine, onHeap(model, engine.at), prompts, { numbers, floats, ints });
+    const plan = planned(engine, onHeap(model, engine), prompts, { numbers, floats, ints });
     const run = decodeRunner(engine, plan, floats);
     run.prefill(prompts);
     const heap = () => engine.pool.thread.heap();
@@ -107,6 +119,7 @@ function planned(
   const capacity = Math.max(...prompts.map((prompt) => prompt.length)) + maxTokens;
   const promptTokens = prompts.reduce((sum, { length }) => sum + length - 1, 0);
   const passRows = Math.max(rows, Math.min(prefillRows, promptTokens));
+  const plain = matricesOf(model).every(({ stored }) => stored!.kind === 0);
   const each = (value: (prompt: readonly number[], sample: number) => number) =>
     ints(Array.from({ length: rows }, (_, row) => value(prompts[Math.floor(row / n)], row % n)));
   const shape = {
@@ -117,9 +130,10 @@ function planned(
     cache: floats(rows * layers.length * 2 * capacity * kvHeads * headDim),
     capacity,
     chunks: engine.threads,
+    unit: plain ? 16 : 32,
     passRows,
     logitRows: Math.max(1, Math.min(rows, Math.floor(logitFloats / vocabulary))),
-    packed: engine.pool.thread.packed !== null && 4 * packedFloats(model) <= packedBytes,
+    packed: plain && engine.pool.thread.packed !== null && 4 * packedFloats(model) <= packedBytes,
     ids: ints(new Int32Array(passRows)),
     positions: ints(new Int32Array(passRows)),
     completions: ints(new Int32Array(passRows)),

@@ -9,6 +9,7 @@ import { samplingFloor } from "../sampling_floor.ts";
 import { addressOf, type Buffers, carve, type DecodePlan, type HeapTensor, PHASE } from "./decode_plan.ts";
 import { columns, pack, packInput, product } from "./decode_products.ts";
 import type { Task, Thread } from "./pool.ts";
+import { expand } from "./stored_product.ts";
 
 /** x += norm(y), or x += y without a norm. */
 function addResidual(
@@ -35,13 +36,26 @@ function normalise(
   kernels.rmsForward(x, hidden, address, residual, y, hidden, 0, rows, hidden, epsilon, addOne ? 1 : 0);
 }
 
+/** The embedding's rows of the tokens of a pass. */
+function embed(thread: Thread, { model, hidden, ids }: DecodePlan, x: number, rows: number) {
+  const { kernels } = thread, { embedding, embeddingScale } = model, { ints } = thread.heap();
+  if (embedding.stored!.kind === 0) {
+    kernels.gatherRows(ids, embedding.address, x, 0, rows, hidden, embeddingScale);
+    return;
+  }
+  for (let row = 0; row < rows; row++) {
+    const id = ints[ids / 4 + row];
+    expand(thread, embedding.stored!, { from: id, to: id + 1 }, x + row * hidden * 4);
+  }
+  if (embeddingScale !== 1) kernels.scaleInPlace(x, rows * hidden, embeddingScale);
+}
+
 function project(thread: Thread, plan: DecodePlan, b: Buffers, chunk: number, index: number, rows: number) {
-  const { kernels } = thread,
-    { model, hidden } = plan,
-    { heads, kvHeads, headDim, embedding, embeddingScale, layers } = model,
+  const { model, hidden } = plan,
+    { heads, kvHeads, headDim, layers } = model,
     layer = layers[index];
   const x = b.x[chunk], h = b.h[chunk], wide = (heads + 2 * kvHeads) * headDim;
-  if (index === 0) kernels.gatherRows(plan.ids, embedding.address, x, 0, rows, hidden, embeddingScale);
+  if (index === 0) embed(thread, plan, x, rows);
   else addResidual(thread, plan, [x, b.down], layers[index - 1].postMlpNorm, rows);
   normalise(thread, plan, [x, h], layer.inputNorm, rows);
   const input = packInput(thread, plan, { x: h, packed: b.input[chunk], rows, width: hidden });

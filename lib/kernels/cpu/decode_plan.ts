@@ -1,10 +1,13 @@
 /** What decoding on the CPU works with: a decoder and a batch as addresses on the heap, its phases, and its work area. */
 import type { DecoderDescription, LayerDescription, Linear } from "../decoder_description.ts";
+import type { StoredMatrix } from "./stored_product.ts";
 
-/** A tensor on the heap. */
+/** A tensor on the heap; its shape is that of its numbers, however they are stored. */
 export interface HeapTensor {
   address: number;
   shape: number[];
+  /** Of a matrix. */
+  stored?: StoredMatrix;
 }
 
 /** A decoder by addresses. */
@@ -24,8 +27,9 @@ export interface DecodePlan {
   /** Floats [completion × layer × {key, value} × kvHead × capacity × headDim]. */
   cache: number;
   capacity: number;
-  /** Chunks that a product is cut into. */
+  /** Chunks that a product is cut into, and what their columns are multiples of. */
   chunks: number;
+  unit: number;
   /** Rows that a pass may have, and rows of logits that exist at once. */
   passRows: number;
   logitRows: number;
@@ -97,16 +101,19 @@ const linears = ({ query, key, value, output, gate, up, down }: HeapLayer) => [
 const maxRank = ({ model }: DecodePlan) =>
   Math.max(0, ...model.layers.flatMap((layer) => linears(layer).map(({ lora }) => lora?.a.shape[0] ?? 0)));
 
-/** Floats that all matrices of a plan take once more when they are packed. */
-export const packedFloats = ({ layers, head }: HeapDecoder) =>
-  [...layers.flatMap(linears).map(({ weight }) => weight), head].reduce(
-    (sum, { shape: [out, width] }) => sum + out * width,
-    0,
-  );
+/** All matrices that products read. */
+export const matricesOf = ({ layers, head }: HeapDecoder) => [
+  ...layers.flatMap(linears).map(({ weight }) => weight),
+  head,
+];
 
-/** Columns [from, to) of `total` that chunk `index` of `count` computes; whole vectors. */
-function columnsOf(total: number, index: number, count: number): [number, number] {
-  const size = Math.ceil(total / count / 16) * 16;
+/** Floats that all matrices of a plan take once more when they are packed. */
+export const packedFloats = (model: HeapDecoder) =>
+  matricesOf(model).reduce((sum, { shape: [out, width] }) => sum + out * width, 0);
+
+/** Columns [from, to) of `total` that chunk `index` of `chunks` computes; whole vectors, whole groups of stored matrices. */
+function columnsOf({ chunks, unit }: DecodePlan, total: number, index: number): [number, number] {
+  const size = Math.ceil(total / chunks / unit) * unit;
   return [Math.min(total, index * size), Math.min(total, (index + 1) * size)];
 }
 
@@ -134,7 +141,7 @@ function blocksOf(plan: DecodePlan, chunk: number, take: (floats: number) => num
   return {
     layers: model.layers.map(({ query, key, value, output, gate, up, down }) => {
       const wide = (model.heads + 2 * model.kvHeads) * model.headDim,
-        [from, to] = columnsOf(wide, chunk, chunks);
+        [from, to] = columnsOf(plan, wide, chunk);
       let before = 0;
       const qkv = [query, key, value].map(({ weight }) => {
         const [out] = weight.shape;
@@ -144,18 +151,18 @@ function blocksOf(plan: DecodePlan, chunk: number, take: (floats: number) => num
       });
       return {
         qkv,
-        output: block(output.weight, columnsOf(hidden, chunk, chunks)),
-        gate: block(gate.weight, columnsOf(intermediate, chunk, chunks)),
-        up: block(up.weight, columnsOf(intermediate, chunk, chunks)),
+        output: block(output.weight, columnsOf(plan, hidden, chunk)),
+        gate: block(gate.weight, columnsOf(plan, intermediate, chunk)),
+        up: block(up.weight, columnsOf(plan, intermediate, chunk)),
         // the activations lie in one buffer a chunk
         down: Array.from(
           { length: chunks },
           (_, part) =>
-            block(down.weight, columnsOf(hidden, chunk, chunks), columnsOf(intermediate, part, chunks)),
+            block(down.weight, columnsOf(plan, hidden, chunk), columnsOf(plan, intermediate, part)),
         ),
       };
     }),
-    head: block(model.head, columnsOf(vocabulary, chunk, chunks)),
+    head: block(model.head, columnsOf(plan, vocabulary, chunk)),
   };
 }
 
@@ -170,7 +177,7 @@ export function carve(plan: DecodePlan) {
     return address;
   };
   const each = (floats: number) => Array.from({ length: chunks }, () => take(floats));
-  const active = Math.ceil(intermediate / chunks / 16) * 16;
+  const active = Math.ceil(intermediate / chunks / plan.unit) * plan.unit;
   const buffers = {
     qkv: take(rows * (heads + 2 * kvHeads) * headDim),
     queries: take(rows * (heads + kvHeads) * headDim),

@@ -1,6 +1,7 @@
 /** The matrix products of decoding, by blocks of the weights: on the BLAS's inner kernels where the plan is packed. */
 import type { Block, Buffers, DecodePlan, HeapLinear } from "./decode_plan.ts";
 import type { Thread } from "./pool.ts";
+import { timesTransposed } from "./stored_product.ts";
 
 /** Brings all blocks of a chunk into the inner kernels' order. */
 export function pack({ packed }: Thread, { blocks }: Buffers, chunk: number) {
@@ -33,17 +34,23 @@ export function packInput(thread: Thread, plan: DecodePlan, input: Input): Input
 
 /** y (+)= x·Wᵀ for a block of W; `y` is the address of its first column, `ld` the length of y's rows. */
 export function product(
-  { gemm, packed }: Thread,
+  thread: Thread,
   { weight, from, to, first, end, packed: address }: Block,
   { x, packed: input, rows, width }: Input,
   y: number,
   ld: number,
   accumulate = false,
 ): void {
-  if (address) packed!.multiply(rows, to - from, width, input, address, y, ld, accumulate);
+  if (address) thread.packed!.multiply(rows, to - from, width, input, address, y, ld, accumulate);
   else {
-    const inputs = weight.shape[1], start = weight.address + (from * inputs + first) * 4;
-    gemm(false, true, rows, to - from, end - first, x, width, start, inputs, y, ld, accumulate);
+    const range = { from, to, first, end };
+    timesTransposed(thread, weight.stored!, {
+      m: rows,
+      x: { at: x, ld: width },
+      y: { at: y, ld },
+      accumulate,
+      ...range,
+    });
   }
 }
 

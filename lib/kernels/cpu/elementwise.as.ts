@@ -498,3 +498,47 @@ export function addBias(x: usize, ld: i32, bias: usize, rows: i32, n: i32): void
 export function biasBackward(dy: usize, ld: i32, db: usize, rows: i32, n: i32): void {
   for (let r = 0; r < rows; r++) accumulate(db, dy + (<usize>r * ld << 2), n);
 }
+
+@inline function expand16(codes: v128, scale: f32, centre: f32, offset: f32, to: usize): void {
+  const low = i16x8.extend_low_i8x16_u(codes), high = i16x8.extend_high_i8x16_u(codes);
+  const s = f32x4.splat(scale), c = f32x4.splat(centre), o = f32x4.splat(offset);
+  v128.store(to, f32x4.add(f32x4.mul(f32x4.sub(f32x4.convert_i32x4_s(i32x4.extend_low_i16x8_u(low)), c), s), o));
+  v128.store(to, f32x4.add(f32x4.mul(f32x4.sub(f32x4.convert_i32x4_s(i32x4.extend_high_i16x8_u(low)), c), s), o), 16);
+  v128.store(to, f32x4.add(f32x4.mul(f32x4.sub(f32x4.convert_i32x4_s(i32x4.extend_low_i16x8_u(high)), c), s), o), 32);
+  v128.store(to, f32x4.add(f32x4.mul(f32x4.sub(f32x4.convert_i32x4_s(i32x4.extend_high_i16x8_u(high)), c), s), o), 48);
+}
+
+/**
+ * Numbers [first, end) of rows [from, to) of a matrix in few bits, in float32, `ld` floats a row. `words` is the length of a stored row in
+ * 32-bit words, `kind` 1: float16, 2: bfloat16, 8 and 4: bits of codes, then scales, then offsets where `offsets` is 1. Columns in
+ * multiples of 4, of 32 with codes.
+ */
+export function expandRows(src: usize, words: i32, columns: i32, kind: i32, group: i32, centre: f32, offsets: i32, from: i32, to: i32, first: i32, end: i32, dst: usize, ld: i32): void {
+  const behind = <usize>(kind == 4 ? columns >> 1 : columns), all = <usize>(columns / group) << 2;
+  for (let r = from; r < to; r++) {
+    const row = src + (<usize>r * words << 2), scales = row + behind, more = scales + all;
+    let out = dst + (<usize>(r - from) * ld << 2);
+    if (kind == 1) {
+      for (let c = first; c < end; c += 4, out += 16) {
+        const half = i32x4.extend_low_i16x8_u(v128.load64_zero(row + (<usize>c << 1)));
+        const sign = i32x4.shl(v128.and(half, i32x4.splat(0x8000)), 16), rest = i32x4.shl(v128.and(half, i32x4.splat(0x7fff)), 13);
+        v128.store(out, v128.or(sign, f32x4.mul(rest, f32x4.splat(5.192296858534828e33))));
+      }
+    } else if (kind == 2) {
+      for (let c = first; c < end; c += 4, out += 16) {
+        v128.store(out, i32x4.shl(i32x4.extend_low_i16x8_u(v128.load64_zero(row + (<usize>c << 1))), 16));
+      }
+    } else if (kind == 8) {
+      for (let c = first; c < end; c += 16, out += 64) {
+        const g = <usize>(c / group) << 2;
+        expand16(v128.load(row + c), load<f32>(scales + g), centre, offsets ? load<f32>(more + g) : 0, out);
+      }
+    } else {
+      for (let c = first; c < end; c += 32, out += 128) {
+        const g = <usize>(c / group) << 2, h = <usize>((c + 16) / group) << 2, pairs = v128.load(row + (c >> 1));
+        expand16(v128.and(pairs, i8x16.splat(15)), load<f32>(scales + g), centre, offsets ? load<f32>(more + g) : 0, out);
+        expand16(i8x16.shr_u(pairs, 4), load<f32>(scales + h), centre, offsets ? load<f32>(more + h) : 0, out + 64);
+      }
+    }
+  }
+}

@@ -4,11 +4,13 @@
  */
 import * as tf from "@tensorflow/tfjs";
 import { packagedFile } from "../../backend/package_files.ts";
+import { formOf } from "../stored_form.ts";
 import { type SharedWasm, sharedWasm } from "../../backend/shared_wasm.ts";
 import { findBlas, type Gemm } from "./blas.ts";
 import type { BlasLibrary } from "./blas_library.ts";
 import { adviseHugePages } from "./huge_pages.ts";
 import { controlWords, Pool } from "./pool.ts";
+import { type StoredMatrix, storedMatrix } from "./stored_product.ts";
 import { FLOATS, TASK, tasks } from "./tasks.ts";
 
 /** What `startEngine` may be told. */
@@ -89,6 +91,10 @@ export class CpuEngine {
   /** The address of a tensor's data; unsigned, where malloc's are negative past 2 GiB. */
   readonly at = (tensor: tf.TensorInfo): number =>
     (tf.backend() as unknown as WasmBackend).dataIdMap.get(tensor.dataId).memoryOffset >>> 0;
+
+  /** A matrix and how it is stored. */
+  readonly stored = (tensor: tf.TensorInfo): StoredMatrix =>
+    storedMatrix(this.at(tensor), tensor.shape[1], formOf(tensor));
 
   /** An uninitialised tensor. */
   output<T extends tf.Tensor = tf.Tensor>(shape: number[], dtype: "float32" | "int32" = "float32"): T {

@@ -1,6 +1,7 @@
 import type * as tf from "@tensorflow/tfjs";
 import type { LinearGradients, ProjectionKernels } from "../kernels.ts";
 import type { CpuEngine } from "./engine.ts";
+import { storedArguments } from "./stored_product.ts";
 
 /**
  * Linear layers on the CPU: each writes its own columns of the result, and their gradients meet in one buffer, so that neither a
@@ -15,14 +16,31 @@ export function projectionKernels(engine: CpuEngine): ProjectionKernels {
     engine.kernels.scaleInPlace(low, rows * rank, scale);
     return { low, rank };
   };
+  /** y = x·Wᵀ, y at an address with rows of `ld` floats. */
+  const forward = (x: tf.Tensor2D, weight: tf.Tensor2D, y: number, ld: number) => {
+    const [rows, width] = x.shape, matrix = engine.stored(weight);
+    if (matrix.kind === 0) {
+      gemm(false, true, rows, matrix.rows, width, at(x), width, matrix.address, width, y, ld);
+    } else engine.run("storedForward", [at(x), rows, y, ld, ...storedArguments(matrix)], [], engine.threads);
+  };
+  /** dx (+)= dy·W, dy at an address with rows of `ld` floats. */
+  const backward = (dy: number, ld: number, weight: tf.Tensor2D, dx: tf.Tensor2D, more: boolean) => {
+    const [rows, width] = dx.shape, matrix = engine.stored(weight);
+    if (matrix.kind === 0) {
+      gemm(false, false, rows, width, matrix.rows, dy, ld, matrix.address, width, at(dx), width, more);
+    } else {
+      const numbers = [dy, ld, rows, at(dx), more ? 1 : 0, ...storedArguments(matrix)];
+      engine.run("storedBackward", numbers, [], engine.threads);
+    }
+  };
   return {
     forward(x, linears) {
-      const [rows, width] = x.shape, total = linears.reduce((sum, { weight }) => sum + weight.shape[0], 0);
+      const [rows] = x.shape, total = linears.reduce((sum, { weight }) => sum + weight.shape[0], 0);
       const y = engine.output<tf.Tensor2D>([rows, total]);
       let column = 0;
       for (const { weight, bias, lora } of linears) {
         const out = weight.shape[0], to = at(y) + column * 4;
-        gemm(false, true, rows, out, width, at(x), width, at(weight), width, to, total);
+        forward(x, weight, to, total);
         if (bias) engine.kernels.addBias(to, total, at(bias), rows, out);
         if (lora) {
           const { low, rank } = inner(x, lora.a, lora.scale);
@@ -38,7 +56,7 @@ export function projectionKernels(engine: CpuEngine): ProjectionKernels {
       const layers = linears.map(({ weight, bias, trainable, lora }, index) => {
         const out = weight.shape[0], from = at(dy) + column * 4, gradients: LinearGradients = {};
         column += out;
-        gemm(false, false, rows, width, out, from, total, at(weight), width, at(dx), width, index > 0);
+        backward(from, total, weight, dx, index > 0);
         if (trainable) {
           const dw = gradients.weight = engine.output<tf.Tensor2D>([out, width]);
           gemm(true, false, out, width, rows, from, total, at(x), width, at(dw), width);

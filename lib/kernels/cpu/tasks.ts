@@ -4,6 +4,7 @@
  */
 import { decodeTask } from "./decode_phases.ts";
 import type { Task, Thread } from "./pool.ts";
+import { expand, storedFrom, times, timesTransposed } from "./stored_product.ts";
 
 /** First float argument. */
 export const FLOATS = 40;
@@ -209,20 +210,29 @@ const gatedBackward: Task = ({ kernels, i32: a }, index, count) => {
   kernels.gatedBackward(a[0], a[1], a[2], from, to, a[4], a[5]);
 };
 
+/** First argument of the vocabulary's table, as `storedArguments` gives it. */
+export const TABLE = 20;
+
 /** Log-probabilities of rows in blocks that fit `block` rows of logits; logits never exist whole. */
-const logprobs: Task = ({ kernels, gemm, i32: a, f32: f }, index, count) => {
-  const [hidden, table, targets, logprob, lse, entropy, hit] = Array.from(a.subarray(0, 7), (x) => x >>> 0);
+const logprobs: Task = (thread, index, count) => {
+  const { kernels, i32: a, f32: f } = thread, table = storedFrom(a.subarray(TABLE, TABLE + 8));
+  const [hidden, , targets, logprob, lse, entropy, hit] = Array.from(a.subarray(0, 7), (x) => x >>> 0);
   const n = a[7], v = a[8], d = a[9], block = a[11], logits = (a[10] >>> 0) + index * block * v * 4;
   const [from, to] = part(n, index, count), [beta, cap] = [f[FLOATS], f[FLOATS + 1]];
   for (let row = from; row < to; row += block) {
     const rows = Math.min(block, to - row), o = row * 4;
-    gemm(false, true, rows, v, d, hidden + row * d * 4, d, table, d, logits, v, false);
+    timesTransposed(thread, table, {
+      m: rows,
+      x: { at: hidden + row * d * 4, ld: d },
+      y: { at: logits, ld: v },
+    });
     if (cap) kernels.softcapInPlace(logits, rows * v, cap);
     kernels.logprobRows(logits, targets + o, logprob + o, lse + o, entropy + o, hit + o, rows, v, beta);
   }
 };
-const logprobsBackward: Task = ({ kernels, gemm, i32: a, f32: f }, index, count) => {
-  const [hidden, table, targets, g, lse, entropy, e, dHidden, dTables] = Array.from(
+const logprobsBackward: Task = (thread, index, count) => {
+  const { kernels, gemm, i32: a, f32: f } = thread, table = storedFrom(a.subarray(TABLE, TABLE + 8));
+  const [hidden, , targets, g, lse, entropy, e, dHidden, dTables] = Array.from(
     a.subarray(0, 9),
     (x) => x >>> 0,
   );
@@ -232,7 +242,11 @@ const logprobsBackward: Task = ({ kernels, gemm, i32: a, f32: f }, index, count)
   if (dTables) kernels.fill(dTable, v * d, 0);
   for (let row = from; row < to; row += block) {
     const rows = Math.min(block, to - row), o = row * 4;
-    gemm(false, true, rows, v, d, hidden + row * d * 4, d, table, d, logits, v, false);
+    timesTransposed(thread, table, {
+      m: rows,
+      x: { at: hidden + row * d * 4, ld: d },
+      y: { at: logits, ld: v },
+    });
     if (cap) kernels.softcapInPlace(logits, rows * v, cap);
     kernels.logprobRowsBackward(
       logits,
@@ -246,7 +260,7 @@ const logprobsBackward: Task = ({ kernels, gemm, i32: a, f32: f }, index, count)
       beta,
       cap,
     );
-    gemm(false, false, rows, d, v, logits, v, table, d, dHidden + row * d * 4, d, false);
+    times(thread, table, { m: rows, x: { at: logits, ld: v }, y: { at: dHidden + row * d * 4, ld: d } });
     if (dTables) gemm(true, false, v, d, rows, logits, v, hidden + row * d * 4, d, dTable, d, true);
   }
 };
@@ -254,6 +268,33 @@ const logprobsBackward: Task = ({ kernels, gemm, i32: a, f32: f }, index, count)
 const gatherRows: Task = ({ kernels, i32: a, f32: f }, index, count) => {
   const [from, to] = part(a[3], index, count);
   kernels.gatherRows(a[0], a[1], a[2], from, to, a[4], f[FLOATS]);
+};
+/** Rows of a stored table: ids, y, rows, then the table. */
+const gatherStored: Task = (thread, index, count) => {
+  const { kernels, i32: a, f32: f } = thread, [from, to] = part(a[2], index, count);
+  const table = storedFrom(a.subarray(3, 11)), { ints } = thread.heap();
+  for (let row = from; row < to; row++) {
+    const id = ints[(a[0] >>> 0) / 4 + row];
+    expand(thread, table, { from: id, to: id + 1 }, (a[1] >>> 0) + row * table.columns * 4);
+  }
+  const start = (a[1] >>> 0) + from * table.columns * 4;
+  if (f[FLOATS] !== 1) kernels.scaleInPlace(start, (to - from) * table.columns, f[FLOATS]);
+};
+/** y = x·Wᵀ with a stored W, by columns of y: x, rows, y and its row length, then the matrix. */
+const storedForward: Task = (thread, index, count) => {
+  const { i32: a } = thread, matrix = storedFrom(a.subarray(4, 12));
+  const [from, to] = part(matrix.rows, index, count, 16), ld = a[3];
+  if (to <= from) return;
+  const x = { at: a[0] >>> 0, ld: matrix.columns }, y = { at: (a[2] >>> 0) + from * 4, ld };
+  timesTransposed(thread, matrix, { m: a[1], x, y, from, to });
+};
+/** dx (+)= dy·W with a stored W, by columns of dx: dy and its row length, rows, dx, whether it is added, then the matrix. */
+const storedBackward: Task = (thread, index, count) => {
+  const { i32: a } = thread, matrix = storedFrom(a.subarray(5, 13));
+  const [first, end] = part(matrix.columns, index, count, 32);
+  if (end <= first) return;
+  const x = { at: a[0] >>> 0, ld: a[1] }, y = { at: (a[3] >>> 0) + first * 4, ld: matrix.columns };
+  times(thread, matrix, { m: a[2], x, y, accumulate: !!a[4], first, end });
 };
 const scatterRows: Task = ({ kernels, i32: a, f32: f }, index, count) => {
   const [from, to] = part(a[4], index, count, 4);
@@ -283,6 +324,9 @@ export const tasks: Task[] = [
   scatterRows,
   adamw,
   decodeTask,
+  gatherStored,
+  storedForward,
+  storedBackward,
 ];
 
 /** The number of each operation. */
@@ -302,4 +346,7 @@ export const TASK = {
   scatterRows: 12,
   adamw: 13,
   decode: 14,
+  gatherStored: 15,
+  storedForward: 16,
+  storedBackward: 17,
 } as const;

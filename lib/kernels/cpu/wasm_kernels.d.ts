@@ -29,6 +29,7 @@ export interface WasmKernels {
   copyRows(src: number, sld: number, dst: number, dld: number, rows: number, n: number): void;
   addBias(x: number, ld: number, bias: number, rows: number, n: number): void;
   biasBackward(dy: number, ld: number, db: number, rows: number, n: number): void;
+  expandRows(src: number, words: number, columns: number, kind: number, group: number, centre: number, offsets: number, from: number, to: number, first: number, end: number, dst: number, ld: number): void;
   gumbel(seed: number, counter: number, index: number): number;
   argmax(x: number, n: number): number;
   gumbelArgmax(x: number, n: number, beta: number, floor: number, seed: number, counter: number): number;

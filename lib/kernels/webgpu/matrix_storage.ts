@@ -1,5 +1,6 @@
-import * as tf from "@tensorflow/tfjs-core";
+import type * as tf from "@tensorflow/tfjs-core";
 import type { QuantisedMatrix } from "../quantised_matrix.ts";
+import { formOf, type StoredForm } from "../stored_form.ts";
 import { type Binding, part } from "./binding.ts";
 
 /** How the numbers of a matrix lie in its buffer. */
@@ -17,12 +18,20 @@ export interface MatrixStorage {
 export const float32: MatrixStorage = { kind: "float32", key: "f32", stored: (columns) => columns };
 const float16: MatrixStorage = { kind: "float16", key: "f16", stored: (columns) => columns / 2 };
 
-const quantised = new WeakMap<object, MatrixStorage>();
+const quantised = new WeakMap<StoredForm, MatrixStorage>();
 
-/** How a matrix is stored: int32 holds what {@linkcode quantisedTensor} made, or else pairs of 16-bit floats as `packHalf` makes them. */
+/** How a matrix is stored; see `stored_form.ts`. @throws {RangeError} for bfloat16, which WGSL does not unpack */
 export function storageOf(matrix: Binding): MatrixStorage {
-  const { tensor } = part(matrix);
-  return tensor.dtype === "float32" ? float32 : quantised.get(tensor.dataId) ?? float16;
+  const form = formOf(part(matrix).tensor);
+  if (form.kind === "bfloat16") {
+    throw new RangeError(
+      "webgpu reads matrices of bfloat16 as float16: load the model on the device that runs it",
+    );
+  }
+  if (form.kind !== "quantised") return form.kind === "float32" ? float32 : float16;
+  let storage = quantised.get(form);
+  if (!storage) quantised.set(form, storage = quantisedStorage(form));
+  return storage;
 }
 
 /** Numbers in a row of a matrix, however it is stored. */
@@ -31,34 +40,12 @@ export function columnsStored(matrix: tf.Tensor2D): number {
   return storage.quantised?.columns ?? matrix.shape[1] * (storage.kind === "float16" ? 2 : 1);
 }
 
-function quantisedStorage(
-  { shape: [, columns], bits, group, centre, offsets }: QuantisedMatrix,
-): MatrixStorage {
+function quantisedStorage({ shape: [, columns], bits, group, centre, offsets }: StoredForm): MatrixStorage {
   return {
     kind: "quantised",
     key: `q${bits}/${group}/${centre}${offsets ? "/offsets" : ""}`,
     // a row begins at a multiple of 16 bytes
     stored: (columns) => Math.ceil((columns * bits / 32 + columns / group * (offsets ? 2 : 1)) / 4) * 4,
-    quantised: { bits, group, centre, offsets: offsets !== null, columns },
+    quantised: { bits, group, centre, offsets, columns },
   };
-}
-
-/**
- * A matrix in 8 or 4 bits as one tensor, int32 [rows, words]: in each row its codes, then its scales and its offsets as float32, padded to
- * 16 bytes. Products, both ways, and embeddings take it where they take a weight; the caller disposes of it.
- */
-export function quantisedTensor(matrix: QuantisedMatrix): tf.Tensor2D {
-  const { shape: [rows, columns], bits, group, codes, scales, offsets } = matrix;
-  const storage = quantisedStorage(matrix), width = storage.stored(columns), groups = columns / group;
-  const words = new Int32Array(rows * width), bytes = new Uint8Array(words.buffer);
-  const reals = new Float32Array(words.buffer), codeBytes = columns * bits / 8;
-  for (let row = 0; row < rows; row++) {
-    const first = row * width, behind = first + codeBytes / 4;
-    bytes.set(codes.subarray(row * codeBytes, (row + 1) * codeBytes), 4 * first);
-    reals.set(scales.subarray(row * groups, (row + 1) * groups), behind);
-    if (offsets) reals.set(offsets.subarray(row * groups, (row + 1) * groups), behind + groups);
-  }
-  const tensor = tf.tensor2d(words, [rows, width], "int32");
-  quantised.set(tensor.dataId, storage);
-  return tensor;
 }

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import type * as tf from "@tensorflow/tfjs";
 import { dequantiseRows, type QuantisedMatrix } from "../../../lib/kernels/quantised_matrix.ts";
 import { embeddingForward } from "../../../lib/kernels/webgpu/embedding.ts";
-import { quantisedTensor } from "../../../lib/kernels/webgpu/matrix_storage.ts";
+import { quantisedTensor } from "../../../lib/kernels/stored_form.ts";
 import { compiledPipelines } from "../../../lib/kernels/webgpu/pipelines.ts";
 import { projectBackward, projectForward } from "../../../lib/kernels/webgpu/projection.ts";
 import { tokenLogprobsBackward, tokenLogprobsForward } from "../../../lib/kernels/webgpu/token_logprobs.ts";
