@@ -24,6 +24,7 @@ export type DiagnosisRule =
   | "truncated"
   | "length collapse"
   | "entropy collapse"
+  | "sharpening"
   | "kl explosion"
   | "sampler drift"
   | "reward hacking"
@@ -181,6 +182,36 @@ const rules: Record<DiagnosisRule, Rule> = {
         "are becoming the same, and nothing new is tried" +
         (flat ? ` (in ${percent(mean(flat))} of the groups all rewards are equal)` : ""),
       suggestion: "Raise epsilonHigh (0.28, as DAPO), temperature or beta, or lower learningRate",
+    };
+  },
+
+  "sharpening": (steps, context) => {
+    const { stage, beta } = context;
+    if (rules["entropy collapse"](steps, context)) return null;
+    const entropy = change(steps, (metrics) => metrics.entropy),
+      dead = change(steps, (metrics) => metrics.zeroVarianceFraction);
+    if (stage !== "grpo" || !entropy || !dead) return null;
+    if (entropy.to > 0.5 * entropy.from || dead.to < dead.from + 0.15) return null;
+    // a task that is being solved looks so too
+    const correct = recent(steps, (metrics) => metrics.components?.correctness?.mean);
+    if (correct && mean(correct) > 0.5) return null;
+    const judged = steps.map(({ evaluation }) => evaluation?.accuracy).filter((value) => value !== undefined);
+    if (judged.length > 1 && judged.at(-1)! - judged[0] >= 0.05) return null;
+    return {
+      level: "warning",
+      evidence:
+        `the entropy fell from ${short(entropy.from)} to ${
+          short(entropy.to)
+        } nats a token, and groups without signal rose from ${percent(dead.from)} to ${percent(dead.to)}` +
+        (correct ? ` while ${percent(mean(correct))} of the completions are right` : "") +
+        ": the policy says what it said before with more certainty, and has less and less to learn from",
+      suggestion:
+        (judged.length > 1
+          ? `Accuracy on held-out problems went from ${percent(judged[0])} to ${percent(judged.at(-1)!)}. `
+          : "Sampled answers get better by this alone: judge held-out problems greedily (`evaluation`) to see what was learned. ") +
+        `Raise epsilonHigh (0.28, as DAPO), set entropyTarget or entropyCoef${
+          beta ? "" : ", beta above 0"
+        } or dropZeroVariance, or lower learningRate`,
     };
   },
 

@@ -68,3 +68,64 @@ Deno.test("the diagnosis calls reward hacking while some answers are still right
   assert.ok(steps[step - 1].components!.correctness.mean > 0.2);
   assert.equal(steps.at(-1)!.components!.correctness.mean, 0);
 });
+
+/** SmolLM2-135M under LoRA, whose sampled answers got better while its greedy accuracy stayed at 44.2 %; losses were not recorded. */
+async function sharpened(): Promise<StepMetrics[]> {
+  const text = await Deno.readTextFile(new URL("sharpened.tsv", folder));
+  const [header, ...rows] = text.trim().split("\n").filter((line) => !line.startsWith("#")).map((line) =>
+    line.split("\t")
+  );
+  return rows.map((row) => {
+    const at = (name: string) => Number(row[header.indexOf(name)]);
+    return {
+      step: at("step"),
+      loss: 0.1,
+      learningRate: 5e-5,
+      gradientNorm: 1,
+      tokens: 48 * at("completionLengthMean"),
+      tokensPerSecond: 48 * at("completionLengthMean") / at("seconds"),
+      seconds: { total: at("seconds") },
+      reward: at("reward"),
+      entropy: at("entropy"),
+      formatRate: at("formatRate"),
+      zeroVarianceFraction: at("zeroVarianceFraction"),
+      completionLength: {
+        mean: at("completionLengthMean"),
+        min: 20,
+        max: 90,
+        terminatedMean: at("completionLengthMean"),
+      },
+      components: { correctness: { mean: at("correctness"), std: 0.4, weight: 0.5, failures: 0 } },
+    };
+  });
+}
+
+Deno.test("the diagnosis sees a real run sharpen without learning by half of it, and not where greedy accuracy rises", async () => {
+  const steps = await sharpened(), context = { stage: "grpo", steps: 40, maxTokens: 96, beta: 0 } as const;
+  const said = (steps: StepMetrics[]) => {
+    const watch = diagnostician(context);
+    return steps.flatMap((metrics) => watch.observe(metrics));
+  };
+  const found = said(steps);
+  assert.deepEqual([...new Set(found.map(({ rule }) => rule))], ["sharpening"]);
+  assert.ok(found[0].step >= 12 && found[0].step <= 20, `${found[0].step}`);
+  assert.match(
+    found[0].message,
+    /^The entropy fell from 0\.478 to 0\.2\d* nats a token, and groups without signal rose from 3 % to \d+ % while \d+ %/,
+  );
+  assert.match(
+    found[0].message,
+    /judge held-out problems greedily.*entropyTarget or entropyCoef, beta above 0/,
+  );
+
+  const judgedAs = (first: number, last: number) =>
+    said(steps.map((metrics) => {
+      if (metrics.step % 8) return metrics;
+      return { ...metrics, evaluation: { accuracy: first + (last - first) * (metrics.step - 8) / 32 } };
+    }));
+  assert.match(
+    judgedAs(0.442, 0.442).at(-1)!.message,
+    /Accuracy on held-out problems went from 44 % to 44 %/,
+  );
+  assert.deepEqual(judgedAs(0.4, 0.8), []);
+});
