@@ -1,10 +1,14 @@
+import type { FormatInput } from "../formats/format_schema.ts";
+import { responseFormatOf } from "../formats/response_format_of.ts";
 import type { Problem } from "../data/problem.ts";
 import type { RewardSample } from "../rewards/reward.ts";
 
 /** A completion to score by hand: of a sample, only what can't be done without. */
-export interface RewardCase extends Partial<Omit<RewardSample, "problem">> {
+export interface RewardCase extends Partial<Omit<RewardSample, "problem" | "format">> {
   /** The text to score, with its tags. */
   completion: string;
+  /** How the text is read. @default "tags" */
+  format?: FormatInput;
   /** What was asked, and the right answer. */
   problem: Pick<Problem, "question" | "answer"> & Partial<Problem>;
 }
@@ -23,7 +27,7 @@ export type CaseDefaults = Pick<RewardCase, "step" | "steps" | "phase">;
  * ```
  */
 export function sampleOf(
-  { completion, problem, ...given }: RewardCase,
+  { completion, problem, format, ...given }: RewardCase,
   { step = 0, steps = 1, phase = "medium" }: CaseDefaults = {},
 ): RewardSample {
   const texts = { completion, "problem.question": problem?.question, "problem.answer": problem?.answer };
@@ -42,6 +46,7 @@ export function sampleOf(
     phase,
     ...given,
     completion,
+    ...(format === undefined ? {} : { format: responseFormatOf(format) }),
     problem: { id: "by hand", difficulty: "medium", domain: "maths", ...problem },
   };
 }

@@ -1,5 +1,6 @@
 import type { z } from "zod";
 import type { Problem } from "../data/problem.ts";
+import type { ResponseFormat } from "../formats/response_format.ts";
 import type { CausalLM } from "../models/causal_lm.ts";
 import { type CompositeOptions, compositeReward } from "../rewards/composite.ts";
 import type { Reward, RewardFunction } from "../rewards/reward.ts";
@@ -17,6 +18,8 @@ export interface ResumeOptions extends Omit<StageHooks, "resumeFrom"> {
   /** The model as it was when the run began, with its adapter added if it had one; its weights are replaced. */
   model: CausalLM;
   problems: Problem[];
+  /** A format of your own, whose functions no checkpoint keeps. @default the checkpoint's configuration */
+  format?: ResponseFormat;
   /** GRPO with functions of your own among its components needs them again. @default the checkpoint's configuration */
   reward?: Reward | RewardFunction;
 }
@@ -32,12 +35,13 @@ export interface ResumeOptions extends Omit<StageHooks, "resumeFrom"> {
  * ```
  */
 export async function resume(path: string, options: ResumeOptions): Promise<TrainingRun> {
-  const { model, problems, reward, ...rest } = options, { hooks } = splitHooks(rest);
+  const { model, problems, reward, format, ...rest } = options, { hooks } = splitHooks(rest);
   const { state, path: found } = await loadCheckpoint(path),
     { stage, name, config } = state as { stage: string; name: string; config: Record<string, unknown> };
   if (stage === "sft") {
     return await sft(model, problems, {
       ...config as z.input<typeof sftSchema>,
+      ...(format ? { format } : {}),
       ...hooks,
       resumeFrom: found,
     });
@@ -50,6 +54,7 @@ export async function resume(path: string, options: ResumeOptions): Promise<Trai
   const { reward: rewardSpec, curriculum: course, ...settings } = config;
   return await grpo(model, problems, {
     ...settings as z.input<typeof grpoSchema>,
+    ...(format ? { format } : {}),
     ...hooks,
     name,
     reward: reward ?? compositeReward(rewardSpec as CompositeOptions),

@@ -142,3 +142,23 @@ Deno.test("inspectReward() works with a reward that cannot explain, and refuses 
     message: /problem\.answer must be a text, got undefined/,
   });
 });
+
+Deno.test("inspectReward() reads a completion by the format that it is given", async () => {
+  const reward = compositeReward({
+    components: { correctness: { weight: 1 }, missingTags: { weight: -0.5 } },
+  });
+  const problem = { question: "5 + 3?", answer: "8" };
+  const cases = [
+    ["boxed", "5 + 3 = 8, so \\boxed{8}"],
+    [{ kind: "tags", reasoning: "think" } as const, "<think>5 + 3 = 8</think><answer>8</answer>"],
+    ["graph", '{"nodes": [{"id": "final_result", "op": "const", "val": 8}]}'],
+  ] as const;
+  for (const [format, completion] of cases) {
+    const { components, total } = await inspectReward(reward, { completion, problem, format });
+    assert.equal(total, 1, completion);
+    const [{ start, end }] = components[0].spans;
+    assert.ok(completion.slice(start, end).includes("8"));
+  }
+  const plain = await inspectReward(reward, { completion: cases[0][1], problem });
+  assert.equal(plain.total, -0.5);
+});
