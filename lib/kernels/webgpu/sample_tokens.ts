@@ -1,13 +1,14 @@
 /**
  * Sampling on the device: temperature, top-k, top-p, min-p and the draw in one launch, so that a decoding loop reads
- * nothing back. No sort: the k-th largest logit and the nucleus's smallest are found by bisecting the bits of a float
- * (32 counting passes over a row that stays in cache), and only where a filter is on.
+ * nothing back. No sort: the k-th largest logit and the nucleus's smallest are found four bits of a float at a time, each pass over
+ * the row (which stays in cache) counting above fifteen thresholds at once: eight passes a filter, and only where it is on.
  */
 import type * as tf from "@tensorflow/tfjs-core";
 import type { Binding } from "./binding.ts";
 import { hasSubgroups } from "./command_stream.ts";
 import { launch, output } from "./program.ts";
 import { tanhOf } from "./tanh.ts";
+import { unrolled } from "./unrolled.ts";
 import { workgroupTotal } from "./workgroup_total.ts";
 
 /** How tokens are drawn. */
@@ -29,6 +30,31 @@ export interface SampleTokensNumbers {
 }
 
 const groupSize = 256;
+
+/**
+ * WGSL that leaves in `name` the largest key above which, itself included, the row's numbers from `least` on weigh `wanted` or more.
+ * Sums are in a fixed order, so that the key is the same on every run.
+ */
+const largestKey = (
+  name: string,
+  { least, weight, wanted }: { least: string; weight: (z: string) => string; wanted: string },
+) => `
+  var ${name} = 0u;
+  for (var shift = 28; shift >= 0; shift -= 4) {
+    ${unrolled(15, (i) => `var above${i + 1} = 0.0;`)}
+    for (var i = lane; i < u.vocabulary; i += ${groupSize}) {
+      let z = scaled(base + i);
+      let key = key_of(z);
+      if (key >= max(${name}, ${least})) {
+        let w = ${weight("z")};
+        let digit = min(15u, (key - ${name}) >> u32(shift));
+        ${unrolled(15, (i) => `above${i + 1} += select(0.0, w, digit >= ${i + 1}u);`)}
+      }
+    }
+    var digit = 0u;
+    ${unrolled(15, (i) => `if (total(above${i + 1}, lane) >= ${wanted}) { digit = ${i + 1}u; }`)}
+    ${name} |= digit << u32(shift);
+  }`;
 
 /**
  * logits [rows, vocabulary] → ids int32 [rows] and their log-probability in the whole distribution at the temperature
@@ -139,13 +165,7 @@ fn value_of(key: u32) -> f32 {
   ${
       byCount
         ? `
-  var count_key = 0u;
-  for (var bit = 31; bit >= 0; bit--) {
-    let tried = count_key | (1u << u32(bit));
-    own = 0.0;
-    for (var i = lane; i < u.vocabulary; i += ${groupSize}) { if (key_of(scaled(base + i)) >= tried) { own += 1.0; } }
-    if (total(own, lane) >= f32(u.topK)) { count_key = tried; }
-  }
+${largestKey("count_key", { least: "0u", weight: () => "1.0", wanted: "f32(u.topK)" })}
   floor_value = value_of(count_key);`
         : ""
     }
@@ -159,16 +179,7 @@ fn value_of(key: u32) -> f32 {
   }
   let wanted = u.topP * total(kept, lane);
   let least = key_of(floor_value);
-  var mass_key = 0u;
-  for (var bit = 31; bit >= 0; bit--) {
-    let tried = mass_key | (1u << u32(bit));
-    own = 0.0;
-    for (var i = lane; i < u.vocabulary; i += ${groupSize}) {
-      let z = scaled(base + i);
-      if (key_of(z) >= max(tried, least)) { own += exp(z - top); }
-    }
-    if (total(own, lane) >= wanted) { mass_key = tried; }
-  }
+${largestKey("mass_key", { least: "least", weight: (z) => `exp(${z} - top)`, wanted: "wanted" })}
   floor_value = value_of(max(mass_key, least));`
         : ""
     }
