@@ -26,6 +26,7 @@ import { Layout } from "../../lib/ops/layout.ts";
 import { tokenLogprobs } from "../../lib/ops/token_logprobs.ts";
 import {
   decodingAttention,
+  decodingCost,
   decodingProducts,
   type GpuFigure,
   launchesAndCopies,
@@ -145,6 +146,18 @@ async function products(): Promise<void> {
   }
 }
 
+/** Bytes and operations of a token, by count. */
+function costs(decoder: Decoder, kind: string): void {
+  for (const rows of [1, 8, 32]) {
+    const { bytes, flop } = decodingCost(decoder.describe(512), { rows, keys: 512 });
+    say(
+      `a token of ${rows} rows at 512 keys, ${kind}: ${(bytes / 1e6).toFixed(2)} MB, ${
+        (flop / 1e6).toFixed(2)
+      } MFLOP`,
+    );
+  }
+}
+
 async function sampling(decoder: Decoder): Promise<void> {
   const rows = tiny ? 3 : 32, tokens = tiny ? 4 : 128;
   const prompt = Array.from({ length: tiny ? 5 : 64 }, (_, i) => 3 + i * 7 % 400);
@@ -164,6 +177,7 @@ async function sampling(decoder: Decoder): Promise<void> {
     say(`${key.padEnd(34)} ${(results[key] = rows * tokens / took).toPrecision(4)}`);
   rate("sample_tokens_per_s_ours", await seconds(ours));
   say(`launches a token ${(launches / tokens).toFixed(1)}`);
+  costs(decoder, "float32");
   const greedy = ids;
   rate(
     "sample_tokens_per_s_stock",
@@ -173,6 +187,7 @@ async function sampling(decoder: Decoder): Promise<void> {
   say(`rows with the same greedy tokens: ${same} of ${rows}`);
   addLora(decoder, { rank: 16 });
   await decoder.packFrozen();
+  costs(decoder, "LoRA and 16 bits");
   rate("sample_tokens_per_s_ours_lora_f16", await seconds(ours));
 }
 

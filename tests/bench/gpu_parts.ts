@@ -1,7 +1,9 @@
 import * as tf from "@tensorflow/tfjs";
+import type { DecoderDescription } from "../../lib/kernels/decoder_description.ts";
 import type { QuantisedMatrix } from "../../lib/kernels/quantised_matrix.ts";
 import { attentionForward } from "../../lib/kernels/webgpu/attention.ts";
 import { quantisedTensor } from "../../lib/kernels/stored_form.ts";
+import { columnsStored } from "../../lib/kernels/webgpu/matrix_storage.ts";
 import { multiply } from "../../lib/kernels/webgpu/multiply.ts";
 import { multiplyTiles } from "../../lib/kernels/webgpu/multiply_tiles.ts";
 import { settled } from "../../lib/kernels/webgpu/product.ts";
@@ -135,4 +137,22 @@ export async function sampler({ tiny, seconds, say }: GpuMeter, bandwidth: numbe
     say({ name: `sampler of ${rows} rows, ${name}`, unit: "ms", value: took * 1e3, floor });
   }
   tf.dispose([logits, seeds]);
+}
+
+/** What decoding one token of each of `rows` completions must read and compute, counted over the tensors of a decoder. */
+export function decodingCost(
+  { layers, head, heads, kvHeads, headDim }: DecoderDescription,
+  { rows, keys }: { rows: number; keys: number },
+): { bytes: number; flop: number } {
+  const matrices = layers.flatMap(({ query, key, value, output, gate, up, down }) =>
+    [query, key, value, output, gate, up, down].flatMap(({ weight, lora }) =>
+      lora ? [weight, lora.a, lora.b] : [weight]
+    )
+  ).concat(head);
+  const numbers = matrices.reduce((sum, matrix) => sum + matrix.shape[0] * columnsStored(matrix), 0);
+  const seen = layers.reduce((sum, { window }) => sum + Math.min(keys, window || keys), 0);
+  return {
+    bytes: 4 * matrices.reduce((sum, { size }) => sum + size, 0) + 8 * rows * seen * kvHeads * headDim,
+    flop: rows * (2 * numbers + 4 * seen * heads * headDim),
+  };
 }

@@ -4,8 +4,8 @@
  * least 10 ms whatever its size, and drops finished rows from the batch.
  *
  * Prompts of different length are padded on the left, so that all rows stand at the same place of their caches; padding
- * is masked, and positions are counted from each prompt's start. Launches a token and layer: 9, and eight
- * more where all linear layers are adapted.
+ * is masked, and positions are counted from each prompt's start. Launches a token and layer: 9 up to eight rows, 12 where
+ * products split inner, one more from 256 keys on where attention splits them, and eight more where all linear layers are adapted.
  */
 import * as tf from "@tensorflow/tfjs-core";
 import type { DecoderDescription, Linear } from "../decoder_description.ts";

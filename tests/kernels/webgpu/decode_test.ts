@@ -72,6 +72,46 @@ testOnWebgpu("decode() takes 9 launches a token and layer for Gemma 3", async ()
   decoder.dispose();
 });
 
+testOnWebgpu("decode() takes 9 to 12 launches a token and layer at the shapes of Gemma 3 270M", async () => {
+  const config = {
+    ...tinyConfig,
+    hiddenSize: 640,
+    intermediateSize: 2048,
+    kvHeads: 1,
+    headDim: 256,
+    layerWindows: [512, null],
+    maxPositions: 2048,
+  };
+  const decoder = tinyDecoder(config), model = decoder.describe(400);
+  const cost = async (layers: number, n: number, prompt: number, maxTokens: number) => {
+    const before = launchCount();
+    await decode({ ...model, layers: model.layers.slice(0, layers) }, [Array(prompt).fill(5)], {
+      n,
+      maxTokens,
+      temperature: 0,
+      topK: 0,
+      topP: 1,
+      minP: 0,
+      eosIds: [],
+      lookEvery: 16,
+      seeds: new Int32Array(n),
+    });
+    return launchCount() - before;
+  };
+  /** Launches of one layer for the third token, what was before it taken off. */
+  const layer = async (n: number, prompt: number) =>
+    await cost(2, n, prompt, 3) - await cost(1, n, prompt, 3) -
+    (await cost(2, n, prompt, 2) - await cost(1, n, prompt, 2));
+  // up to eight rows: norm and residual, q/k/v, heads, attention, output, norms, gate and up, activation, down
+  assert.equal(await layer(1, 8), 9);
+  assert.equal(await layer(8, 8), 9);
+  // keys over workgroups are joined by one more
+  assert.equal(await layer(1, 256), 10);
+  // q/k/v, output and down in parts of inner, and their sums
+  assert.equal(await layer(32, 8), 12);
+  decoder.dispose();
+});
+
 /** Workgroups that a decoding dispatches, how often it reads back, and how many launches were recorded while each read waited. */
 async function work(
   prompts: number[][],
