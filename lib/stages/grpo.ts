@@ -1,5 +1,6 @@
 import type { z } from "zod";
 import { parseOptions } from "../options/parse_options.ts";
+import { asProblems } from "../data/as_problems.ts";
 import type { Problem } from "../data/problem.ts";
 import { responseFormatOf } from "../formats/response_format_of.ts";
 import type { CausalLM, Completion } from "../models/causal_lm.ts";
@@ -66,7 +67,7 @@ export async function grpo(model: CausalLM, problems: Problem[], options: GrpoOp
     { steps, iterations, maxTokens, maskTruncated } = config;
   if (problems.length === 0) throw new RangeError("grpo needs at least one problem, got none");
   if (!given) throw new TypeError("grpo needs a reward: pass { reward: compositeReward(config.reward) }");
-  const reward = asReward(given), fitting = fittingProblems(model, problems, config);
+  const reward = asReward(given), fitting = fittingProblems(model, asProblems(problems, "grpo"), config);
   checkPhases(curriculum, fitting.problems, steps);
 
   const { decoder } = model,

@@ -5,6 +5,8 @@ import { useBackend } from "../../lib/kernels/use_backend.ts";
 import type { Problem } from "../../lib/data/problem.ts";
 import type { CausalLM } from "../../lib/models/causal_lm.ts";
 import type { Reward } from "../../lib/rewards/reward.ts";
+import { compositeReward } from "../../lib/rewards/composite.ts";
+import { evaluate } from "../../lib/stages/evaluate.ts";
 import { grpo, type GrpoOptions } from "../../lib/stages/grpo.ts";
 import { restoreModel } from "../../lib/stages/restore_model.ts";
 import { resume } from "../../lib/stages/resume.ts";
@@ -470,3 +472,33 @@ async function restoreNothingBut(model: CausalLM, name: string, data: Float32Arr
   const weight = model.decoder.weight<tf.Tensor>(name) as unknown as tf.Variable;
   tf.tidy(() => weight.assign(tf.tensor(data, weight.shape)));
 }
+
+test("sft(), grpo() and evaluate() take problems as a cell writes them, and answers in any format", async () => {
+  const model = tinyModel();
+  const cell = [{ question: "What is 5 plus 3?", answer: 8 }, {
+    question: "What is 4 plus 2?",
+    answer: 6,
+  }] as never;
+  const learned = await sft(model, cell, {
+    steps: 1,
+    batchSize: 2,
+    format: "boxed",
+    packing: true,
+    maxLength: 128,
+  });
+  assert.ok(learned.steps[0].tokens! > 0);
+  const run = await grpo(model, cell, {
+    ...small,
+    steps: 1,
+    format: "last-number",
+    reward: compositeReward({ components: { correctness: { weight: 1 } } }),
+  });
+  assert.equal(run.steps[0].components?.correctness?.failures, 0);
+  const { items, config } = await evaluate(model, cell, {
+    format: { kind: "tags", reasoning: "think" },
+    maxTokens: 4,
+  });
+  assert.deepEqual(items.map(({ reference }) => reference), ["8", "6"]);
+  assert.equal((config.format as { reasoning: string }).reasoning, "think");
+  model.dispose();
+});
