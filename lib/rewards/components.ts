@@ -3,10 +3,13 @@ import type { Anneal, Scheduled } from "../schedules/anneal.ts";
 import { computationalGraph } from "./computational_graph.ts";
 import { confidence, type ConfidenceOptions, confidenceSchema } from "./confidence.ts";
 import { correctness } from "./correctness.ts";
+import { cosineLength, type CosineLengthOptions, cosineLengthSchema } from "./cosine_length.ts";
 import { formatCompliance } from "./format_compliance.ts";
 import { lengthBonus, type LengthBonusOptions, lengthBonusSchema } from "./length_bonus.ts";
 import { missingTags } from "./missing_tags.ts";
 import { numericFormat } from "./numeric_format.ts";
+import { overlong, type OverlongOptions, overlongSchema } from "./overlong.ts";
+import { repeatedNgrams, type RepeatedNgramsOptions, repeatedNgramsSchema } from "./repeated_ngrams.ts";
 import { repetition } from "./repetition.ts";
 import type { RewardFunction } from "./reward.ts";
 import { type JudgeOptions, judgeSchema, rubricJudge } from "./rubric_judge.ts";
@@ -40,6 +43,9 @@ export const components = {
   repetition: component(repetition) as Component<NoOptions>,
   missingTags: component(missingTags) as Component<NoOptions>,
   lengthBonus: component(lengthBonus, lengthBonusSchema) as Component<LengthBonusOptions>,
+  overlong: component(overlong, overlongSchema) as Component<OverlongOptions>,
+  cosineLength: component(cosineLength, cosineLengthSchema) as Component<CosineLengthOptions>,
+  repeatedNgrams: component(repeatedNgrams, repeatedNgramsSchema) as Component<RepeatedNgramsOptions>,
   computationalGraph: component(computationalGraph) as Component<NoOptions>,
   // A final failure is an error of that completion's component: counted and shown with its reason.
   rubric: component(
