@@ -2,6 +2,18 @@ import type { MatrixStorage } from "./matrix_storage.ts";
 import { letters } from "./tile_plan.ts";
 import { unrolled } from "./unrolled.ts";
 
+/** Four 16-bit floats from word `at` on; bfloat16 is the upper half of a float32. */
+export function fourHalves(kind: "float16" | "bfloat16", name: string, at: string): string {
+  const words = [`bitcast<u32>(${name}[${at}])`, `bitcast<u32>(${name}[(${at}) + 1])`];
+  return `vec4<f32>(${
+    words.flatMap((word) =>
+      kind === "float16"
+        ? `unpack2x16float(${word})`
+        : [`bitcast<f32>(${word} << 16u)`, `bitcast<f32>(${word} & 0xffff0000u)`]
+    ).join(", ")
+  })`;
+}
+
 /** Four bytes of a word, or four halves of its bytes from bit `shift` on, as numbers of a group. */
 export function dequantised(
   { bits, group, centre, offsets }: NonNullable<MatrixStorage["quantised"]>,
@@ -41,9 +53,7 @@ export function readFour(name: string, { kind, quantised }: MatrixStorage, vecto
       };`;
     }
     const at = "let at = base + major * width + minor;\n";
-    if (kind === "float16") {
-      return `${at}value = vec4<f32>(unpack2x16float(bitcast<u32>(${name}[at >> 1u])), unpack2x16float(bitcast<u32>(${name}[(at >> 1u) + 1])));`;
-    }
+    if (kind !== "float32") return `${at}value = ${fourHalves(kind, name, "at >> 1u")};`;
     if (vectors) return `${at}value = ${name}[at >> 2u];`;
     return at +
       unrolled(4, (i) => `if (minor + ${i} < minors) { value.${letters[i]} = ${name}[at + ${i}]; }`);

@@ -4,7 +4,7 @@
  * meet in workgroup memory, in order.
  */
 import { part } from "./binding.ts";
-import { dequantised } from "./matrix_reader.ts";
+import { dequantised, fourHalves } from "./matrix_reader.ts";
 import { type MatrixStorage, storageOf } from "./matrix_storage.ts";
 import { columnsOf, rowStep, type SettledProduct } from "./product.ts";
 import { launch } from "./program.ts";
@@ -31,12 +31,11 @@ function loads(name: string, { kind, quantised }: MatrixStorage) {
   if (kind === "float32") {
     return { vectors: 1, places: "let p0 = unit;", text: `let w0 = ${name}[(row >> 2u) + unit];` };
   }
-  if (kind === "float16") {
+  if (kind !== "quantised") {
     return {
       vectors: 1,
       places: "let p0 = unit;",
-      text: `let at = (row >> 1u) + 2 * unit;
-      let w0 = vec4<f32>(unpack2x16float(bitcast<u32>(${name}[at])), unpack2x16float(bitcast<u32>(${name}[at + 1])));`,
+      text: `let w0 = ${fourHalves(kind, name, "row / 2 + 2 * unit")};`,
     };
   }
   const { bits } = quantised!,

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import type * as tf from "@tensorflow/tfjs";
 import { dequantiseRows, type QuantisedMatrix } from "../../../lib/kernels/quantised_matrix.ts";
 import { embeddingForward } from "../../../lib/kernels/webgpu/embedding.ts";
-import { quantisedTensor } from "../../../lib/kernels/stored_form.ts";
+import { halvesTensor, quantisedTensor } from "../../../lib/kernels/stored_form.ts";
 import { compiledPipelines } from "../../../lib/kernels/webgpu/pipelines.ts";
 import { projectBackward, projectForward } from "../../../lib/kernels/webgpu/projection.ts";
 import { tokenLogprobsBackward, tokenLogprobsForward } from "../../../lib/kernels/webgpu/token_logprobs.ts";
@@ -145,3 +145,36 @@ testOnWebgpu("the kind of a matrix is part of its pipelines' names", async () =>
     assert.ok(names.some((name) => name.startsWith(`embedding_forward/${key}/`)), key);
   }
 });
+
+testOnWebgpu(
+  "products and embeddings read bfloat16 as the upper half of float32, the smallest numbers too",
+  async () => {
+    const columns = 64, rows = 5, { data } = normal([rows, columns], 3);
+    const numbers = Float32Array.from(data, (x, i) => i % 9 === 0 ? x * 1e-36 : x);
+    const bits = new Uint32Array(numbers.buffer).map((word) => word & 0xffff0000);
+    const words = Int32Array.from(
+      { length: bits.length / 2 },
+      (_, i) => bits[2 * i] >>> 16 | bits[2 * i + 1],
+    );
+    const exact: Values = { shape: [rows, columns], data: new Float32Array(bits.buffer) };
+    for (const height of [1, 8, 20]) {
+      const x = normal([height, columns], 1), dy = normal([height, rows], 2), ids = integers([4, 0]);
+      const run = (weight: tf.Tensor2D, [x, dy, ids]: tf.Tensor[]) => {
+        const linears = [{ weight, trainable: false }];
+        return [
+          projectForward(x as tf.Tensor2D, linears),
+          projectBackward(dy as tf.Tensor2D, x as tf.Tensor2D, linears).dx,
+          embeddingForward(ids as tf.Tensor1D, weight, 1),
+        ];
+      };
+      const expected = await valuesOn("webgpu", [exact, x, dy, ids], (weight, ...rest) => run(weight, rest));
+      const actual = await valuesOn(
+        "webgpu",
+        [x, dy, ids],
+        (...rest) => run(halvesTensor(words, [rows, columns], "bfloat16"), rest),
+      );
+      assertClose(actual.slice(0, 2), expected.slice(0, 2), 1e-5);
+      assert.deepEqual(actual[2], expected[2]);
+    }
+  },
+);
