@@ -76,7 +76,6 @@ export * from "./lib/schedules/curriculum.ts";
 export * from "./lib/schedules/learning_rate.ts";
 
 export * from "./lib/lab/ablate_reward.ts";
-export { loadExpressions } from "./lib/answers/answers_expression.ts";
 export { answersMatch } from "./lib/answers/answers_match.ts";
 export * from "./lib/rewards/components.ts";
 export * from "./lib/rewards/composite.ts";

@@ -1,190 +1,57 @@
-/** Digits of other scripts, by the code of their zero: Arabic-Indic, Persian, Devanagari, Bangla. */
-const zeros = [0x0660, 0x06f0, 0x0966, 0x09e6];
+import { plainCharacters } from "./plain_characters.ts";
+import { money, plainLatex } from "./plain_latex.ts";
 
-const characters: Record<string, string> = {
-  "−": "-", // U+2212
-  "–": "-",
-  "—": "-",
-  "‐": "-",
-  "‑": "-",
-  "﹣": "-",
-  "－": "-",
-  "×": "*",
-  "⋅": "*",
-  "·": "*",
-  "∙": "*",
-  "∗": "*",
-  "÷": "/",
-  "⁄": "/",
-  "∕": "/",
-  "±": "\\pm ",
-  "π": "\\pi ",
-  "∞": "\\infty ",
-  "∪": "\\cup ",
-  "∈": "\\in ",
-  "≤": "\\le ",
-  "≥": "\\ge ",
-  "≠": "\\ne ",
-  "∅": "\\emptyset ",
-  "≈": "=",
-  "º": "°",
-  "˚": "°",
-  "٪": "%",
-  "٫": ".", // Arabic decimal separator
-  "٬": ",", // Arabic thousands separator
-  "،": ",",
-  "’": "'",
-  "‘": "'",
-  "“": '"',
-  "”": '"',
-  "।": ".",
-  "。": ".",
-  "½": " 1/2",
-  "⅓": " 1/3",
-  "⅔": " 2/3",
-  "¼": " 1/4",
-  "¾": " 3/4",
-  "⅕": " 1/5",
-  "⅖": " 2/5",
-  "⅗": " 3/5",
-  "⅘": " 4/5",
-  "⅙": " 1/6",
-  "⅚": " 5/6",
-  "⅛": " 1/8",
-  "⅜": " 3/8",
-  "⅝": " 5/8",
-  "⅞": " 7/8",
-};
+const lead =
+  /^(?:#{1,6} ?|(?:so|thus|hence|therefore),? |(?:the |my |our |final |correct |right )*answer(?:s)? ?(?:is|are|:|=)+:? ?|(?:ans|result|solution) ?[:=] ?)/i;
 
-const superscripts = "⁰¹²³⁴⁵⁶⁷⁸⁹";
-
-/** Unicode first: NFKC alone would turn `3½` into `31⁄2` and `x²` into `x2`. */
-function plainCharacters(text: string): string {
-  let result = "", raised = false;
-  for (const character of text) {
-    const code = character.codePointAt(0)!;
-    const digit = superscripts.indexOf(character);
-    const up: boolean = digit >= 0 || (character === "⁻" && !raised);
-    if (up !== raised) result += up ? "^{" : "}";
-    raised = up;
-    if (up) result += digit >= 0 ? digit : "-";
-    else if (code < 0x80) result += character;
-    else {
-      const zero = zeros.find((start) => code >= start && code < start + 10);
-      result += zero !== undefined ? String(code - zero) : characters[character] ?? character;
+/** What is inside the last `\boxed{…}` of a text with words around it; the text itself where there is none. */
+function boxed(text: string): string {
+  const at = text.lastIndexOf("\\boxed{");
+  if (at < 0) return text;
+  let depth = 0;
+  for (let i = at + 6; i < text.length; i++) {
+    if (text[i] === "\\") i++;
+    else if (text[i] === "{") depth++;
+    else if (text[i] === "}" && --depth === 0) {
+      const before = text.slice(0, at), after = text.slice(i + 1);
+      // Only words and dressing may stand around; another box or number would be another answer.
+      return /[\d\\]|\bnot\b/i.test(before.replace(/\\[([]/g, "")) || !/^[\s$.\\)\]*_`]*$/.test(after)
+        ? text
+        : text.slice(at + 7, i);
     }
   }
-  return (raised ? result + "}" : result).normalize("NFKC");
+  return text;
 }
 
-/** Commands whose braces only dress what is inside; true where the content is words and needs room around it. */
-const dressing = new Map<string, boolean>([
-  ["boxed", false],
-  ["fbox", false],
-  ["mathbf", false],
-  ["boldsymbol", false],
-  ["text", true],
-  ["textbf", true],
-  ["textit", true],
-  ["textrm", true],
-  ["texttt", true],
-  ["emph", true],
-  ["mathrm", true],
-  ["mathit", true],
-  ["mathsf", true],
-  ["mbox", true],
-  ["hbox", true],
-  ["rm", true],
-]);
-
-const dropped = new Set(["left", "right", "big", "Big", "bigl", "bigr", "Bigl", "Bigr", "displaystyle"]);
-
-const renamed: Record<string, string> = {
-  dfrac: "\\frac",
-  tfrac: "\\frac",
-  cfrac: "\\frac",
-  times: "*",
-  cdot: "*",
-  div: "/",
-  degree: "°",
-  leq: "\\le ",
-  geq: "\\ge ",
-  neq: "\\ne ",
-  lbrace: "\\{",
-  rbrace: "\\}",
-  approx: "=",
-  quad: " ",
-  qquad: " ",
-  varnothing: "\\emptyset ",
-  lt: "<",
-  gt: ">",
-  euro: "€",
-  pounds: "£",
-};
-
-/** Stands for \$ until the dollars that delimit are gone. */
-const money = "\u0001";
-
-const isLetter = (code: number) => (code >= 65 && code <= 90) || (code >= 97 && code <= 122);
-
-/** One pass over LaTeX with a stack of braces, so that its time is linear whatever the nesting. */
-function plainLatex(text: string): string {
-  const out: string[] = [];
-  const braces: ("keep" | "tight" | "words")[] = [];
-  let opens: "keep" | "tight" | "words" = "keep";
-  for (let i = 0; i < text.length; i++) {
-    const character = text[i];
-    if (character === "\\") {
-      let end = i + 1;
-      while (end < text.length && isLetter(text.charCodeAt(end))) end++;
-      if (end === i + 1) {
-        const next = text[i + 1] ?? "";
-        i++;
-        if (next === "{" || next === "}") out.push("\\", next);
-        else if (next === "\\") out.push("\\\\");
-        else if (next === "$") out.push(money);
-        else if (next === "%" || next === "#" || next === "&" || next === "_") out.push(next);
-        else if (next === "," || next === ";" || next === ":" || next === " ") out.push(" ");
-        // \( \) \[ \] and \! only dress
-        continue;
-      }
-      const name = text.slice(i + 1, end);
-      i = end - 1;
-      const words = dressing.get(name);
-      if (words !== undefined) {
-        let brace = end;
-        while (text[brace] === " ") brace++;
-        if (text[brace] === "{") {
-          opens = words ? "words" : "tight";
-          i = brace - 1;
-        }
-      } else if (name in renamed) out.push(renamed[name]);
-      else if (!dropped.has(name)) {
-        out.push("\\", name);
-        if (isLetter(text.charCodeAt(end))) out.push(" ");
-      }
-      continue;
-    }
-    if (character === "{") {
-      braces.push(opens);
-      if (opens === "keep") out.push("{");
-      else if (opens === "words") out.push(" ");
-      opens = "keep";
-    } else if (character === "}") {
-      const kind = braces.pop() ?? "keep";
-      if (kind === "keep") out.push("}");
-      else if (kind === "words") out.push(" ");
-    } else out.push(character);
+/** Marks of emphasis and code around a text, also where one side's are lost. */
+function withoutMarks(text: string): string {
+  for (let i = 0; i < 4; i++) {
+    const bare = text.replace(/^(?:\*\*|__|`+)\s*/, "").replace(/\s*(?:\*\*|__|`+)\.?$/, "").replace(
+      /^\*([^*]+)\*$/,
+      "$1",
+    );
+    if (bare === text) break;
+    text = bare;
   }
-  return out.join("");
+  return text;
 }
 
-const prefix = /^(?:the |my |final |so |correct )*answer ?(?:is|:|=) ?/i;
+/** `{a \over b}` is TeX's older `\frac`. */
+const over = (text: string) =>
+  text.replace(/\{([^{}\\]{1,40})\\over(?![a-zA-Z])([^{}\\]{1,40})\}/g, "\\frac{$1}{$2}");
+
+/** The root of a number, a letter or a bracket that follows the sign. */
+const roots = (text: string) =>
+  text.replace(
+    /([√∛∜]) ?(?:(\d+(?:\.\d+)?)|(\p{L})(?!\p{L}))/gu,
+    (_, sign, digits, letter) =>
+      `\\sqrt${sign === "√" ? "" : sign === "∛" ? "[3]" : "[4]"}{${digits ?? letter}}`,
+  );
 
 /**
- * An answer in one plain spelling, from which numbers, sets and expressions are read: digits of other scripts and
- * Unicode signs become ASCII, LaTeX that only dresses (`\boxed`, `\text`, `\left`, `$…$`, `\,`) goes, spaces collapse.
- * Time is linear in the length.
+ * An answer in one plain spelling, from which numbers, sets and expressions are read: digits of other scripts become ASCII, LaTeX
+ * for a Greek letter or a sign becomes that character, what only dresses (`\boxed`, `\text`, `**`, `####`, "the answer is", `$…$`)
+ * goes, spaces collapse. Time is linear in the length.
  *
  * @example
  * ```ts
@@ -193,16 +60,22 @@ const prefix = /^(?:the |my |final |so |correct )*answer ?(?:is|:|=) ?/i;
  * ```
  */
 export function cleanAnswer(text: string): string {
-  let result = plainLatex(plainCharacters(text.replace(/^(\*\*|__|`)(.*)\1$/s, "$2")));
-  result = result.replaceAll("{,}", ",").replaceAll("^{\\circ}", "°").replaceAll("^\\circ", "°");
-  result = result.replaceAll("^{°}", "°").replaceAll("^°", "°").replaceAll("**", "^");
+  let result = withoutMarks(
+    plainCharacters(boxed(text)).replace(/(?<!\\)~/g, (sign, at) => at === 0 ? sign : " ").trim(),
+  );
+  result = plainLatex(over(roots(result)));
+  result = result.replaceAll("{,}", ",").replace(/\^ ?(?:\{ ?[°∘] ?\}|[°∘])/g, "°").replaceAll("**", "^");
   // An even number of dollars delimits mathematics; an odd one is money.
   if ((result.split("$").length - 1) % 2 === 0) result = result.replaceAll("$", " ");
-  result = result.replaceAll(money, "$").replace(/\s+/g, " ").replaceAll(" ^", "^").trim().replace(
-    prefix,
-    "",
-  );
+  result = result.replaceAll(money, "$").replace(/\s+/g, " ").replaceAll(" ^", "^").trim();
+  for (let i = 0; i < 4; i++) {
+    const bare = withoutMarks(result.replace(lead, "").trim());
+    if (bare === result) break;
+    result = bare;
+  }
   // "18!" is a factorial, "Paris!" is not.
-  while (/[.;,]$|\p{L}{2}!$/u.test(result)) result = result.slice(0, -1).trimEnd();
-  return result.replace(/^(?:=|:) ?/, "");
+  while (/[.;,]$|\p{L}{2}!$/u.test(result) && !/\b[ap]\.m\.$/i.test(result)) {
+    result = result.slice(0, -1).trimEnd();
+  }
+  return withoutMarks(result.replace(/^(?:=|:) ?/, ""));
 }

@@ -1,5 +1,7 @@
 import { cleanAnswer } from "./answers_clean.ts";
 import { expressionsMatch } from "./answers_expression.ts";
+import { readChoice, readChoices } from "./choices.ts";
+import { calendarDate, clockTime } from "./clock_time.ts";
 import { numbersMatch, parseNumber } from "./parse_number.ts";
 import { withoutUnit } from "./read_unit.ts";
 
@@ -78,7 +80,9 @@ function match(a: string, b: string, depth: number): boolean {
   }
 
   // Two texts with letters only are words: nothing to compute.
-  if (!/[\\^_\d+*/|-]/.test(a + b) || !isMathematical(a) || !isMathematical(b)) return false;
+  if (!/[\\^_\d+*/|πθ!-]|\p{Script=Greek}/u.test(a + b) || !isMathematical(a) || !isMathematical(b)) {
+    return false;
+  }
   return expressionsMatch(a, b, n !== null);
 }
 
@@ -94,7 +98,7 @@ function textKey(text: string): string {
     .replace(/_\{(\w+)\}/g, "_$1")
     .replace(/^(?:the|a|an) (?=\p{L}{2})/u, "")
     .replace(/^[\s.,;:!?'"]+$/, "")
-    .replace(/^\\\{\\\}$|^\{\}$/, "\\emptyset");
+    .replace(/^\\\{\\\}$|^\{\}$/, "∅");
 }
 
 /** Letters come as variables, or as the names that the parser knows: a longer run is a word. */
@@ -185,8 +189,8 @@ function collection(text: string): Collection | null {
     const shape = cells.length > 1 && cells[0].length > 1 ? cells.map((row) => row.length).join() : "";
     return { kind: "ordered", brackets: shape === "" ? "()" : `matrix ${shape}`, items: cells.flat() };
   }
-  const union = text.split("\\cup");
-  if (union.length > 1) return { kind: "set", brackets: "\\cup", items: union.map((part) => part.trim()) };
+  const union = text.split("∪");
+  if (union.length > 1) return { kind: "set", brackets: "∪", items: union.map((part) => part.trim()) };
 
   const held = enclosed(text);
   if (held) {
@@ -213,7 +217,7 @@ function conjunction(text: string): string[] {
 
 /** `a \pm b` is two answers. */
 function plusMinus(text: string): string[] {
-  const parts = text.split("\\pm");
+  const parts = text.split("±");
   return parts.length === 2
     ? [`${parts[0]}+${parts[1]}`, `${parts[0]}-${parts[1]}`].map(withoutPlus)
     : [text];
@@ -237,16 +241,16 @@ function collectionsMatch(a: Collection, b: Collection, depth: number): boolean 
 }
 
 /** Both sides of one inequality, the smaller first. */
-function comparison(text: string): [string, "<" | "\\le", string] | null {
-  const parts = text.split(/(\\le(?![a-z])|\\ge(?![a-z])|<=?|>=?)/);
+function comparison(text: string): [string, "<" | "≤", string] | null {
+  const parts = text.split(/(≤|≥|<=?|>=?)/);
   if (parts.length !== 3 || parts[0].trim() === "" || parts[2].trim() === "") return null;
   const [left, sign, right] = parts.map((part) => part.trim());
-  const strict = sign === "<" || sign === ">" ? "<" : "\\le";
-  return sign[0] === "<" || sign === "\\le" ? [left, strict, right] : [right, strict, left];
+  const strict = sign === "<" || sign === ">" ? "<" : "≤";
+  return sign[0] === "<" || sign === "≤" ? [left, strict, right] : [right, strict, left];
 }
 
 /** Both sides of the one `=` or `∈` at the top level. */
 function sides(text: string): [string, string] | null {
-  const parts = split(text.replace(/\\in(?![a-z])/g, "="), (token) => token === "=");
+  const parts = split(text.replaceAll("∈", "="), (token) => token === "=");
   return parts.length === 2 && parts[0] !== "" && parts[1] !== "" ? [parts[0], parts[1]] : null;
 }
