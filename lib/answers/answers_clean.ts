@@ -64,7 +64,7 @@ export function cleanAnswer(text: string): string {
     plainCharacters(boxed(text)).replace(/(?<!\\)~/g, (sign, at) => at === 0 ? sign : " ").trim(),
   );
   result = plainLatex(over(roots(result)));
-  result = result.replaceAll("{,}", ",").replace(/\^ ?(?:\{ ?[°∘] ?\}|[°∘])/g, "°").replaceAll("**", "^");
+  result = result.replaceAll("{,}", ",").replace(/\^ ?(?:\{ ?[°∘] ?\}|[°∘])/g, "°");
   // An even number of dollars delimits mathematics; an odd one is money.
   if ((result.split("$").length - 1) % 2 === 0) result = result.replaceAll("$", " ");
   result = result.replaceAll(money, "$").replace(/\s+/g, " ").replaceAll(" ^", "^").trim();
@@ -77,5 +77,5 @@ export function cleanAnswer(text: string): string {
   while (/[.;,]$|\p{L}{2}!$/u.test(result) && !/\b[ap]\.m\.$/i.test(result)) {
     result = result.slice(0, -1).trimEnd();
   }
-  return withoutMarks(result.replace(/^(?:=|:) ?/, ""));
+  return withoutMarks(result.replace(/^(?:=|:) ?/, "")).replaceAll("**", "^");
 }

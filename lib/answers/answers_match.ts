@@ -1,12 +1,18 @@
 import { cleanAnswer } from "./answers_clean.ts";
-import { expressionsMatch } from "./answers_expression.ts";
+import { constantRatio, expressionsMatch, readExpression } from "./answers_expression.ts";
 import { readChoice, readChoices } from "./choices.ts";
 import { calendarDate, clockTime } from "./clock_time.ts";
-import { numbersMatch, parseNumber } from "./parse_number.ts";
+import { numbersMatch, type ParsedNumber, parseNumber } from "./parse_number.ts";
+import { readRealSet, sameRealSet } from "./real_set.ts";
+import { remembered } from "./remembered.ts";
 import { withoutUnit } from "./read_unit.ts";
 
 /** Longer answers are compared as they stand: no honest answer is this long, and it bounds every later step. */
 const maxLength = 2000;
+
+const number = remembered(parseNumber), realSet = remembered(readRealSet);
+const choiceOf = remembered(readChoice), choicesOf = remembered(readChoices);
+const timeOf = remembered(clockTime), dateOf = remembered(calendarDate);
 
 const isDigits = (text: string) => {
   const start = text[0] === "-" ? 1 : 0;
@@ -45,19 +51,29 @@ function match(a: string, b: string, depth: number): boolean {
   if (depth > 6) return a === b;
   a = unwrap(a.trim());
   b = unwrap(b.trim());
+  if (a === b && a !== "" && !/^[\s.,;:!?'"]+$/.test(a)) return true;
+  const special = specialMatch(a, b, depth);
+  if (special !== null) return special;
+  const m = number(a), n = number(b);
+  // Before the text, where letter case says nothing: 5 MW is not 5 mW.
+  if (m && n) return numbersMatch(m, n);
   const first = textKey(a), second = textKey(b);
   if (first !== "" && first === second) return true;
-  const m = parseNumber(a), n = parseNumber(b);
-  if (m && n) return numbersMatch(m, n);
+  const written = m ? rewritten(b, m) : n ? rewritten(a, n) : null;
+  if (written) return numbersMatch(written, (m ?? n)!);
+  const reals = realSet(a), others = realSet(b);
+  if (reals && others && (reals.explicit || others.explicit)) return sameRealSet(reals, others);
 
-  const p = sides(a), q = sides(b);
+  const p = sidesOf(a), q = sidesOf(b);
   if (p && !q && isName(p[0])) return match(p[1], b, depth + 1);
   if (q && !p && isName(q[0])) return match(a, q[1], depth + 1);
 
-  const left = collection(a), right = collection(b);
+  const left = collectionOf(a), right = collectionOf(b);
   if (left || right) return left !== null && right !== null && collectionsMatch(left, right, depth);
 
   if (p && q) {
+    const ratio = rearranged(p, q);
+    if (ratio !== null) return ratio !== 0;
     const same = match(p[0], q[0], depth + 1) && match(p[1], q[1], depth + 1);
     return same || (match(p[0], q[1], depth + 1) && match(p[1], q[0], depth + 1));
   }
@@ -67,8 +83,9 @@ function match(a: string, b: string, depth: number): boolean {
 
   const x = comparison(a), y = comparison(b);
   if (x || y) {
-    return x !== null && y !== null && x[1] === y[1] && match(x[0], y[0], depth + 1) &&
-      match(x[2], y[2], depth + 1);
+    if (x === null || y === null || x[1] !== y[1]) return false;
+    const same = match(x[0], y[0], depth + 1) && match(x[2], y[2], depth + 1);
+    return same || rearranged([x[0], x[2]], [y[0], y[2]]) === 1;
   }
 
   const bareA = withoutUnit(a), bareB = withoutUnit(b);
@@ -84,6 +101,52 @@ function match(a: string, b: string, depth: number): boolean {
     return false;
   }
   return expressionsMatch(a, b, n !== null);
+}
+
+/** Options, clock times and dates: `null` where neither side is one, or both may be something else. */
+function specialMatch(a: string, b: string, depth: number): boolean | null {
+  const choice = choiceOf(a), other = choiceOf(b);
+  if (choice && other && (choice.text === "") !== (other.text === "")) return choice.letter === other.letter;
+  if (choice && other && choice.letter === other.letter && choice.text === "") return true;
+  const choices = choicesOf(a), others = choicesOf(b);
+  if (choices && others) return choices.join() === others.join();
+  if ((choice?.text || other?.text) && !(choice?.text && other?.text)) {
+    // The option's own text says it too: "24" where the reference is "(B) 24".
+    if (match(choice?.text || a, other?.text || b, depth + 1)) return true;
+  }
+  const time = timeOf(a), otherTime = timeOf(b);
+  if (time !== null && otherTime !== null) return time === otherTime;
+  const date = dateOf(a), otherDate = dateOf(b);
+  return date !== null && otherDate !== null ? date === otherDate : null;
+}
+
+/** A text that is a number only where the other side is one: `5k`, and `0,75` where the decimal point is a comma. */
+function rewritten(text: string, other: ParsedNumber): ParsedNumber | null {
+  const thousands = /^([+-]?\d+(?:\.\d+)?)([kKM])$/.exec(text);
+  if (thousands) return parseNumber(`${thousands[1]} ${thousands[2] === "M" ? "million" : "thousand"}`);
+  const comma = /^([^\d,]{0,4}\d+),(\d{1,2}|\d{4,9})((?: ?[^\d, ][^\d,]{0,20})?)$/.exec(text);
+  return comma && other.decimals !== null ? parseNumber(`${comma[1]}.${comma[2]}${comma[3]}`) : null;
+}
+
+/**
+ * Whether one equation or inequality is the other rearranged: the sign of the constant between them, 0 where there is none; `null` where
+ * that cannot be told. `2x = 10` is not `x = 5`: there the work is left undone.
+ */
+function rearranged(a: [string, string], b: [string, string]): 1 | 0 | -1 | null {
+  const first = difference(a), second = difference(b);
+  if (!first?.hasLetters || !second?.hasLetters) return null;
+  const solved = [isSolved(a), isSolved(b)];
+  if (solved[0] && solved[1]) return null;
+  return solved[0] === solved[1] ? constantRatio(first, second) ?? 0 : 0;
+}
+
+const expression = remembered((text: string) => isMathematical(text) ? readExpression(text) : null);
+const difference = ([left, right]: [string, string]) =>
+  expression(left) && expression(right) && expression(`(${left})-(${right})`);
+
+function isSolved([left, right]: [string, string]): boolean {
+  const constant = (text: string) => !(expression(text)?.hasLetters ?? true);
+  return (isName(left) && constant(right)) || (isName(right) && constant(left));
 }
 
 const equalValues = (a: string, b: string) =>
@@ -254,3 +317,5 @@ function sides(text: string): [string, string] | null {
   const parts = split(text.replaceAll("∈", "="), (token) => token === "=");
   return parts.length === 2 && parts[0] !== "" && parts[1] !== "" ? [parts[0], parts[1]] : null;
 }
+
+const collectionOf = remembered(collection), sidesOf = remembered(sides);

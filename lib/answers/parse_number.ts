@@ -21,7 +21,7 @@ const integer =
 const european = /\d{1,3}(?:\.\d{3})+,\d+(?![.,\d])|\d{1,3}(?:\.\d{3}){2,}(?![.,\d])/y;
 const exponent = /e([+-]?\d{1,4})(?![\p{L}\d])| ?[*xX] ?10 ?\^ ?(?:\{ ?([+-]?\d{1,4}) ?\}|([+-]?\d{1,4}))/yui;
 const sign = /[+-] ?/y;
-const currencyBefore = /(?:us\$|usd|eur|gbp|inr|rs\.?|tk\.?|[$€£¥₹৳₩]) ?/yi;
+const currencyBefore = /(?:us\$|r\$|[ac]\$|hk\$|nz\$|chf|usd|eur|gbp|inr|rs\.?|tk\.?|[$€£¥₹৳₩]) ?/yi;
 
 type Fraction = { n: bigint; d: bigint; decimals: number | null; whole: boolean };
 
@@ -182,16 +182,36 @@ export function parseNumber(text: string): ParsedNumber | null {
     unit = currencies[currency[0].trim().toLowerCase().replace(".", "")];
     if (s === 1n) s = reader.sign();
   }
+  const continental = /^(\d{1,3}(?:\.\d{3})*|\d+),(\d{1,2})(?= ?[%€£$₹৳₺₽]| ?(?:eur|euros?)$|$)/i.exec(
+    text.slice(reader.at),
+  );
+  // 18,50 € and 0,75: a list has a space after its comma, and no list begins with 0 and goes on so.
+  const comma = continental && (reader.at + continental[0].length < text.length || continental[1] === "0");
+  if (comma) {
+    return parseNumber(
+      text.slice(0, reader.at) + continental[1].replaceAll(".", "") + "." +
+        text.slice(reader.at + continental[1].length + 1),
+    );
+  }
   const value = reader.numeral();
   if (!value) return null;
   let { n, d } = value;
 
   let rest = text.slice(reader.at), percent = false;
   const word = /^ ([a-z]+)(?= |$)/i.exec(rest);
-  const magnitude = word && magnitudes.get(word[1].toLowerCase());
+  const magnitude = word && (word[1].toLowerCase() === "dozen" ? 12n : magnitudes.get(word[1].toLowerCase()));
   if (magnitude) {
     n *= magnitude;
     rest = rest.slice(word[0].length);
+  }
+  const short = unit !== null && /^ ?(k|m|mn|b|bn)(?![\p{L}\d])/iu.exec(rest);
+  if (short) {
+    n *= short[1][0].toLowerCase() === "k"
+      ? 1000n
+      : short[1][0].toLowerCase() === "m"
+      ? 1_000_000n
+      : 1_000_000_000n;
+    rest = rest.slice(short[0].length);
   }
   const percentage = /^ ?(?:%|percent|per cent|pct)(?= |$)/i.exec(rest);
   if (percentage) {
@@ -203,7 +223,13 @@ export function parseNumber(text: string): ParsedNumber | null {
     if (found === undefined) return parseCompound(text);
     unit = unit === null || unit === found ? found : `${unit} ${found}`;
   }
-  return { numerator: s * n, denominator: d, unit, percent, decimals: magnitude ? null : value.decimals };
+  return {
+    numerator: s * n,
+    denominator: d,
+    unit,
+    percent,
+    decimals: magnitude || short ? null : value.decimals,
+  };
 }
 
 /** `18 dollars and 50 cents`, `2 hours 30 minutes`: quantities of one dimension, the larger unit first. */

@@ -23,6 +23,14 @@ export const currencies: Record<string, string> = {
   "tk": "৳",
   "taka": "৳",
   "₩": "₩",
+  "r$": "R$",
+  "a$": "A$",
+  "c$": "C$",
+  "hk$": "HK$",
+  "nz$": "NZ$",
+  "chf": "CHF",
+  "元": "元",
+  "円": "¥",
 };
 
 /** [dimension's base unit, numerator, denominator] of units that one may write instead of another. */
@@ -55,6 +63,10 @@ const synonyms: Record<string, string> = {
   kilometer: "km",
   kilometre: "km",
   mile: "mi",
+  mph: "mi/h",
+  kph: "km/h",
+  kmh: "km/h",
+  kmph: "km/h",
   foot: "ft",
   feet: "ft",
   inch: "in",
@@ -80,6 +92,41 @@ const synonyms: Record<string, string> = {
   degree: "°",
   deg: "°",
 };
+
+const prefixes: Record<string, number> = {
+  p: -12,
+  n: -9,
+  μ: -6,
+  m: -3,
+  c: -2,
+  d: -1,
+  "": 0,
+  h: 2,
+  k: 3,
+  M: 6,
+  G: 9,
+  T: 12,
+  P: 15,
+};
+
+/** A unit of the SI with its prefix, where letter case says which: MW, mW, Mb, MB. Sloppy spellings of common ones (KM, Kg) are read without it. */
+const symbol = /^([pnμmcdhkMGTP]?)(Wh|W|J|N|Pa|Hz|V|A|Ω|F|eV|cal|bit|b|B|g|m|s|L|l|mol|K|S|T)$/;
+
+/** The symbol with one spelling for what is one unit, or `null`. */
+function readSymbol(word: string): string | null {
+  const match = symbol.exec(word);
+  if (!match) return null;
+  return match[2] === "L" ? `${match[1]}l` : match[2] === "bit" ? `${match[1]}b` : word;
+}
+
+/** Base unit and factor of a canonical unit. */
+function scaleOf(unit: string): [string, bigint, bigint] | undefined {
+  if (Object.hasOwn(scales, unit)) return scales[unit];
+  const match = symbol.exec(unit);
+  if (!match) return undefined;
+  const power = prefixes[match[1]];
+  return power < 0 ? [match[2], 1n, 10n ** BigInt(-power)] : [match[2], 10n ** BigInt(power), 1n];
+}
 
 /** Units that may touch the number or be one letter: anything else there is a variable. */
 const attached = new Set([...Object.keys(scales), "°", "mi", "ft", "in", "yd", "lb", "oz", "mph", "kmh"]);
@@ -112,16 +159,26 @@ const knownUnit = (word: string) =>
  */
 export function readUnit(text: string, touching: boolean): string | undefined {
   if (text.length > 60 || !unitText.test(text)) return undefined;
-  const words = text.toLowerCase().split(" ").filter((word) => word !== "");
+  const phrase = text.replace(
+    /\b(square|sq\.?|cubic|cu\.?) ([a-z]+)/gi,
+    (_, power, word) => `${knownUnit(word.toLowerCase())}^${/^s/i.test(power) ? 2 : 3}`,
+  )
+    .replace(
+      /([a-z]+) per ([a-z]+)/gi,
+      (_, above, below) => `${knownUnit(above.toLowerCase())}/${knownUnit(below.toLowerCase())}`,
+    );
+  const exact = phrase.split(" ").filter((word) => word !== ""),
+    words = exact.map((word) => word.toLowerCase());
   if (words.length > 6) return undefined;
   const canonical: string[] = [];
   for (let i = 0; i < words.length; i++) {
     const word = words[i].replace(/[.()]/g, "");
     if (word === "" || !/[\p{L}°¢$€£¥₹৳₩]/u.test(word)) return undefined;
     if (notUnits.has(word) || word.split("-").some(isNumberWordButSecond)) return undefined;
-    const unit = knownUnit(word);
+    const unit = readSymbol(exact[i].replace(/[.()]/g, "")) ?? knownUnit(word);
     const known = attached.has(unit) || unit.includes("/") || unit.includes("^") || unit in scales ||
-      Object.hasOwn(currencies, word) || /[^a-z]/.test(unit);
+      Object.hasOwn(currencies, word) || /[^a-z\p{Script=Greek}]/u.test(unit.replace(/[A-Z]/g, "")) ||
+      (unit.length > 1 && symbol.test(unit)) || /^[VWJNAΩ]$/.test(unit);
     if (i === 0 && touching && !(known && unit.length <= 5)) return undefined;
     if (word.length === 1 && !known) return undefined;
     if (/[23{}^]/.test(word) && !/^[a-z/]+\^?\{?[23]\}?(?:\/[a-z]+)?$/.test(word)) return undefined;
@@ -147,7 +204,7 @@ export function withoutUnit(text: string): string {
 /** Whether two units may stand for one quantity, and the factors that bring both to it. */
 export function commonScale(a: string | null, b: string | null): [bigint, bigint] | null {
   if (a === null || b === null || a === b) return [1n, 1n];
-  const first = scales[a], second = scales[b];
+  const first = scaleOf(a), second = scaleOf(b);
   if (first && second) {
     return first[0] === second[0] ? [first[1] * second[2], second[1] * first[2]] : null;
   }
