@@ -1,4 +1,4 @@
-import Complex from "complex.js";
+import { Complex } from "complex.js";
 import type { Expression } from "./parse_expression.ts";
 import {
   add,

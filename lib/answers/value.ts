@@ -1,4 +1,4 @@
-import Complex from "complex.js";
+import { Complex } from "complex.js";
 
 /** A value: an exact fraction, or a complex float with a bound of its rounding error. */
 export type Value = Exact | Approximate;
