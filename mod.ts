@@ -91,6 +91,7 @@ export { cosineLength, type CosineLengthOptions } from "./lib/rewards/cosine_len
 export { overlong, type OverlongOptions } from "./lib/rewards/overlong.ts";
 export { repeatedNgrams, type RepeatedNgramsOptions } from "./lib/rewards/repeated_ngrams.ts";
 export * from "./lib/lab/loopholes.ts";
+export * from "./lib/lab/preflight.ts";
 export { missingTags } from "./lib/rewards/missing_tags.ts";
 export { numericFormat } from "./lib/rewards/numeric_format.ts";
 export { repetition } from "./lib/rewards/repetition.ts";
