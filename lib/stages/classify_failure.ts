@@ -74,7 +74,7 @@ const stepsNeeded = { easy: 1, medium: 2, hard: 3 };
  * - `verbose`: longer than `verboseTokens`;
  * - `premature conclusion`: a numeric problem with fewer equations than its difficulty has steps (1, 2, 3), or another problem with
  *   fewer than five words of reasoning;
- * - `wrong operation`: every equation holds, and the answer is the last one's result;
+ * - `wrong operation`: every equation holds, and the answer is the last one's result; or a graph that executes to another value;
  * - `other`: none of these, such as an answer that the reasoning does not lead to.
  *
  * @example
@@ -97,6 +97,8 @@ export function classifyFailure(
 
   const answer = quantity(format.value?.(item.answer) ?? item.answer), reference = quantity(item.reference);
   if (answer && reference && confused(answer, reference, item.question)) return "unit confusion";
+  // an answer that is worked out, such as a graph, is its own reasoning
+  if (format.value && !reasoning) return answer ? "wrong operation" : "malformed";
   if (item.tokens > verboseTokens) return "verbose";
 
   const needed = stepsNeeded[item.difficulty];

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { graph } from "../../lib/formats/graph.ts";
 import { classifyFailure, type Failure, type FailureItem } from "../../lib/stages/classify_failure.ts";
 import { parseCompletion } from "../../lib/text/completion.ts";
 
@@ -72,4 +73,28 @@ Deno.test("classifyFailure() draws the verbose line where it is told to", () => 
   const long = item("12 + 4 = 16. 16 * 2 = 32.", "32", { tokens: 100 });
   assert.equal(classifyFailure(long), "wrong operation");
   assert.equal(classifyFailure(long, { verboseTokens: 99 }), "verbose");
+});
+
+Deno.test("classifyFailure() of a graph that executes to another value is a wrong operation, of one that does not execute malformed", () => {
+  const failure = (nodes: unknown[]) => {
+    const completion = JSON.stringify({ nodes }),
+      format = graph(),
+      { answer, wellFormed } = format.read(completion);
+    return classifyFailure({
+      question: "What is 5 + 3?",
+      reference: "8",
+      completion,
+      answer,
+      wellFormed,
+      correct: false,
+      truncated: false,
+      tokens: 300,
+      difficulty: "easy",
+    }, { format });
+  };
+  const [a, b] = [{ id: "a", op: "const", val: 5 }, { id: "b", op: "const", val: 3 }];
+  assert.equal(failure([a, b, { id: "final_result", op: "mul", args: ["a", "b"] }]), "wrong operation");
+  const zero = { id: "z", op: "sub", args: ["a", "a"] };
+  assert.equal(failure([a, zero, { id: "final_result", op: "div", args: ["a", "z"] }]), "malformed");
+  assert.equal(failure([{ id: "final_result", op: "magic" }]), "malformed");
 });
