@@ -2,8 +2,7 @@ import * as tf from "@tensorflow/tfjs";
 import type { DecoderDescription } from "../../lib/kernels/decoder_description.ts";
 import type { QuantisedMatrix } from "../../lib/kernels/quantised_matrix.ts";
 import { attentionForward } from "../../lib/kernels/webgpu/attention.ts";
-import { quantisedTensor } from "../../lib/kernels/stored_form.ts";
-import { columnsStored } from "../../lib/kernels/webgpu/matrix_storage.ts";
+import { formOf, quantisedTensor } from "../../lib/kernels/stored_form.ts";
 import { multiply } from "../../lib/kernels/webgpu/multiply.ts";
 import { multiplyTiles } from "../../lib/kernels/webgpu/multiply_tiles.ts";
 import { settled } from "../../lib/kernels/webgpu/product.ts";
@@ -149,7 +148,7 @@ export function decodingCost(
       lora ? [weight, lora.a, lora.b] : [weight]
     )
   ).concat(head);
-  const numbers = matrices.reduce((sum, matrix) => sum + matrix.shape[0] * columnsStored(matrix), 0);
+  const numbers = matrices.reduce((sum, matrix) => sum + matrix.shape[0] * formOf(matrix).shape[1], 0);
   const seen = layers.reduce((sum, { window }) => sum + Math.min(keys, window || keys), 0);
   return {
     bytes: 4 * matrices.reduce((sum, { size }) => sum + size, 0) + 8 * rows * seen * kvHeads * headDim,

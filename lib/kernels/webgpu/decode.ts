@@ -19,7 +19,8 @@ import { multiply } from "./multiply.ts";
 import { bindableRows, rowsOf } from "./binding.ts";
 import { launch, output } from "./program.ts";
 import { projectForward } from "./projection.ts";
-import { residualNormsForward, rmsNormForward } from "./rms_norm.ts";
+import { residualNormsForward } from "./residual_norms.ts";
+import { rmsNormForward } from "./rms_norm_forward.ts";
 import { sampleTokens } from "./sample_tokens.ts";
 
 /** Below this share of unfinished rows the batch is packed anew: copying the caches costs about a token. */

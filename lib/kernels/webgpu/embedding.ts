@@ -5,9 +5,10 @@
  * but the clearing.
  */
 import type * as tf from "@tensorflow/tfjs-core";
+import { formOf } from "../stored_form.ts";
 import { bindableRows, rowsOf } from "./binding.ts";
 import { readFour } from "./matrix_reader.ts";
-import { columnsStored, storageOf } from "./matrix_storage.ts";
+import { storageOf } from "./matrix_storage.ts";
 import { clear, launch, output } from "./program.ts";
 
 /**
@@ -16,7 +17,7 @@ import { clear, launch, output } from "./program.ts";
  */
 export function embeddingForward(ids: tf.Tensor1D, table: tf.Tensor2D, scale: number): tf.Tensor2D {
   const [entries, stored] = table.shape, storage = storageOf(table);
-  const rows = ids.size, width = columnsStored(table), y = output<tf.Tensor2D>([rows, width]);
+  const rows = ids.size, width = formOf(table).shape[1], y = output<tf.Tensor2D>([rows, width]);
   const fours = Math.ceil(width / 4);
   for (const part of bindableRows(entries, stored)) {
     launch({

@@ -1,4 +1,3 @@
-import type * as tf from "@tensorflow/tfjs-core";
 import type { QuantisedMatrix } from "../quantised_matrix.ts";
 import { formOf, type StoredForm, type StoredKind } from "../stored_form.ts";
 import { type Binding, part } from "./binding.ts";
@@ -28,11 +27,6 @@ export function storageOf(matrix: Binding): MatrixStorage {
   let storage = quantised.get(form);
   if (!storage) quantised.set(form, storage = quantisedStorage(form));
   return storage;
-}
-
-/** Numbers in a row of a matrix, however it is stored. */
-export function columnsStored(matrix: tf.Tensor2D): number {
-  return formOf(matrix).shape[1];
 }
 
 function quantisedStorage({ bits, group, centre, offsets }: StoredForm): MatrixStorage {

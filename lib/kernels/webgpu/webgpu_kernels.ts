@@ -1,7 +1,8 @@
 import * as tf from "@tensorflow/tfjs";
 import { checkDevice } from "../../backend/webgpu_device.ts";
 import type { AttentionNumbers, Kernels } from "../kernels.ts";
-import { adamwStep, squaredNorms } from "./adamw.ts";
+import { adamwStep } from "./adamw.ts";
+import { squaredNorms } from "./squared_norms.ts";
 import { attentionBackward, attentionForward } from "./attention.ts";
 import { decode } from "./decode.ts";
 import { embeddingBackward, embeddingForward } from "./embedding.ts";
@@ -9,7 +10,8 @@ import { gatedBackward, gatedForward } from "./gated_activation.ts";
 import { headsBackward } from "./heads_backward.ts";
 import { headsForward } from "./heads_forward.ts";
 import { projectBackward, projectForward } from "./projection.ts";
-import { rmsNormBackward, rmsNormForward } from "./rms_norm.ts";
+import { rmsNormBackward } from "./rms_norm_backward.ts";
+import { rmsNormForward } from "./rms_norm_forward.ts";
 import { tokenLogprobsBackward, tokenLogprobsForward } from "./token_logprobs.ts";
 
 const headsOf = ({ layout, ...numbers }: AttentionNumbers) => ({

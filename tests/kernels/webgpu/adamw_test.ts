@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import * as tf from "@tensorflow/tfjs";
-import { adamwStep, squaredNorms } from "../../../lib/kernels/webgpu/adamw.ts";
+import { adamwStep } from "../../../lib/kernels/webgpu/adamw.ts";
+import { squaredNorms } from "../../../lib/kernels/webgpu/squared_norms.ts";
 import { assertClose, normal, testOnWebgpu, testWithAndWithoutSubgroups, valuesOn } from "./on_webgpu.ts";
 
 const numbers = { lr: 0.1, beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0.01, gradScale: 0.5 };

@@ -1,9 +1,7 @@
 import * as tf from "@tensorflow/tfjs";
-import {
-  residualNormsForward,
-  rmsNormBackward,
-  rmsNormForward,
-} from "../../../lib/kernels/webgpu/rms_norm.ts";
+import { residualNormsForward } from "../../../lib/kernels/webgpu/residual_norms.ts";
+import { rmsNormBackward } from "../../../lib/kernels/webgpu/rms_norm_backward.ts";
+import { rmsNormForward } from "../../../lib/kernels/webgpu/rms_norm_forward.ts";
 import { assertClose, gradientsOf, normal, testWithAndWithoutSubgroups, valuesOn } from "./on_webgpu.ts";
 
 const epsilon = 1e-5;
