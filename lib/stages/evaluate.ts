@@ -5,7 +5,7 @@ import type { Problem } from "../data/problem.ts";
 import { observer } from "../display/observer.ts";
 import { responseFormatOf } from "../formats/response_format_of.ts";
 import type { CausalLM } from "../models/causal_lm.ts";
-import { localSampler, type Sampler } from "../generation/sampler.ts";
+import type { Sampler } from "../generation/sampler.ts";
 import { pcg } from "../random/counter_random.ts";
 import { evaluateSchema } from "./evaluate_schema.ts";
 import type { Evaluation, EvaluationItem } from "./evaluation.ts";
@@ -74,7 +74,7 @@ export async function evaluate(
   problems: Problem[],
   options: EvaluateOptions = {},
 ): Promise<Evaluation> {
-  const { judge, resumeFrom, sampler = localSampler, ...settings } = options, started = performance.now();
+  const { judge, resumeFrom, sampler, ...settings } = options, started = performance.now();
   const config = parseOptions(evaluateSchema, settings, "evaluate"),
     format = responseFormatOf(config.format);
   const all = asDistinctProblems(problems, "evaluating").slice(0, config.limit ?? undefined);
@@ -101,17 +101,20 @@ export async function evaluate(
     if (fitting.note) view.note(fitting.note);
     for (let from = 0; from < open.length && !stopped(); from += atOnce) {
       const batch = open.slice(from, from + atOnce);
-      const completions = await sampler.sample(model, batch.map(({ ids }) => ids), {
-        version,
-        maxTokens,
-        temperature,
-        topK,
-        topP,
-        minP,
-        n: samples,
-        seeds: batch.map(({ problem }) => problemSeed(seed, problem.id)),
-        signal: stop.signal,
-      });
+      const prompts = batch.map(({ ids }) => ids),
+        sampling = {
+          maxTokens,
+          temperature,
+          topK,
+          topP,
+          minP,
+          n: samples,
+          seeds: batch.map(({ problem }) => problemSeed(seed, problem.id)),
+          signal: stop.signal,
+        };
+      const completions = sampler
+        ? await sampler.sample(model, prompts, { version, ...sampling })
+        : await model.generate(prompts, sampling);
       const byPrompt = Map.groupBy(completions, ({ prompt }) => prompt);
       for (const [i, { problem }] of batch.entries()) {
         const own = byPrompt.get(i) ?? [];
