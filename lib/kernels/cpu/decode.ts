@@ -1,4 +1,5 @@
 import * as tf from "@tensorflow/tfjs";
+import { heapLimit } from "../../backend/shared_wasm.ts";
 import type { DecoderDescription } from "../decoder_description.ts";
 import type { DecodedTokens, DecodeNumbers } from "../kernels.ts";
 import {
@@ -14,8 +15,11 @@ import type { CpuEngine } from "./engine.ts";
 
 /** How long the event loop may wait, in ms, and how long where somebody may be reading along. */
 const breathMilliseconds = 100, readingMilliseconds = 30;
-/** Weights of at most this size are copied into the order that products read them in, which is 1.4 times as fast. */
-const packedBytes = 256 << 20;
+/**
+ * Weights are brought into the order that products read them in where that takes at most this share of the heap that is left: 1.5 times as
+ * fast, and matrices in few bits are brought to float32 once and not for every token.
+ */
+const packedShare = 1 / 5;
 /** Rows of a prefill pass, and logits that exist at once, in floats. */
 const prefillRows = 512, logitFloats = 8 << 20;
 
@@ -120,6 +124,7 @@ function planned(
   const promptTokens = prompts.reduce((sum, { length }) => sum + length - 1, 0);
   const passRows = Math.max(rows, Math.min(prefillRows, promptTokens));
   const plain = matricesOf(model).every(({ stored }) => stored!.kind === 0);
+  const left = heapLimit - tf.memory().numBytes;
   const each = (value: (prompt: readonly number[], sample: number) => number) =>
     ints(Array.from({ length: rows }, (_, row) => value(prompts[Math.floor(row / n)], row % n)));
   const shape = {
@@ -133,7 +138,7 @@ function planned(
     unit: plain ? 16 : 32,
     passRows,
     logitRows: Math.max(1, Math.min(rows, Math.floor(logitFloats / vocabulary))),
-    packed: plain && engine.pool.thread.packed !== null && 4 * packedFloats(model) <= packedBytes,
+    packed: engine.pool.thread.packed !== null && 4 * packedFloats(model) <= packedShare * left,
     ids: ints(new Int32Array(passRows)),
     positions: ints(new Int32Array(passRows)),
     completions: ints(new Int32Array(passRows)),

@@ -166,6 +166,20 @@ function blocksOf(plan: DecodePlan, chunk: number, take: (floats: number) => num
   };
 }
 
+/** All blocks of a chunk. */
+export const allBlocks = ({ layers, head }: ReturnType<typeof blocksOf>): Block[] => [
+  ...layers.flatMap(({ qkv, output, gate, up, down }) => [...qkv, output, gate, up, ...down]),
+  head,
+];
+
+/** Floats of a chunk's largest block of a matrix in few bits. */
+const largestStored = (chunk: ReturnType<typeof blocksOf>) =>
+  allBlocks(chunk).reduce(
+    (most, { weight, from, to, first, end }) =>
+      weight.stored!.kind === 0 ? most : Math.max(most, (to - from) * (end - first)),
+    0,
+  );
+
 /** Addresses within the work area, and the weights' blocks: what all chunks share and, by chunk, what each has for itself. */
 export function carve(plan: DecodePlan) {
   const { model, passRows: rows, hidden, intermediate, chunks, packed } = plan,
@@ -178,6 +192,7 @@ export function carve(plan: DecodePlan) {
   };
   const each = (floats: number) => Array.from({ length: chunks }, () => take(floats));
   const active = Math.ceil(intermediate / chunks / plan.unit) * plan.unit;
+  const blocks = Array.from({ length: chunks }, (_, chunk) => blocksOf(plan, chunk, packed ? take : () => 0));
   const buffers = {
     qkv: take(rows * (heads + 2 * kvHeads) * headDim),
     queries: take(rows * (heads + kvHeads) * headDim),
@@ -196,7 +211,9 @@ export function carve(plan: DecodePlan) {
     // inputs of products as the inner kernels read them
     input: each(packed ? rows * Math.max(hidden, heads * headDim) : 0),
     packedActive: each(packed ? rows * active : 0),
-    blocks: Array.from({ length: chunks }, (_, chunk) => blocksOf(plan, chunk, packed ? take : () => 0)),
+    blocks,
+    // where a chunk's block of a matrix in few bits is brought to float32 before it is packed
+    expanded: blocks.map((chunk) => take(packed ? largestStored(chunk) : 0)),
   };
   return { ...buffers, bytes: at - plan.work };
 }

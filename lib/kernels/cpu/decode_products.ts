@@ -1,19 +1,21 @@
 /** The matrix products of decoding, by blocks of the weights: on the BLAS's inner kernels where the plan is packed. */
-import type { Block, Buffers, DecodePlan, HeapLinear } from "./decode_plan.ts";
+import { allBlocks, type Block, type Buffers, type DecodePlan, type HeapLinear } from "./decode_plan.ts";
 import type { Thread } from "./pool.ts";
-import { timesTransposed } from "./stored_product.ts";
+import { expand, timesTransposed } from "./stored_product.ts";
 
 /** Brings all blocks of a chunk into the inner kernels' order. */
-export function pack({ packed }: Thread, { blocks }: Buffers, chunk: number) {
-  const { layers, head } = blocks[chunk];
-  const all = [
-    ...layers.flatMap(({ qkv, output, gate, up, down }) => [...qkv, output, gate, up, ...down]),
-    head,
-  ];
-  for (const { weight, from, to, first, end, packed: address } of all) {
+export function pack(thread: Thread, { blocks, expanded }: Buffers, chunk: number) {
+  const packed = thread.packed!;
+  for (const { weight, packed: address, ...range } of allBlocks(blocks[chunk])) {
     if (!address) continue;
-    const width = weight.shape[1], start = weight.address + (from * width + first) * 4;
-    packed!.packRight(true, end - first, to - from, start, width, address);
+    const { from, to, first, end } = range, width = end - first;
+    if (weight.stored!.kind === 0) {
+      const columns = weight.shape[1], start = weight.address + (from * columns + first) * 4;
+      packed.packRight(true, width, to - from, start, columns, address);
+    } else {
+      expand(thread, weight.stored!, range, expanded[chunk]);
+      packed.packRight(true, width, to - from, expanded[chunk], width, address);
+    }
   }
 }
 
