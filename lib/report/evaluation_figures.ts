@@ -86,7 +86,7 @@ export function accuracyFigure(evaluations: Evaluations): Figure {
     panel("By domain", keys("byDomain"), (evaluation, group) => evaluation.byDomain[group]),
   ], {
     title: "Accuracy on held-out problems",
-    subtitle: `${legend(all)} · whiskers: Wilson 95 % intervals`,
+    subtitle: `${legend(all)} · whiskers: 95 % intervals over problems`,
     panelHeight: 220,
   });
 }
