@@ -67,6 +67,12 @@ export async function grpo(model: CausalLM, problems: Problem[], options: GrpoOp
     { steps, iterations, maxTokens, maskTruncated } = config;
   if (problems.length === 0) throw new RangeError("grpo needs at least one problem, got none");
   if (!given) throw new TypeError("grpo needs a reward: pass { reward: compositeReward(config.reward) }");
+  if (sampler?.foreign && config.replay !== null) {
+    throw new RangeError(
+      "grpo replays what its own sampler drew: the log-probabilities of another program's are corrected at the step they are drawn; leave " +
+        "replay null, or sample here",
+    );
+  }
   const reward = asReward(given), fitting = fittingProblems(model, asProblems(problems, "grpo"), config);
   checkPhases(curriculum, fitting.problems, steps);
 
@@ -142,11 +148,12 @@ export async function grpo(model: CausalLM, problems: Problem[], options: GrpoOp
           ...metrics,
           ...rolled,
           droppedGroups: config.dropZeroVariance ? current.dropped : undefined,
+          replayedGroups: config.replay === null ? undefined : current.replayed,
           tokensPerSecond: metrics.tokens / (seconds.sampling + seconds.rewards + seconds.training),
           seconds,
         },
         completions: fresh ? rolloutRecords({ ...current, traces }, index + 1) : [],
-        texts: current.groups.flatMap(({ completions }) => completions.map(({ text }) => text)),
+        texts: current.sampled.flatMap(({ completions }) => completions.map(({ text }) => text)),
         sample: rolloutSample(current.groups, format),
         notes,
         failure,

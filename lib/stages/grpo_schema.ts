@@ -149,6 +149,10 @@ const grpoObject = z.strictObject({
   dropZeroVariance: z.boolean().optional().describe(
     "Groups whose rewards are all equal are dropped and sampled again with other prompts (DAPO). Default false.",
   ),
+  replay: count.nullable().default(null).describe(
+    "Groups with signal that are remembered, the newest; where a group has none, one of them is learned from in its place, its ratios " +
+      "taken to what it was drawn at (ExGRPO; TRL's replay buffer). Default null: none.",
+  ),
   temperature: scheduled(z.number().positive()).default(0.8).describe(
     "Sampling temperature; log-probabilities are taken at it too. TRL: temperature. Default 0.8.",
   ),
@@ -222,6 +226,12 @@ const grpoObject = z.strictObject({
   }
   if (value.entropyTarget !== null && typeof value.entropyCoef !== "number") {
     issue("entropyCoef", "must be a number with entropyTarget: it is where the adapted bonus starts");
+  }
+  if (value.replay !== null && value.klInReward && value.beta !== 0) {
+    issue(
+      "replay",
+      "does not go with klInReward: the penalty is estimated on what the policy itself just sampled",
+    );
   }
   if (value.entropyCoefMin > value.entropyCoefMax) {
     issue("entropyCoefMin", `must not be above entropyCoefMax (${value.entropyCoefMax})`);

@@ -70,6 +70,8 @@ export async function policyGradients(
       0,
     );
   const allTokens = trainedTokens(batch), size = config.microBatch;
+  // the first update from a batch of its own policy has ratios of 1
+  const offPolicy = config.iterations > 1 || config.replay !== null;
   const options = {
     loss,
     importance: config.importance,
@@ -142,7 +144,7 @@ export async function policyGradients(
         }
         const policy = policyLoss({
           logprobs,
-          oldLogprobs: config.iterations > 1 ? rollouts.map(({ logprobs }) => logprobs) : undefined,
+          oldLogprobs: offPolicy ? rollouts.map(({ logprobs }) => logprobs) : undefined,
           referenceLogprobs,
           advantages: sequences.map(({ advantage }) => advantage),
           corrections: sequences[0].correction && sequences.map(({ correction }) => correction!),

@@ -12,9 +12,9 @@ const spread = (std: number) => Number.isNaN(std) ? 0 : std;
 
 /** What a step's rollouts say, before any training: rewards by component, lengths, truncation, format, signal. */
 export function rolloutMetrics(
-  { groups, withoutSignal, dropped, phase }: Pick<
+  { sampled: groups, withoutSignal, dropped, phase }: Pick<
     RolloutBatch,
-    "groups" | "withoutSignal" | "dropped" | "phase"
+    "sampled" | "withoutSignal" | "dropped" | "phase"
   >,
   weights: Record<string, number>,
   format: ResponseFormat = defaultFormat,

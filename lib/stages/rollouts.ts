@@ -27,7 +27,12 @@ export interface RolloutGroup {
 
 /** What the policy did at one step: plain data, for a checkpoint between two updates that it serves. */
 export interface RolloutBatch {
+  /** What is learned from: sampled at the step, or replayed in the place of groups without signal. */
   groups: RolloutGroup[];
+  /** What was sampled at the step and not dropped. */
+  sampled: RolloutGroup[];
+  /** Groups of earlier steps among `groups`. */
+  replayed: number;
   /** Total rewards, a row a group; less the KL penalty where that comes off the reward. */
   rewards: number[][];
   /** Groups without signal, and how many of them were dropped and sampled anew. */
@@ -59,7 +64,7 @@ const resamplings = 3;
 
 /**
  * The rollouts of a run: draws problems as the curriculum has them, samples a group of completions for each, scores them, samples
- * others in place of groups without signal, and takes the KL penalty off the reward where that is asked.
+ * others in place of groups without signal or replays earlier ones there, and takes the KL penalty off the reward, where that is asked.
  *
  * @example
  * ```ts
@@ -69,6 +74,8 @@ const resamplings = 3;
  */
 export class Rollouts {
   readonly #random: Random;
+  /** Groups with signal that were sampled last, with the log-probabilities they were drawn at. */
+  #memory: RolloutGroup[] = [];
   /** Tells one run's policies from another's to a server that has seen both. */
   readonly #run = crypto.randomUUID().slice(0, 8);
 
@@ -81,6 +88,8 @@ export class Rollouts {
     const { problems, curriculum, config } = this.options, { steps, promptsPerStep } = config;
     const batch: RolloutBatch = {
       groups: [],
+      sampled: [],
+      replayed: 0,
       rewards: [],
       withoutSignal: 0,
       dropped: 0,
@@ -101,10 +110,24 @@ export class Rollouts {
       batch.dropped += drop ? without : 0;
       batch.groups.push(...drop ? kept : groups);
     }
+    batch.sampled = batch.groups;
+    if (config.replay !== null) this.#replay(batch, config.replay);
     batch.rewards = batch.groups.map((group) => group.rewards.map(({ total }) => total));
     const beta = anneal(config.beta).at(index, steps);
     if (config.klInReward && beta > 0) await this.#takeKlOff(batch, index, beta);
     return batch;
+  }
+
+  /** Puts groups of earlier steps into the places of those without signal, each once, and keeps those with signal. */
+  #replay(batch: RolloutBatch, capacity: number): void {
+    const held = this.#random.shuffle([...this.#memory]);
+    batch.groups = batch.sampled.map((group) => {
+      if (!withoutSignal(group) || held.length === 0) return group;
+      batch.replayed++;
+      return held.pop()!;
+    });
+    const kept = batch.sampled.filter((group) => !withoutSignal(group));
+    this.#memory = [...this.#memory, ...kept].slice(-capacity);
   }
 
   /** Samples a group of completions for each problem and scores them all. */
@@ -190,10 +213,15 @@ export class Rollouts {
 
   /** What the next draw depends on. */
   get state() {
-    return { random: this.#random.state, curriculum: this.options.curriculum.state };
+    return {
+      random: this.#random.state,
+      curriculum: this.options.curriculum.state,
+      memory: this.#memory,
+    };
   }
 
-  restore({ random, curriculum }: Rollouts["state"]): void {
+  restore({ random, curriculum, memory }: Rollouts["state"]): void {
+    this.#memory = memory;
     this.#random.state = random;
     this.options.curriculum.restore(curriculum);
   }

@@ -47,6 +47,8 @@ export interface StepMetrics {
   zeroVarianceFraction?: number;
   /** Groups without variance that were dropped and sampled anew with other problems, when that was asked for. */
   droppedGroups?: number;
+  /** Groups of earlier steps that were learned from in the places of groups without signal, when that was asked for. */
+  replayedGroups?: number;
   /** Share of completions that are well formed, 0 to 1. */
   formatRate?: number;
   /** The curriculum's phase that the prompts were drawn in. */

@@ -185,6 +185,7 @@ Deno.test("settings are validated together", () => {
       /a number with entropyTarget/,
     ],
     [{ entropyCoefMin: 0.2, entropyCoefMax: 0.1 }, "entropyCoefMin", /above entropyCoefMax/],
+    [{ klInReward: true, replay: 4 }, "replay", /does not go with klInReward/],
     [{ klInReward: true, normalizeThenSum: true }, "normalizeThenSum", /does not go with klInReward/],
     [{ beta: { kind: "linear", from: 0.1, to: -1 } }, "beta.to", /at least 0/],
     [{ temperature: { kind: "exponential", from: 1, to: 0 } }, "temperature.to", /above 0|sign/],

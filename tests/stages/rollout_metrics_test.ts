@@ -21,7 +21,7 @@ const group = {
   ],
   rewards,
 } as unknown as RolloutGroup;
-const batch = { groups: [group], withoutSignal: 1, dropped: 2, phase: "easy" };
+const batch = { sampled: [group], withoutSignal: 1, dropped: 2, phase: "easy" };
 
 Deno.test("rolloutMetrics() counts a component's failures and averages what it scored", () => {
   const { components, reward, zeroVarianceFraction } = rolloutMetrics(batch, { correctness: 1, judge: 1 });

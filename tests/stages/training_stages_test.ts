@@ -198,6 +198,46 @@ test("grpo() drops groups without variance, samples others in their stead, and c
   }
 });
 
+test("grpo() replays groups with signal in the places of those without, and goes on after a stop with the same bits", async (folder) => {
+  // every other problem is worth the same whatever is said
+  const reward: Reward = {
+    ...digits,
+    async score(samples) {
+      const scores = await digits.score(samples);
+      return samples.map(({ problem }, i) => ({
+        ...scores[i],
+        total: Number(problem.id.split("/")[1]) % 2 ? i % 3 : 0.5,
+      }));
+    },
+  };
+  const options = { ...small, promptsPerStep: 4, steps: 8, beta: 0.02, replay: 3, maxTokens: 12, reward };
+  const whole = tinyModel(), { steps } = await grpo(whole, problems, options);
+  const dead = steps.map(({ zeroVarianceFraction }) => 4 * zeroVarianceFraction!);
+  assert.equal(steps[0].replayedGroups, 0);
+  let held = 0;
+  steps.forEach(({ replayedGroups }, i) => {
+    assert.equal(replayedGroups, Math.min(held, dead[i]));
+    held = Math.min(3, held + 4 - dead[i]);
+  });
+  assert.ok(steps.some(({ replayedGroups }) => replayedGroups! > 0));
+  // the policy has moved since they were drawn
+  assert.ok(
+    steps.some(({ clipLow, clipHigh, replayedGroups }) => replayedGroups! > 0 && clipLow! + clipHigh! > 0),
+  );
+
+  const stop = new AbortController(), first = tinyModel();
+  await grpo(first, problems, {
+    ...options,
+    checkpoints: folder,
+    signal: stop.signal,
+    onStep: ({ step }) => step === 3 && stop.abort(),
+  });
+  const again = tinyModel(), resumed = await resume(folder, { model: again, problems, reward });
+  assert.deepEqual(resumed.steps.map(({ loss }) => loss), steps.map(({ loss }) => loss));
+  assert.deepEqual(await weights(again), await weights(whole));
+  for (const model of [whole, first, again]) model.dispose();
+});
+
 test("grpo() measures no KL against a reference that is refreshed to the policy, and some against one that stays", async () => {
   const kls = async (options: Partial<GrpoOptions>) => {
     const model = tinyModel();

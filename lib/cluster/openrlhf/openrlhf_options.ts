@@ -148,6 +148,7 @@ const grpoRules: Rules<GrpoSection> = {
   epsilonHigh: () => ({ fate: "same", note: "with epsilon" }),
   dualClip: (value) => value === null ? { fate: "same" } : same("actor.dual_clip")(value),
   dppo: none("a token is clipped, not dropped", null),
+  replay: none("nothing is replayed", null),
   offPolicyMask: none("no sequence is masked", null),
   useBiasCorrectionKl: flag("algo.kl.unbiased_gradient"),
   importanceCorrection: (value) => ({

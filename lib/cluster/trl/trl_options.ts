@@ -137,6 +137,7 @@ const grpoRules: Rules<GrpoSection> = {
   epsilonHigh: (value) => value === null ? { fate: "same", note: "epsilon" } : startOf("epsilon_high")(value),
   dualClip: (value) => value === null ? { fate: "same" } : same("delta")(value),
   dppo: none("a token is clipped, not dropped", null),
+  replay: none("nothing is replayed", null),
   offPolicyMask: inGrpo("off_policy_mask_threshold", null),
   useBiasCorrectionKl: inGrpo("use_bias_correction_kl", false),
   importanceCorrection: (value, { advantage }) =>

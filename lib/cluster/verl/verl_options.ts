@@ -167,6 +167,7 @@ const grpoRules: Rules<GrpoSection> = {
     ...(value === null ? { note: "never reached" } : {}),
   }),
   dppo: none("a token is clipped, not dropped", null),
+  replay: none("nothing is replayed", null),
   offPolicyMask: none("no sequence is masked", null),
   useBiasCorrectionKl: none("the KL has no ratio", false),
   importanceCorrection: (value) =>
