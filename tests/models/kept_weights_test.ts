@@ -1,11 +1,22 @@
 import assert from "node:assert/strict";
 import * as tf from "@tensorflow/tfjs";
 import { startEngine } from "../../lib/kernels/cpu/engine.ts";
+import type { CausalLM } from "../../lib/models/causal_lm.ts";
 import { Decoder } from "../../lib/models/decoder.ts";
 import { keptWeights } from "../../lib/models/kept_weights.ts";
 import { loadModel } from "../../lib/models/load_model.ts";
 import { parseModelConfig } from "../../lib/models/model_config.ts";
 import { testOnCpu } from "../kernels/cpu/on_cpu.ts";
+import { testOnWebgpu } from "../kernels/webgpu/on_webgpu.ts";
+
+/** A decoder in float32 of the numbers that a model's matrices hold. */
+async function rounded({ decoder, config }: CausalLM): Promise<Decoder> {
+  const weights: [string, { shape: number[]; data: Float32Array }][] = [];
+  for (const name of decoder.names) {
+    weights.push([name, { shape: decoder.shape(name), data: await decoder.values(name) }]);
+  }
+  return new Decoder(config, weights);
+}
 
 const path = new URL("../../data/models/tiny-gemma", import.meta.url).pathname;
 
@@ -20,14 +31,10 @@ for (
       const taken = tf.memory().numBytes - before, middle = tf.memory().numBytes;
       const few = await loadModel({ path, weights }), bytes = tf.memory().numBytes - middle;
       assert.ok(bytes / taken < share + 0.03 && bytes / taken > share - 0.03, `${bytes} of ${taken} bytes`);
-      const rounded: [string, { shape: number[]; data: Float32Array }][] = [];
-      for (const name of few.decoder.names) {
-        rounded.push([name, { shape: few.decoder.shape(name), data: await few.decoder.values(name) }]);
-      }
       const name = "model.layers.0.mlp.up_proj.weight", exact = await whole.decoder.values(name);
       const size = Math.max(...exact.map(Math.abs)), near = await few.decoder.values(name);
       assert.ok(exact.every((value, i) => Math.abs(value - near[i]) <= most * size), "rounded too far");
-      const same = new Decoder(few.config, rounded), ids = [[5, 9, 200, 31], [7, 8]];
+      const same = await rounded(few), ids = [[5, 9, 200, 31], [7, 8]];
       const [found, expected] = [few.logits(ids), same.logits(ids)];
       const difference = tf.tidy(() => tf.max(tf.abs(tf.sub(found, expected))).dataSync()[0]);
       assert.ok(difference < 1e-4, `logits differ by ${difference}`);
@@ -36,6 +43,23 @@ for (
     },
   );
 }
+
+testOnWebgpu(
+  "loadModel() keeps matrices in few bits on webgpu too: the logits of the rounded weights",
+  async () => {
+    for (const weights of ["bfloat16", "int8", "q4"] as const) {
+      const few = await loadModel({ path, weights }),
+        same = await rounded(few),
+        ids = [[5, 9, 200, 31], [7, 8]];
+      const [found, expected] = [few.logits(ids), same.logits(ids)];
+      const difference = tf.tidy(() => tf.max(tf.abs(tf.sub(found, expected)))),
+        [value] = await difference.data();
+      assert.ok(value < 1e-3, `${weights}: logits differ by ${value}`);
+      tf.dispose([found, expected, difference]);
+      for (const model of [few, same]) model.dispose();
+    }
+  },
+);
 
 testOnCpu(
   "keptWeights() takes a file's bits under an adapter, 16 where float32 would not fit, float32 to train",
