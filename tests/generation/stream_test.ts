@@ -113,6 +113,6 @@ testOnCpu("leaving the loop or aborting ends the sampling; an error comes out of
   assert.equal(chunks.map(({ text }) => text).join(""), completion!.text);
 
   await assert.rejects(all(model.stream(["x"], { temperature: -1 })), /temperature = -1 must be at least 0/);
-  await assert.rejects(all(model.stream(["x"], { lookEvery: 0 })), /lookEvery a positive integer, got 0/);
+  await assert.rejects(all(model.stream(["x"], { lookEvery: 0 })), /lookEvery = 0 must be at least 1/);
   model.dispose();
 });
