@@ -1,45 +1,10 @@
 import type { z } from "zod";
 import { ConfigError, type ConfigProblem } from "./config_error.ts";
 import { nearest } from "./nearest.ts";
+import { discriminatorValues, keysAt, optionShape } from "./option_shape.ts";
+import { elsewhereSaid, ourName } from "./other_names.ts";
 
 type Issue = z.core.$ZodIssue;
-type Schema = z.core.$ZodType;
-
-/** TRL's and PEFT's names for options that are spelt quite otherwise here. */
-const foreign: Record<string, string> = {
-  num_generations: "generations",
-  num_iterations: "iterations",
-  max_steps: "steps",
-  max_completion_length: "maxTokens",
-  max_new_tokens: "maxTokens",
-  loss_type: "loss",
-  scale_rewards: "advantage",
-  importance_sampling_level: "importance",
-  mask_truncated_completions: "maskTruncated",
-  gradient_accumulation_steps: "gradientAccumulation",
-  per_device_train_batch_size: "batchSize",
-  epsilon_high: "epsilonHigh",
-  delta: "dualClip",
-  kl_coef: "beta",
-  sync_ref_model: "referenceEvery",
-  ref_model_sync_steps: "referenceEvery",
-  ref_model_mixup_alpha: "referenceMixup",
-  metric_for_best_model: "bestBy",
-  lr: "learningRate",
-  r: "rank",
-  lora_alpha: "alpha",
-  lora_dropout: "dropout",
-  target_modules: "targets",
-  use_rslora: "rankStabilized",
-  exclude_modules: "exclude",
-  rank_pattern: "rankPattern",
-  alpha_pattern: "alphaPattern",
-  adapter_name: "name",
-  system_prompt: "systemPrompt",
-  chat_template_kwargs: "chatTemplateOptions",
-  rubricJudge: "rubric",
-  traceStructure: "trace",
-};
 
 /**
  * Checks the options of one stage at its door, fills in defaults, and refuses unknown keys.
@@ -89,15 +54,16 @@ const valueAt = (input: unknown, path: PropertyKey[]): unknown =>
 function problemsOf(schema: z.ZodType, input: unknown, issue: Issue, before: PropertyKey[]): ConfigProblem[] {
   const path = [...before, ...issue.path], value = valueAt(input, path);
   if (issue.code === "unrecognized_keys") {
-    const valid = keysAt(schema, path, value);
-    return issue.keys.map((key) => ({
-      path: dotted([...path, key]),
-      value: valueAt(input, [...path, key]),
-      rule: "is not an option",
-      nearest: Object.hasOwn(foreign, key) && valid.includes(foreign[key])
-        ? foreign[key]
-        : nearest(key, valid),
-    }));
+    const shape = optionShape(schema), valid = keysAt(shape, path, value);
+    return issue.keys.map((key) => {
+      const ours = ourName(shape, path, key, value), said = ours ? undefined : elsewhereSaid(key);
+      return {
+        path: dotted([...path, key]),
+        value: valueAt(input, [...path, key]),
+        rule: said ?? "is not an option",
+        nearest: said ? undefined : ours ?? nearest(key, valid),
+      };
+    });
   }
   if (issue.code === "invalid_union") {
     // The branch that was meant is the one that objects only to what is inside it.
@@ -109,7 +75,7 @@ function problemsOf(schema: z.ZodType, input: unknown, issue: Issue, before: Pro
     const meant = (isObject ? inside : []).sort((a, b) => a.length - b.length)[0];
     if (meant) return meant.flatMap((error) => problemsOf(schema, input, error, path));
     if (issue.discriminator) {
-      const options = discriminatorValues(schema, path.slice(0, -1), issue.discriminator);
+      const options = discriminatorValues(optionShape(schema), path.slice(0, -1), issue.discriminator);
       return [{
         path: dotted(path),
         value,
@@ -165,54 +131,4 @@ function rule(issue: Issue): string {
     default:
       return issue.message.charAt(0).toLowerCase() + issue.message.slice(1);
   }
-}
-
-// deno-lint-ignore no-explicit-any
-type Def = any;
-
-/** The schemas that a path may lead to: through wrappers, unions and records. */
-function candidates(schema: Schema, path: PropertyKey[], value: unknown): Def[] {
-  const def: Def = schema._zod.def;
-  switch (def.type) {
-    case "pipe":
-      return candidates(def.in._zod.def.type === "transform" ? def.out : def.in, path, value);
-    case "optional":
-    case "nullable":
-    case "default":
-    case "prefault":
-      return candidates(def.innerType, path, value);
-    case "union":
-      return def.options.flatMap((option: Schema) => candidates(option, path, value));
-  }
-  if (path.length === 0) return [def];
-  const [key, ...rest] = path;
-  if (def.type === "object" && def.shape[key]) return candidates(def.shape[key], rest, value);
-  if (def.type === "array") return candidates(def.element, rest, value);
-  if (def.type === "record") return candidates(def.valueType, rest, value);
-  return [];
-}
-
-function keysAt(schema: Schema, path: PropertyKey[], value: unknown): string[] {
-  const all = candidates(schema, path, value), objects = all.filter((def) => def.type === "object");
-  const record = all.find((def) => def.type === "record" && def.keyType._zod.def.type === "enum");
-  if (record) return Object.keys(record.keyType._zod.def.entries);
-  // Of a union's members, the one that its discriminator names.
-  const fitting = objects.filter((def) =>
-    Object.entries(def.shape as Record<string, Schema>).every(([key, member]) => {
-      const inner: Def = member._zod.def;
-      return inner.type !== "literal" || inner.values.includes((value as Record<string, unknown>)?.[key]);
-    })
-  );
-  return [...new Set((fitting.length ? fitting : objects).flatMap((def) => Object.keys(def.shape)))];
-}
-
-function discriminatorValues(schema: Schema, path: PropertyKey[], key: string): string[] {
-  return candidates(schema, path, undefined).filter((def) => def.type === "object").flatMap((def) => {
-    const member: Def = (def.shape as Record<string, Schema>)[key]?._zod.def;
-    return member?.type === "literal"
-      ? member.values
-      : member?.type === "enum"
-      ? Object.keys(member.entries)
-      : [];
-  });
 }

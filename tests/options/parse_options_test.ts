@@ -8,6 +8,7 @@ import { configToYaml } from "../../lib/config/config_to_yaml.ts";
 import { loadConfig } from "../../lib/config/load_config.ts";
 import { grpoSchema, wholeOptions } from "../../lib/stages/grpo_schema.ts";
 import { algorithms } from "../../lib/training/algorithms.ts";
+import { loraSchema } from "../../lib/models/model_schema.ts";
 import { rewardSchema } from "../../lib/rewards/reward_schema.ts";
 import { sftSchema } from "../../lib/stages/sft_schema.ts";
 import { runSchema } from "../../lib/config/schema.ts";
@@ -65,6 +66,43 @@ Deno.test("parseOptions() knows TRL's spellings and says ours", () => {
     parseOptions(grpoSchema, { num_generations: 4, learning_rate: 1e-5 } as never, "grpo")
   );
   assert.deepEqual(found.map((each) => each.nearest), ["generations", "learningRate"]);
+});
+
+Deno.test("parseOptions() says ours for the names that people bring, and where what is no single option stands", () => {
+  const told = (schema: Parameters<typeof parseOptions>[0], key: string) => {
+    const [{ rule, nearest }] = problems(() => parseOptions(schema, { [key]: 1 } as never, "options"));
+    return nearest ?? rule;
+  };
+  const grpoNames: Record<string, string | RegExp> = {
+    G: "generations",
+    maxSteps: "steps",
+    max_completion_length: "maxTokens",
+    kl: "beta",
+    kl_coef: "beta",
+    epsilon_high: "epsilonHigh",
+    delta: "dualClip",
+    save_steps: "checkpointEvery",
+    gradient_checkpointing: "checkpointing",
+    num_iterations: "iterations",
+    ref_model_mixup_alpha: "referenceMixup",
+    epochs: /counts in `steps` here/,
+    num_train_epochs: /counts in `steps` here/,
+    per_device_train_batch_size: /promptsPerStep × generations/,
+    warmup_ratio: /learningRate: \{ peak, warmupRatio \}/,
+    reward_funcs: /is `reward` here/,
+    peft_config: /loadModel/,
+    zebra: "is not an option",
+  };
+  for (const [key, wanted] of Object.entries(grpoNames)) {
+    const said = told(grpoSchema, key);
+    assert.ok(typeof wanted === "string" ? said === wanted : wanted.test(said), `${key}: ${said}`);
+  }
+  assert.equal(told(sftSchema, "per_device_train_batch_size"), "batchSize");
+  assert.equal(told(sftSchema, "max_seq_length"), "maxLength");
+  assert.equal(told(evaluateSchema, "num_samples"), "samples");
+  assert.equal(told(loraSchema, "lora_alpha"), "alpha");
+  assert.equal(told(loraSchema, "r"), "rank");
+  assert.equal(told(loraSchema, "target_modules"), "targets");
 });
 
 Deno.test("parseOptions() points into schedules, lists and unions", () => {
