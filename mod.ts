@@ -102,6 +102,7 @@ export * from "./lib/rewards/sandboxed.ts";
 export { traceStructure } from "./lib/rewards/trace_structure.ts";
 export { verbosity } from "./lib/rewards/verbosity.ts";
 
+export { ArgumentError } from "./lib/options/argument_error.ts";
 export { ConfigError } from "./lib/options/config_error.ts";
 export { configToYaml } from "./lib/config/config_to_yaml.ts";
 export { loadConfig } from "./lib/config/load_config.ts";

@@ -7,7 +7,8 @@ const isProblem = (value: unknown): value is Problem => {
     difficulties.includes(difficulty!);
 };
 
-const shown = (value: unknown) => (JSON.stringify(value) ?? String(value)).slice(0, 60);
+const shown = (value: unknown) =>
+  value === undefined ? "nothing" : (JSON.stringify(value) ?? String(value)).slice(0, 60);
 
 /**
  * Problems as a notebook's cell may hold them: a number as answer is its text, and id, difficulty and domain are filled in where they are

@@ -3,6 +3,7 @@ import { CompletionText } from "./completion_text.ts";
 import { generate } from "./generate.ts";
 import type { SampledDecoder } from "./sampled_decoder.ts";
 import type { SamplingOptions } from "./sampling_options.ts";
+import { ArgumentError } from "../options/argument_error.ts";
 
 /** Options of `generate` and `stream`. */
 export interface GenerateOptions extends Omit<SamplingOptions, "onTokens"> {
@@ -64,6 +65,11 @@ export async function complete(
   prompts: readonly string[] | readonly number[][],
   { stop = [], includeStop = false, onText, ...options }: GenerateOptions,
 ): Promise<Completion[]> {
+  if (!Array.isArray(prompts)) {
+    throw new ArgumentError(
+      `generate's prompts must be a list, got ${typeof prompts}; put one prompt into brackets: ["…"]`,
+    );
+  }
   const { n = 1, maxTokens = 128, eosIds = decoder.config.eosIds } = options;
   const ids = prompts.map((prompt) => typeof prompt === "string" ? tokenizer.encode(prompt) : prompt);
   const texts: string[] = [], ends = [...eosIds];

@@ -1,7 +1,9 @@
 import * as tf from "@tensorflow/tfjs";
+import { z } from "zod";
 import { startEngine } from "./cpu/engine.ts";
 import { installKernels } from "./webgpu/install_kernels.ts";
 import { displayable } from "../display/displayable.ts";
+import { parseOptions } from "../options/parse_options.ts";
 import { openWebgpuDevice, WebgpuUnavailableError } from "../backend/webgpu_device.ts";
 
 /** Options of {@linkcode useBackend}. */
@@ -15,6 +17,13 @@ export interface BackendOptions {
   /** Use a native BLAS on the CPU when one is found. @default true */
   blas?: boolean;
 }
+
+const backendSchema = z.strictObject({
+  backend: z.enum(["auto", "webgpu", "cpu"]).default("auto"),
+  allowSoftware: z.boolean().default(false),
+  threads: z.int().min(1).optional(),
+  blas: z.boolean().default(true),
+});
 
 /** The device in use. */
 export interface BackendDescription {
@@ -38,8 +47,13 @@ export interface BackendDescription {
  * ```
  */
 export async function useBackend(
-  { backend = "auto", allowSoftware = false, threads, blas = true }: BackendOptions = {},
+  options: BackendOptions | "auto" | "webgpu" | "cpu" = {},
 ): Promise<BackendDescription> {
+  const { backend, allowSoftware, threads, blas } = parseOptions(
+    backendSchema,
+    typeof options === "string" ? { backend: options } : options,
+    "useBackend",
+  );
   let why = "the CPU was asked for";
   if (backend !== "cpu") {
     try {

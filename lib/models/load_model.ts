@@ -1,5 +1,6 @@
 import type { z } from "zod";
 import { chooseBackend } from "../kernels/choose_backend.ts";
+import { checkArgument } from "../options/check_argument.ts";
 import { parseOptions } from "../options/parse_options.ts";
 import { CausalLM } from "./causal_lm.ts";
 import { checkMemory } from "./check_memory.ts";
@@ -24,13 +25,18 @@ export type LoadModelOptions = z.input<typeof modelSchema>;
  * @example
  * ```ts
  * import { loadModel } from "../../mod.ts";
- * const model = await loadModel("data/models/tiny-gemma");
+ * const model = await loadModel("data/models/tiny-gemma", { lora: { rank: 8 } });
  * ```
  */
-export async function loadModel(options: string | LoadModelOptions): Promise<CausalLM> {
+export async function loadModel(
+  model: string | LoadModelOptions,
+  options: Omit<LoadModelOptions, "path"> = {},
+): Promise<CausalLM> {
+  if (typeof model !== "string") checkArgument("loadModel's argument, if it is no path,", "options", model);
+  checkArgument("loadModel's second argument", "options", options);
   const { path, revision, lora, adapter, seed, frozen, weights } = parseOptions(
     modelSchema,
-    typeof options === "string" ? { path: options } : options,
+    typeof model === "string" ? { path: model, ...options } : { ...model, ...options },
     "loadModel",
   );
   await chooseBackend();
@@ -42,14 +48,14 @@ export async function loadModel(options: string | LoadModelOptions): Promise<Cau
   const { config, tokenizer, checkpoint, directory } = await source.open();
   const eosIds = [...new Set([...config.eosIds, ...tokenizer.eosIds])];
   const decoder = await readDecoder({ ...config, eosIds }, checkpoint, kept);
-  const model = new CausalLM({ decoder, tokenizer, source: path, directory });
+  const loaded = new CausalLM({ decoder, tokenizer, source: path, directory });
   try {
-    if (adapter) await model.loadAdapter(adapter);
-    else if (lora) model.addLora({ seed, ...lora });
+    if (adapter) await loaded.loadAdapter(adapter);
+    else if (lora) loaded.addLora({ seed, ...lora });
     if (frozen === "float16") await decoder.packFrozen();
   } catch (error) {
-    model.dispose();
+    loaded.dispose();
     throw error;
   }
-  return model;
+  return loaded;
 }

@@ -44,9 +44,9 @@ export const modelSchema = z.strictObject({
     "A directory or a GGUF file, relative to the configuration file, or a hub id such as google/gemma-3-270m-it.",
   ),
   revision: z.string().min(1).optional().describe("Branch, tag or commit of a hub id. Default main."),
-  lora: loraSchema.nullable().default(null).describe(
-    "Train an adapter and freeze the weights. Default null: train all.",
-  ),
+  lora: z.union([z.boolean(), loraSchema]).nullable().default(null).transform((lora) =>
+    lora === true ? loraSchema.parse({}) : lora === false ? null : lora
+  ).describe("Train an adapter and freeze the weights; true: with its defaults. Default null: train all."),
   adapter: z.string().min(1).nullable().default(null).describe(
     "Folder of a PEFT adapter to start from. Default null.",
   ),

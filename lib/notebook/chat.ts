@@ -9,6 +9,7 @@ import { type ChatMessage, chatPrompt } from "../text/chat_prompt.ts";
 import { chatFacts, chatHtml, chatText, type ChatTurn } from "./chat_view.ts";
 import { kernel } from "../display/kernel.ts";
 import { stopButton } from "./stop_button.ts";
+import { checkArgument } from "../options/check_argument.ts";
 
 /** Options of {@linkcode chat}: those of `model.generate`, and these. */
 export interface ChatOptions extends Omit<GenerateOptions, "n" | "onText" | "onProgress" | "lookEvery"> {
@@ -208,6 +209,7 @@ export class Chat {
  * ```
  */
 export function chat(model: CausalLM, options: ChatOptions = {}): Chat {
+  checkArgument("chat's first argument", "model", model);
   return new Chat(model, options);
 }
 

@@ -16,6 +16,12 @@ const kinds = {
     must: "a model",
     way: 'load one with `await loadModel("tiny-gemma")`',
   },
+  exportable: {
+    is: (value) =>
+      isGroup(value) && typeof value.save === "function" && typeof value.saveAdapter === "function",
+    must: "a model",
+    way: 'load one with `await loadModel("tiny-gemma")`',
+  },
   run: {
     is: (value) => isGroup(value) && Array.isArray(value.steps),
     must: "a run",

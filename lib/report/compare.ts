@@ -8,6 +8,7 @@ import { formatNumber, formatPercent } from "../display/format_number.ts";
 import { groupOrder } from "../stages/group_order.ts";
 import { type Difference, mcnemar, pairedBootstrap } from "../stages/statistics.ts";
 import { type Cell, htmlTable, type Table, textTable } from "../display/table.ts";
+import { checkGroup } from "../options/check_argument.ts";
 
 /** One stage's column of a {@linkcode Comparison}. */
 export interface ComparedStage {
@@ -57,6 +58,7 @@ export interface CompareOptions {
  * ```
  */
 export function compare(evaluations: Record<string, Evaluation>, options: CompareOptions = {}): Comparison {
+  checkGroup("compare's first argument", "evaluation", evaluations);
   const { resamples = 10_000, seed = 1 } = options, names = Object.keys(evaluations);
   if (!names.length) {
     throw new RangeError("Comparing stages: there must be at least one evaluation, but there is none");

@@ -6,6 +6,7 @@ import { meanInterval } from "../stages/mean_interval.ts";
 import { type Difference, pairedBootstrap } from "../stages/statistics.ts";
 import type { StepMetrics, TrainingRun } from "../training/run.ts";
 import { stageLabel } from "./stage_label.ts";
+import { checkArgument, listOf } from "../options/check_argument.ts";
 
 /** A run and how its model did afterwards. */
 export interface JudgedRun {
@@ -68,6 +69,17 @@ function byProblem(runs: JudgedRun[]): Map<string, number> {
  * ```
  */
 export function compareRuns(groups: Record<string, JudgedRun[]>): RunComparison {
+  checkArgument("compareRuns' argument", "options", groups);
+  for (const [name, runs] of Object.entries(groups)) {
+    for (const judged of listOf(`\`${name}\` of compareRuns' argument`, "options", runs)) {
+      checkArgument(`\`run\` under \`${name}\` of compareRuns' argument`, "run", judged.run);
+      checkArgument(
+        `\`evaluation\` under \`${name}\` of compareRuns' argument`,
+        "evaluation",
+        judged.evaluation,
+      );
+    }
+  }
   const entries = Object.entries(groups);
   const empty = entries.find(([, runs]) => runs.length === 0)?.[0];
   if (entries.length === 0 || empty !== undefined) {

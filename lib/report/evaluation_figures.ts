@@ -8,6 +8,7 @@ import { ink, seriesColours, stageColours, translucent } from "../display/palett
 import { type Panel, smallMultiples } from "./small_multiples.ts";
 import { groupOrder } from "../stages/group_order.ts";
 import { calibration, passAtK } from "../stages/statistics.ts";
+import { checkGroup } from "../options/check_argument.ts";
 
 /** Evaluations by name, in the order in which they are drawn. */
 export type Evaluations = Record<string, Evaluation>;
@@ -46,6 +47,7 @@ const percentAxis = { range: [-0.02, 1.04], tickvals: [0, 0.25, 0.5, 0.75, 1], t
  * ```
  */
 export function accuracyFigure(evaluations: Evaluations): Figure {
+  checkGroup("accuracyFigure's argument", "evaluation", evaluations);
   const all = stages(evaluations, "accuracy");
   const panel = (
     title: string,
@@ -98,6 +100,7 @@ export function accuracyFigure(evaluations: Evaluations): Figure {
  * Throws a `RangeError` when no stage states probabilities.
  */
 export function calibrationFigure(evaluations: Evaluations): Figure {
+  checkGroup("calibrationFigure's argument", "evaluation", evaluations);
   const all = stages(evaluations, "calibration");
   const panels = all.flatMap(({ label, colour, evaluation }): Panel[] => {
     const { bins, ece, brier, count } = calibration(evaluation.items);
@@ -160,6 +163,7 @@ export function calibrationFigure(evaluations: Evaluations): Figure {
  * Stages with one sample a problem are left out. Throws a `RangeError` when every stage has one.
  */
 export function passAtKFigure(evaluations: Evaluations): Figure {
+  checkGroup("passAtKFigure's argument", "evaluation", evaluations);
   const all = stages(evaluations, "pass@k").flatMap((stage) => {
     const groups = [...Map.groupBy(stage.evaluation.items, (item) => item.problemId).values()];
     const most = Math.min(...groups.map((group) => group.length));
@@ -221,6 +225,7 @@ function powersOfTwo(most: number): number[] {
 
 /** Why answers are wrong: a bar a kind of failure and stage, as a share of all answers. */
 export function failureFigure(evaluations: Evaluations): Figure {
+  checkGroup("failureFigure's argument", "evaluation", evaluations);
   const all = stages(evaluations, "failures");
   const total = (kind: string) =>
     all.reduce((sum, { evaluation }) => sum + (evaluation.failures[kind] ?? 0), 0);

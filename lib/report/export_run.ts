@@ -25,6 +25,9 @@ import { runCard } from "./run_card.ts";
 import { renderPng } from "./static_render.ts";
 import { calibration } from "../stages/statistics.ts";
 import { OutputError, outputError, writeOutput } from "./write_output.ts";
+import { ArgumentError } from "../options/argument_error.ts";
+import { checkArgument, checkGroup, listOf } from "../options/check_argument.ts";
+import { nearest } from "../options/nearest.ts";
 
 /** What a model must offer to be exported: {@linkcode CausalLM} does. */
 export interface ExportableModel {
@@ -38,11 +41,12 @@ export interface ExportableModel {
 
 /** What a run leaves behind, as {@linkcode exportRun} takes it. */
 export interface RunContents {
-  /** The resolved configuration, as `loadConfig` gives it. */
-  config: RunConfig | Record<string, unknown>;
-  runs: TrainingRun[];
-  /** In the order of the stages: base first. */
-  evaluations: Record<string, Evaluation>;
+  /** The resolved configuration, as `loadConfig` gives it. @default {} */
+  config?: RunConfig | Record<string, unknown>;
+  /** One or several, in the order of the stages. @default none */
+  runs?: TrainingRun | TrainingRun[];
+  /** In the order of the stages: base first. @default none */
+  evaluations?: Record<string, Evaluation>;
   /** Left out, no weights are written. */
   model?: ExportableModel;
   /** What computed it, as `useBackend()` describes itself; kept as it serialises. */
@@ -50,6 +54,8 @@ export interface RunContents {
   /** Further figures by file name, such as `{ ablation: figure }`. */
   figures?: Record<string, Figure>;
 }
+
+type WholeContents = RunContents & { runs: TrainingRun[]; evaluations: Record<string, Evaluation> };
 
 /** What {@linkcode exportRun} returns. */
 export interface ExportedRun {
@@ -79,7 +85,8 @@ export interface ExportedRun {
  * await exportRun("../results/demo", { config, model, runs: [sftRun, grpoRun], evaluations: { base, sft, grpo } });
  * ```
  */
-export async function exportRun(dir: string, contents: RunContents): Promise<ExportedRun> {
+export async function exportRun(dir: string, given: RunContents): Promise<ExportedRun> {
+  const contents = wholeContents(dir, given);
   const target = folderOf(resolve(dir), contents.runs), temporary = `${target}.${crypto.randomUUID()}.tmp`;
   try {
     await refuseForeign(target);
@@ -95,6 +102,32 @@ export async function exportRun(dir: string, contents: RunContents): Promise<Exp
   } finally {
     await Deno.remove(temporary, { recursive: true }).catch(() => {});
   }
+}
+
+/** The contents with lists and groups where there were none, or one thing of its own. @throws {ArgumentError} for anything else */
+function wholeContents(dir: string, contents: RunContents): WholeContents {
+  checkArgument("exportRun's first argument", "path", dir);
+  checkArgument("exportRun's second argument", "options", contents);
+  const { config = {}, runs = [], evaluations = {}, model, backend, figures, ...rest } = contents;
+  const [unknown] = Object.keys(rest),
+    valid = ["config", "runs", "evaluations", "model", "backend", "figures"];
+  if (unknown) {
+    const meant = nearest(unknown, valid);
+    throw new ArgumentError(
+      `exportRun takes ${valid.join(", ")}, got ${unknown}${meant ? `; did you mean \`${meant}\`?` : ""}`,
+    );
+  }
+  if (model) checkArgument("`model` in exportRun's second argument", "exportable", model);
+  const named = Array.isArray(evaluations.items)
+    ? { [(evaluations as unknown as Evaluation).name]: evaluations as unknown as Evaluation }
+    : evaluations as Record<string, Evaluation>;
+  checkGroup("`evaluations` in exportRun's second argument", "evaluation", named);
+  return {
+    config,
+    runs: listOf("`runs` in exportRun's second argument", "run", runs),
+    evaluations: named,
+    ...{ model, backend, figures },
+  };
 }
 
 /** Where an export goes: what did not come to its end has a name that says so. */
@@ -180,7 +213,7 @@ function describe(exported: ExportedRun): string {
 const isSystemError = (error: unknown) =>
   error instanceof Error && Object.values(Deno.errors).some((kind) => error instanceof kind);
 
-async function writeAll(dir: string, contents: RunContents & { target: string }): Promise<FinalResults> {
+async function writeAll(dir: string, contents: WholeContents & { target: string }): Promise<FinalResults> {
   const { config, runs, evaluations, model, backend, figures: more = {} } = contents;
   const title = titleOf(config);
   const names = Object.keys(evaluations), comparison = names.length > 1 ? compare(evaluations) : null;

@@ -7,6 +7,7 @@ import { formatDuration } from "../display/format_number.ts";
 import { ink, phaseColours, seriesColours, stageColours, translucent } from "../display/palette.ts";
 import { legendLines, type Panel, shade, smallMultiples } from "./small_multiples.ts";
 import { smooth } from "./smooth.ts";
+import { listOf } from "../options/check_argument.ts";
 
 /** How {@linkcode learningCurves} draws. */
 export interface LearningCurvesOptions {
@@ -65,7 +66,11 @@ export const policyCurves: Curve[] = [
  * await figure.save("learning_curves.png");
  * ```
  */
-export function learningCurves(runs: TrainingRun[], options: LearningCurvesOptions = {}): Figure {
+export function learningCurves(
+  given: TrainingRun | TrainingRun[],
+  options: LearningCurvesOptions = {},
+): Figure {
+  const runs = listOf("learningCurves' first argument", "run", given);
   if (!runs.length) {
     throw new RangeError("Drawing learning curves: runs must hold at least one TrainingRun, but it is empty");
   }

@@ -5,6 +5,7 @@ import type { Evaluation } from "../stages/evaluation.ts";
 import { parseExact } from "../training/exact_json.ts";
 import type { TrainingRun } from "../training/run.ts";
 import type { FinalResults } from "./final_results.ts";
+import { checkArgument } from "../options/check_argument.ts";
 
 /** A results folder cannot be read back. The message names the file, what it must hold and what it holds. */
 export class ResultsError extends PlainError {
@@ -97,6 +98,7 @@ const completionLine = z.discriminatedUnion("kind", [
  * ```
  */
 export async function loadRun(dir: string): Promise<LoadedRun> {
+  checkArgument("loadRun's argument", "path", dir);
   const folder = resolve(dir);
   const results = parse(
     join(folder, "final_results.json"),

@@ -17,6 +17,7 @@ import {
 } from "./learning_curves.ts";
 import { type Panel, smallMultiples } from "./small_multiples.ts";
 import { smooth } from "./smooth.ts";
+import { checkArgument, listOf } from "../options/check_argument.ts";
 
 interface Group {
   label: string;
@@ -44,7 +45,11 @@ export function runBands(
   groups: Record<string, TrainingRun[]>,
   options: LearningCurvesOptions = {},
 ): Figure {
-  const entries = Object.entries(groups), all = entries.flatMap(([, runs]) => runs);
+  checkArgument("runBands' first argument", "options", groups);
+  const entries = Object.entries(groups).map(([name, runs]) =>
+      [name, listOf(`\`${name}\` of runBands' first argument`, "run", runs)] as const
+    ),
+    all = entries.flatMap(([, runs]) => runs);
   const empty = entries.find(([, runs]) => runs.length === 0)?.[0];
   if (all.length === 0 || empty !== undefined) {
     throw new RangeError(

@@ -1,3 +1,4 @@
+import { checkArgument } from "../options/check_argument.ts";
 import { parseOptions } from "../options/parse_options.ts";
 import type { z } from "zod";
 import { asDistinctProblems } from "../data/as_problems.ts";
@@ -71,13 +72,15 @@ function earlierItems(
  */
 export async function evaluate(
   model: CausalLM,
-  problems: Problem[],
+  given: Problem[],
   options: EvaluateOptions = {},
 ): Promise<Evaluation> {
+  checkArgument("evaluate's first argument", "model", model);
+  checkArgument("evaluate's third argument", "options", options);
   const { judge, resumeFrom, sampler, ...settings } = options, started = performance.now();
   const config = parseOptions(evaluateSchema, settings, "evaluate"),
     format = responseFormatOf(config.format);
-  const all = asDistinctProblems(problems, "evaluating").slice(0, config.limit ?? undefined);
+  const all = asDistinctProblems(given, "evaluate").slice(0, config.limit ?? undefined);
   if (all.length === 0) {
     throw new RangeError("evaluating needs at least one problem, got none; is the test set empty?");
   }

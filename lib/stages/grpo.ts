@@ -1,4 +1,5 @@
 import type { z } from "zod";
+import { checkArgument } from "../options/check_argument.ts";
 import { parseOptions } from "../options/parse_options.ts";
 import { asProblems } from "../data/as_problems.ts";
 import type { Problem } from "../data/problem.ts";
@@ -60,20 +61,23 @@ type UpdateOptions = Pick<PolicyGradientOptions, "signal" | "watch">;
  * const run = await grpo(model, data.train, { steps: 200, generations: 8, reward });
  * ```
  */
-export async function grpo(model: CausalLM, problems: Problem[], options: GrpoOptions): Promise<TrainingRun> {
-  const { reward: given, curriculum = makeCurriculum(), sampler, name = "grpo", ...rest } = options,
+export async function grpo(model: CausalLM, given: Problem[], options: GrpoOptions): Promise<TrainingRun> {
+  checkArgument("grpo's first argument", "model", model);
+  checkArgument("grpo's third argument", "options", options);
+  const problems = asProblems(given, "grpo"),
+    { reward: maximised, curriculum = makeCurriculum(), sampler, name = "grpo", ...rest } = options,
     { hooks, settings } = splitHooks(rest as StageHooks);
   const config = parseOptions(grpoSchema, settings as z.input<typeof grpoSchema>, "grpo"),
     { steps, iterations, maxTokens, maskTruncated } = config;
   if (problems.length === 0) throw new RangeError("grpo needs at least one problem, got none");
-  if (!given) throw new TypeError("grpo needs a reward: pass { reward: compositeReward(config.reward) }");
+  if (!maximised) throw new TypeError("grpo needs a reward: pass { reward: compositeReward(config.reward) }");
   if (sampler?.foreign && config.replay !== null) {
     throw new RangeError(
       "grpo replays what its own sampler drew: the log-probabilities of another program's are corrected at the step they are drawn; leave " +
         "replay null, or sample here",
     );
   }
-  const reward = asReward(given), fitting = fittingProblems(model, asProblems(problems, "grpo"), config);
+  const reward = asReward(maximised), fitting = fittingProblems(model, problems, config);
   checkPhases(curriculum, fitting.problems, steps);
 
   const { decoder } = model,

@@ -1,10 +1,13 @@
+import { checkArgument } from "../options/check_argument.ts";
 import type { CausalLM } from "../models/causal_lm.ts";
 import { loadCheckpoint } from "../training/checkpoint.ts";
 import { assignParameters } from "../training/parameter_state.ts";
+import { checkpointPath } from "./checkpoint_path.ts";
+import type { TrainingRun } from "../training/run.ts";
 
 /**
  * Gives a model the weights, or the adapter, of a checkpoint: to go back to the best one of a run, or to judge a run that is still
- * training. `path` is a checkpoint, or a folder of them, whose newest whole one is taken.
+ * training. `from` is a checkpoint, a folder of them, whose newest whole one is taken, or a run.
  *
  * @throws {CheckpointError} when there is no whole checkpoint
  * @throws {RangeError} when it is of another model
@@ -14,6 +17,8 @@ import { assignParameters } from "../training/parameter_state.ts";
  * await restoreModel(model, run.best!.checkpoint);
  * ```
  */
-export async function restoreModel(model: CausalLM, path: string): Promise<void> {
+export async function restoreModel(model: CausalLM, from: string | TrainingRun): Promise<void> {
+  checkArgument("restoreModel's first argument", "model", model);
+  const path = checkpointPath(from, "restoreModel");
   assignParameters(model.decoder, (await loadCheckpoint(path)).tensors);
 }

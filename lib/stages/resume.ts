@@ -1,4 +1,5 @@
 import type { z } from "zod";
+import { checkArgument } from "../options/check_argument.ts";
 import type { Problem } from "../data/problem.ts";
 import type { ResponseFormat } from "../formats/response_format.ts";
 import type { CausalLM } from "../models/causal_lm.ts";
@@ -7,6 +8,7 @@ import type { Reward, RewardFunction } from "../rewards/reward.ts";
 import { curriculum, type CurriculumSpec } from "../schedules/curriculum.ts";
 import { CheckpointError, loadCheckpoint } from "../training/checkpoint.ts";
 import type { TrainingRun } from "../training/run.ts";
+import { checkpointPath } from "./checkpoint_path.ts";
 import { splitHooks, type StageHooks } from "./evaluation_inside.ts";
 import { grpo } from "./grpo.ts";
 import type { grpoSchema } from "./grpo_schema.ts";
@@ -25,7 +27,7 @@ export interface ResumeOptions extends Omit<StageHooks, "resumeFrom"> {
 }
 
 /**
- * Goes on with a run that was stopped, from a folder of checkpoints (the newest whole one) or from one checkpoint, with the run's own
+ * Goes on with a run that was stopped, from the run, a folder of checkpoints (the newest whole one) or one checkpoint, with the run's own
  * configuration: on the CPU it ends with the same bits as if it had never stopped.
  *
  * @throws {CheckpointError} when there is no whole checkpoint
@@ -34,7 +36,10 @@ export interface ResumeOptions extends Omit<StageHooks, "resumeFrom"> {
  * const run = await resume("results/demo/checkpoints/grpo", { model, problems: data.train });
  * ```
  */
-export async function resume(path: string, options: ResumeOptions): Promise<TrainingRun> {
+export async function resume(from: string | TrainingRun, options: ResumeOptions): Promise<TrainingRun> {
+  checkArgument("resume's second argument", "options", options);
+  checkArgument("`model` in resume's second argument", "model", options.model);
+  const path = checkpointPath(from, "resume");
   const { model, problems, reward, format, ...rest } = options, { hooks } = splitHooks(rest);
   const { state, path: found } = await loadCheckpoint(path),
     { stage, name, config } = state as { stage: string; name: string; config: Record<string, unknown> };

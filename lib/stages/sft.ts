@@ -1,4 +1,5 @@
 import type { z } from "zod";
+import { checkArgument } from "../options/check_argument.ts";
 import { parseOptions } from "../options/parse_options.ts";
 import type { Problem } from "../data/problem.ts";
 import type { CausalLM } from "../models/causal_lm.ts";
@@ -38,6 +39,8 @@ export async function sft(
   problems: Problem[],
   options: SftOptions = {},
 ): Promise<TrainingRun> {
+  checkArgument("sft's first argument", "model", model);
+  checkArgument("sft's third argument", "options", options);
   const { hooks, settings } = splitHooks(options), config = parseOptions(sftSchema, settings, "sft");
   const { examples, problems: understood, note } = demonstrations(model.tokenizer, problems, config);
 

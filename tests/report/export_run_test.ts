@@ -1,14 +1,14 @@
 import assert from "node:assert/strict";
 import { join, relative, resolve } from "node:path";
 import { parse } from "@std/yaml";
-import { exportRun, type RunContents } from "../../lib/report/export_run.ts";
+import { exportRun } from "../../lib/report/export_run.ts";
 import { runCard } from "../../lib/report/run_card.ts";
 import { loadRun, ResultsError } from "../../lib/report/load_run.ts";
 import { OutputError } from "../../lib/report/write_output.ts";
 import { mediaBundle } from "../display/media_bundle.ts";
 import { inventedEvaluation, inventedGrpo, inventedSft } from "./invented.ts";
 
-const contents = (): RunContents => ({
+const contents = () => ({
   config: { version: 1, seed: 3, grpo: { steps: 12, beta: { kind: "linear", from: 0, to: 0.1 } } },
   runs: [inventedSft(4), inventedGrpo(12)],
   evaluations: {
