@@ -55,7 +55,10 @@ Deno.test("whatever a cell passes wrongly gets one sentence with the way out", a
       ],
       [() => evaluate(model, asAny(["What is 2 + 2?"])), /evaluate needs problems such as \{ question/],
       [() => evaluate(model, asAny(undefined)), /evaluate needs a list of problems/],
-      [() => evaluate(model, problems, asAny(10)), /evaluate's third argument must be a group of options, got 10/],
+      [
+        () => evaluate(model, problems, asAny(10)),
+        /evaluate's third argument must be a group of options, got 10/,
+      ],
       [
         () => resume(asAny({ stage: "sft" }), { model, problems }),
         /what resume goes on from must be a run, got an object with stage/,
