@@ -45,7 +45,7 @@ export { parseModelConfig } from "./lib/models/model_config.ts";
 export { ModelFileError } from "./lib/weights/model_file_error.ts";
 
 export { chatPrompt } from "./lib/text/chat_prompt.ts";
-export * from "./lib/text/completion.ts";
+export { parseCompletion, type ParsedCompletion, type TagNames } from "./lib/text/completion.ts";
 export { chatTurns } from "./lib/text/chat_turns.ts";
 export { loadTokenizer, Tokenizer } from "./lib/text/tokenizer.ts";
 

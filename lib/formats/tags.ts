@@ -1,5 +1,5 @@
 import { DataError } from "../data/data_error.ts";
-import { parseCompletion } from "../text/completion.ts";
+import { parseTagged } from "../text/completion.ts";
 import { checkAnswer } from "./check_answer.ts";
 import { demonstratedReasoning } from "./demonstrated_reasoning.ts";
 import type { ResponseFormat, Span } from "./response_format.ts";
@@ -61,7 +61,7 @@ export function tags(
     read(text) {
       const parts = [["reasoning", tagSpan(text, reasoning)], ["answer", tagSpan(text, answer)]] as const;
       return {
-        ...parseCompletion(text, { reasoning, answer }),
+        ...parseTagged(text, { reasoning, answer }),
         spans: parts.flatMap(([part, span]): Span[] => span ? [{ part, ...span }] : []),
       };
     },

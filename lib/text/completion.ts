@@ -34,7 +34,12 @@ export interface TagNames {
  * parseCompletion("<reasoning>5+3=8</reasoning><answer>8</answer>").answer; // "8"
  * ```
  */
-export function parseCompletion(text: string, names: TagNames = {}): ParsedCompletion {
+export function parseCompletion(text: string): ParsedCompletion {
+  return parseTagged(text);
+}
+
+/** The same with tags of other names. */
+export function parseTagged(text: string, names: TagNames = {}): ParsedCompletion {
   const { reasoning: first = "reasoning", answer: second = "answer" } = names;
   const reasoning = inside(text, first), answer = inside(text, second);
   const once = [first, second].every((tag) =>
