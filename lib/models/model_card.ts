@@ -10,6 +10,8 @@ export interface ModelCardParts {
   licence?: string;
   /** The adapter's shape. */
   adapter?: { rank: number; alpha: number; dropout: number; rankStabilized: boolean; layers: number };
+  /** What it was taught to write, after "trained with showwork to": `` reason in `<think>` and `<answer>` tags ``. */
+  format?: string;
   /** What was done, in order: SFT, GRPO. */
   stages?: { name: string; steps: number; settings?: Record<string, unknown> }[];
   /** What it was trained on. */
@@ -45,6 +47,7 @@ export function modelCard(parts: ModelCardParts): string {
     baseModel,
     licence,
     adapter,
+    format,
     stages = [],
     data = [],
     rewards = {},
@@ -67,9 +70,7 @@ export function modelCard(parts: ModelCardParts): string {
     "",
     `# ${title.replaceAll(/\s+/g, " ")}`,
     "",
-    `A LoRA adapter for ${
-      code(baseModel)
-    }, trained with showwork to reason in \`<reasoning>\` and \`<answer>\` tags.` +
+    `A LoRA adapter for ${code(baseModel)}, trained with showwork${format ? ` to ${format}` : ""}.` +
     (licence
       ? ` The base model's licence (${licence}) holds for it.`
       : " The base model's licence holds for it; it was not stated."),

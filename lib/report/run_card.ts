@@ -1,3 +1,5 @@
+import type { FormatInput } from "../formats/format_schema.ts";
+import { responseFormatOf } from "../formats/response_format_of.ts";
 import type { ModelCardParts } from "../models/model_card.ts";
 import type { Evaluation } from "../stages/evaluation.ts";
 import type { TrainingRun } from "../training/run.ts";
@@ -44,6 +46,23 @@ function rewards(runs: TrainingRun[]): Record<string, string | number> {
   return Object.fromEntries(components.map(([name, options]) => [name, weight(plain(options).weight)]));
 }
 
+const formatWords: Record<string, string> = {
+  boxed: "put its answer in `\\boxed{}`",
+  graph: "answer with a computational graph",
+  "last-number": "end with its answer",
+};
+
+/** What the last run that has a format taught the model to write. */
+function format(runs: TrainingRun[]): { format?: string } {
+  const option = runs.findLast(({ config }) => config.format)?.config.format as FormatInput | undefined;
+  if (option === undefined) return {};
+  const { name, marks } = responseFormatOf(option), opening = [marks?.reasoning?.[0], marks?.answer?.[0]];
+  if (opening.every((mark) => mark !== undefined)) {
+    return { format: `reason in ${opening.map((mark) => `\`${mark}\``).join(" and ")} tags` };
+  }
+  return { format: formatWords[name] ?? `answer in the format \`${name}\`` };
+}
+
 function sources(config: unknown): { source: string; count?: number }[] {
   const { train } = plain(plain(config).data);
   return (Array.isArray(train) ? train : []).map((item) => {
@@ -67,7 +86,7 @@ function seeds({ config, runs }: RunCardContents): Record<string, number> {
 }
 
 /**
- * What a model card tells of a run: its stages with their settings and how they ended, training data, rewards with their weights,
+ * What a model card tells of a run: its stages with their settings and how they ended, the format, training data, rewards with their weights,
  * evaluations with intervals, and seeds. The base model and its licence are `saveAdapter`'s to add.
  *
  * @example
@@ -89,6 +108,7 @@ export function runCard(contents: RunCardContents): Partial<ModelCardParts> {
         ),
       ]),
     })),
+    ...format(runs),
     data: sources(config),
     rewards: rewards(runs),
     metrics: Object.entries(evaluations).map(([name, { accuracy, formatRate }]) => ({

@@ -78,3 +78,19 @@ Deno.test("runCard() of a run without a configuration says nothing that it does 
     seeds: {},
   });
 });
+
+Deno.test("runCard() names the run's format, and the model card says it", () => {
+  const formats: [unknown, string][] = [
+    ["tags", "to reason in `<reasoning>` and `<answer>` tags."],
+    [{ kind: "tags", reasoning: "think", answer: "answer" }, "to reason in `<think>` and `<answer>` tags."],
+    ["boxed", "to put its answer in `\\boxed{}`."],
+    [{ name: "last line" }, "to answer in the format `last line`."],
+  ];
+  for (const [format, says] of formats) {
+    const runs = [{ ...inventedGrpo(2), config: { format } }];
+    const card = runCard({ config: {}, runs, evaluations: {} });
+    const text = modelCard({ title: "t", baseModel: "x", ...card });
+    assert.ok(text.includes(`trained with showwork ${says}`), text);
+  }
+  assert.match(modelCard({ title: "t", baseModel: "x" }), /trained with showwork\. The base/);
+});
