@@ -1,3 +1,5 @@
+import type { FormatInput } from "../formats/format_schema.ts";
+import { responseFormatOf } from "../formats/response_format_of.ts";
 import type { Problem } from "../data/problem.ts";
 import { displayable } from "../display/displayable.ts";
 import { printable } from "../display/printable.ts";
@@ -10,8 +12,8 @@ import { type CaseDefaults, sampleOf } from "./reward_case.ts";
 
 /** Where in a run the hunt takes place, and how sure the model is made to look. */
 export interface HuntOptions extends CaseDefaults {
-  /** What honest completions look like: reasoning and an answer, or a computational graph (R2). @default "reasoning" */
-  form?: "reasoning" | "graph";
+  /** How the run's answers are written and read; `graph` (R2) has loopholes of its own. @default "tags" */
+  format?: FormatInput;
   /** Tries only loopholes whose names match. */
   only?: RegExp;
   /** Log-probability given to every token of every completion, in nats: nobody gains by it. @default ln 0.9 */
@@ -63,8 +65,10 @@ export async function huntLoopholes(
   problem: Problem,
   options: HuntOptions = {},
 ): Promise<LoopholeHunt> {
-  const { logprob = Math.log(0.9), phase = problem.difficulty, form = "reasoning", only, ...place } = options;
-  const { honest, loopholes: list } = form === "graph" ? graphLoopholes(problem) : loopholes(problem);
+  const { logprob = Math.log(0.9), phase = problem.difficulty, format, only, ...place } = options;
+  const { honest, loopholes: list } = responseFormatOf(format).name === "graph"
+    ? graphLoopholes(problem)
+    : loopholes(problem, { format });
   const rows: HuntRow[] = [
     { name: "honest, right", completion: honest.right, knows: true, earns: {} },
     { name: "honest, wrong", completion: honest.wrong, knows: false, earns: {} },
@@ -75,7 +79,7 @@ export async function huntLoopholes(
   ];
   const samples = rows.map(({ completion }): RewardSample => {
     const tokens = tokensOf(completion);
-    return sampleOf({ completion, problem, tokens, tokenLogprobs: tokens.map(() => logprob) }, {
+    return sampleOf({ completion, format, problem, tokens, tokenLogprobs: tokens.map(() => logprob) }, {
       ...place,
       phase,
     });

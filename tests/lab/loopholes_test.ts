@@ -3,6 +3,8 @@ import { loadConfig } from "../../lib/config/load_config.ts";
 import { generateProblems } from "../../lib/data/generator.ts";
 import type { Problem } from "../../lib/data/problem.ts";
 import { answersMatch } from "../../lib/answers/answers_match.ts";
+import type { ResponseFormat } from "../../lib/formats/response_format.ts";
+import { responseFormatOf } from "../../lib/formats/response_format_of.ts";
 import type { CompositeOptions } from "../../lib/rewards/composite.ts";
 import { huntLoopholes } from "../../lib/lab/hunt_loopholes.ts";
 import { loopholes } from "../../lib/lab/loopholes.ts";
@@ -71,7 +73,7 @@ Deno.test("no degenerate completion earns more than an honest one under a preset
 
 Deno.test("no degenerate graph earns more than an honest one under R2's preset", async () => {
   for (const one of generated) {
-    const { open, honest } = await huntLoopholes({ r2: { preset: "r2" } }, one, { form: "graph" });
+    const { open, honest } = await huntLoopholes({ r2: { preset: "r2" } }, one, { format: "graph" });
     assert.deepEqual(open, [], one.question);
     assert.deepEqual([honest.right.earns.r2, honest.wrong.earns.r2], [1, 0.5]);
   }
@@ -159,4 +161,40 @@ Deno.test("traceStructure({ guard }) counts each working piece once and nothing 
     );
   }
   assert.equal(traceStructure({ guard: true })(sampleOf("<reasoning> </reasoning><answer></answer>")), 0);
+});
+
+const lastLine: ResponseFormat = {
+  name: "last line",
+  instructions: null,
+  write: ({ answer, reasoning }) => `${reasoning}\n${answer}`,
+  read(text) {
+    const end = text.trimEnd().length, start = text.trimEnd().lastIndexOf("\n") + 1;
+    const answer = text.slice(start, end);
+    const spans = [{ part: "answer" as const, open: start, start, end, close: end }];
+    return { reasoning: text.slice(0, start), answer, wellFormed: answer !== "", spans };
+  },
+  check: (answer, { answer: right }) => answersMatch(answer, right),
+};
+
+Deno.test("loopholes() and huntLoopholes() write the run's format, and nothing in another's tags", async () => {
+  const think = { kind: "tags", reasoning: "think", answer: "out" } as const;
+  assert.equal(
+    loopholes(problem, { format: think }).honest.right,
+    `<think>${problem.reasoning}</think><out>13</out>`,
+  );
+  assert.match(loopholes(problem, { format: "boxed" }).honest.right, /\\boxed\{13\}\$\.$/);
+  for (const option of [think, "boxed", "last-number", lastLine] as const) {
+    const format = responseFormatOf(option), { honest, loopholes: list } = loopholes(problem, { format });
+    const right = (text: string) => answersMatch(format.read(text).answer ?? "", problem.answer);
+    assert.deepEqual([right(honest.right), right(honest.wrong)], [true, false], format.name);
+    assert.ok(format.read(honest.right).wellFormed && format.read(honest.wrong).wellFormed, format.name);
+    assert.ok(list.length > 25, `${format.name}: ${list.length}`);
+    assert.equal(new Set(list.map(({ completion }) => completion)).size, list.length);
+    for (const { name, completion, knows } of list) {
+      assert.equal(right(completion), knows, `${format.name}: ${name}`);
+      assert.doesNotMatch(completion, /<\/?(reasoning|answer)>/, name);
+    }
+    const { honest: earned } = await huntLoopholes({ r1: { preset: "r1" } }, problem, { format });
+    assert.ok(earned.right.earns.r1 > earned.wrong.earns.r1, format.name);
+  }
 });
