@@ -28,7 +28,8 @@ export {
   type Sampler,
   type SamplerOptions,
 } from "./lib/generation/sampler.ts";
-export { SamplerError, vllmSampler, type VllmSamplerOptions } from "./lib/generation/vllm_sampler.ts";
+export { SamplerError } from "./lib/generation/sampling_server.ts";
+export { vllmSampler, type VllmSamplerOptions } from "./lib/generation/vllm_sampler.ts";
 export * from "./lib/models/causal_lm.ts";
 export { ModelMemoryError } from "./lib/models/check_memory.ts";
 export * from "./lib/models/create_model.ts";

@@ -1,16 +1,11 @@
 import { join, resolve } from "node:path";
 import { z } from "zod";
-import { PlainError } from "../display/plain_error.ts";
 import { parseOptions } from "../options/parse_options.ts";
 import { pcg } from "../random/counter_random.ts";
 import type { Completion } from "./complete.ts";
 import { CompletionText } from "./completion_text.ts";
 import type { SampledPolicy, Sampler, SamplerOptions } from "./sampler.ts";
-
-/** A sampling server could not be asked, or answered what cannot be used. The run's state before the step is whole: it can be resumed. */
-export class SamplerError extends PlainError {
-  override name = "SamplerError";
-}
+import { PassingFault, SamplerError, SamplingServer } from "./sampling_server.ts";
 
 const schema = z.strictObject({
   baseURL: z.url().describe("The server, such as http://localhost:8000."),
@@ -35,8 +30,36 @@ const choiceSchema = z.looseObject({
 });
 const replySchema = z.looseObject({ choices: z.array(choiceSchema) });
 
-/** A fault that another attempt may not have. */
-class Passing extends Error {}
+/** A completion out of one of the server's, or what is wrong with it. */
+function readChoice(
+  { token_ids: tokens, logprobs: { token_logprobs: logprobs }, finish_reason: reason }: z.output<
+    typeof choiceSchema
+  >,
+  prompt: number,
+  { tokenizer, decoder: { config: { vocabSize } } }: SampledPolicy,
+): Completion | string {
+  const bad = tokens.find((id) => id >= vocabSize), wrong = logprobs.find((value) => !(value <= 1e-3));
+  if (bad !== undefined) {
+    return `token ${bad} is beyond the vocabulary of ${vocabSize}; does the server have the same base model?`;
+  }
+  if (wrong !== undefined) return `${wrong} is no log-probability`;
+  if (logprobs.length !== tokens.length) {
+    return `${tokens.length} tokens have ${logprobs.length} log-probabilities`;
+  }
+  const text = new CompletionText(tokenizer);
+  for (const id of tokens) text.push(id);
+  text.end();
+  const ended = reason === "length" ? "limit" : "end";
+  return {
+    prompt,
+    text: text.text,
+    tokens,
+    pieces: text.pieces,
+    logprobs,
+    ended,
+    truncated: ended === "limit",
+  };
+}
 
 /**
  * Draws completions on a vLLM server beside the trainer (`vllm serve BASE --enable-lora --max-lora-rank R --logprobs-mode processed_logprobs` with
@@ -53,60 +76,9 @@ class Passing extends Error {}
  * ```
  */
 export function vllmSampler(options: VllmSamplerOptions): Sampler {
-  const { baseURL, adapterDir, timeoutMs, retries, apiKeyEnv } = parseOptions(
-    schema,
-    options,
-    "vllmSampler()",
-  );
-  const root = baseURL.replace(/\/+(v1\/?)?$/, "");
+  const { adapterDir, ...rest } = parseOptions(schema, options, "vllmSampler()"),
+    server = new SamplingServer(rest);
   let loaded: { name: string; version: string } | null = null;
-
-  /** Asks once. */
-  async function ask(path: string, body: unknown, signal?: AbortSignal): Promise<Response> {
-    const key = apiKeyEnv && Deno.env.get(apiKeyEnv), limit = AbortSignal.timeout(timeoutMs);
-    let response: Response;
-    try {
-      response = await fetch(`${root}${path}`, {
-        method: "POST",
-        headers: { "content-type": "application/json", ...(key ? { authorization: `Bearer ${key}` } : {}) },
-        body: JSON.stringify(body),
-        signal: signal ? AbortSignal.any([limit, signal]) : limit,
-      });
-    } catch (error) {
-      signal?.throwIfAborted();
-      throw new Passing(limit.aborted ? `no answer within ${timeoutMs} ms` : (error as Error).message);
-    }
-    if (response.ok) return response;
-    const text = (await response.text()).slice(0, 500);
-    const said = `status ${response.status}: ${text}`;
-    if ([408, 409, 425, 429].includes(response.status) || response.status >= 500) throw new Passing(said);
-    throw new SamplerError(`asking ${root}${path}: ${said}`);
-  }
-
-  /** Asks until it answers, waiting longer each time. */
-  async function insist<T>(
-    path: string,
-    body: unknown,
-    read: (response: Response) => Promise<T>,
-    signal?: AbortSignal,
-  ): Promise<T> {
-    for (let attempt = 0;; attempt++) {
-      try {
-        return await read(await ask(path, body, signal));
-      } catch (error) {
-        signal?.throwIfAborted();
-        if (error instanceof SamplerError) throw error;
-        if (attempt === retries) {
-          throw new SamplerError(
-            `asking ${root}${path}: the server must answer, and after ${attempt + 1} attempts ${
-              (error as Error).message
-            }; see that it runs, then resume the run`,
-          );
-        }
-        await new Promise((done) => setTimeout(done, 250 * 2 ** attempt));
-      }
-    }
-  }
 
   /** Brings the server's copy of the policy up to date. */
   async function load(policy: SampledPolicy, version: string, signal?: AbortSignal): Promise<string> {
@@ -118,7 +90,7 @@ export function vllmSampler(options: VllmSamplerOptions): Sampler {
     }
     const name = `showwork-${version}`, path = resolve(join(adapterDir, name)), before = loaded;
     await policy.saveAdapter(path);
-    await insist(
+    await server.insist(
       "/v1/load_lora_adapter",
       { lora_name: name, lora_path: path },
       (response) => response.text(),
@@ -127,7 +99,7 @@ export function vllmSampler(options: VllmSamplerOptions): Sampler {
     loaded = { name, version };
     if (before) {
       // what is left behind costs the server memory and this run nothing
-      await ask("/v1/unload_lora_adapter", { lora_name: before.name }, signal).then((response) =>
+      await server.ask("/v1/unload_lora_adapter", { lora_name: before.name }, signal).then((response) =>
         response.body?.cancel()
       ).catch(() => {});
       await Deno.remove(join(adapterDir, before.name), { recursive: true }).catch(() => {});
@@ -143,7 +115,7 @@ export function vllmSampler(options: VllmSamplerOptions): Sampler {
     given: SamplerOptions,
   ): Promise<Completion[]> {
     const { maxTokens = 128, temperature = 1, topK = 0, topP = 1, minP = 0, n = 1, seed = 0, signal } = given;
-    const { eosIds, vocabSize } = policy.decoder.config;
+    const { eosIds } = policy.decoder.config;
     const body = {
       model,
       prompt: ids,
@@ -159,58 +131,34 @@ export function vllmSampler(options: VllmSamplerOptions): Sampler {
       stop_token_ids: [...eosIds],
       skip_special_tokens: false,
     };
-    const choices = await insist("/v1/completions", body, async (response) => {
+    const choices = await server.insist("/v1/completions", body, async (response) => {
       const result = replySchema.safeParse(
         await response.json().catch((error) => {
-          throw new Passing(`its answer broke off (${error.message})`);
+          throw new PassingFault(`its answer broke off (${error.message})`);
         }),
       );
       if (result.success) return result.data.choices;
       const [{ path, message }] = result.error.issues;
       throw new SamplerError(
-        `reading what ${root}/v1/completions answered: ${
+        `reading what ${server.root}/v1/completions answered: ${
           path.join(".")
         }: ${message}; it needs vLLM 0.11 or later (return_token_ids), and --logprobs-mode processed_logprobs`,
       );
     }, signal);
     if (choices.length !== n) {
       throw new SamplerError(
-        `reading what ${root}/v1/completions answered: ${n} completions were asked for, it gave ${choices.length}`,
+        `reading what ${server.root}/v1/completions answered: ${n} completions were asked for, it gave ${choices.length}`,
       );
     }
-    return choices.map(
-      ({ token_ids: tokens, logprobs: { token_logprobs: logprobs }, finish_reason: reason }) => {
-        const bad = tokens.find((id) => id >= vocabSize), wrong = logprobs.find((value) => !(value <= 1e-3));
-        if (bad !== undefined || wrong !== undefined || logprobs.length !== tokens.length) {
-          throw new SamplerError(
-            `reading what ${root}/v1/completions answered: ${
-              bad !== undefined
-                ? `token ${bad} is beyond the vocabulary of ${vocabSize}; does the server have the same base model?`
-                : wrong !== undefined
-                ? `${wrong} is no log-probability`
-                : `${tokens.length} tokens have ${logprobs.length} log-probabilities`
-            }`,
-          );
-        }
-        const text = new CompletionText(policy.tokenizer);
-        for (const id of tokens) text.push(id);
-        text.end();
-        const ended = reason === "length" ? "limit" : "end";
-        return {
-          prompt,
-          text: text.text,
-          tokens,
-          pieces: text.pieces,
-          logprobs,
-          ended,
-          truncated: ended === "limit",
-        };
-      },
-    );
+    return choices.map((choice) => {
+      const completion = readChoice(choice, prompt, policy);
+      if (typeof completion !== "string") return completion;
+      throw new SamplerError(`reading what ${server.root}/v1/completions answered: ${completion}`);
+    });
   }
 
   return {
-    name: `vLLM at ${root}`,
+    name: `vLLM at ${server.root}`,
     foreign: true,
     async sample(policy, prompts, given) {
       const model = await load(policy, given.version, given.signal);

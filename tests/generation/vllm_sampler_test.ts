@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import * as tf from "@tensorflow/tfjs";
 import { localSampler } from "../../lib/generation/sampler.ts";
-import { SamplerError, vllmSampler } from "../../lib/generation/vllm_sampler.ts";
+import { SamplerError } from "../../lib/generation/sampling_server.ts";
+import { vllmSampler } from "../../lib/generation/vllm_sampler.ts";
 import { useBackend } from "../../lib/kernels/use_backend.ts";
 import type { CausalLM } from "../../lib/models/causal_lm.ts";
 import { testOnCpu } from "../kernels/cpu/on_cpu.ts";
