@@ -1,3 +1,4 @@
+import { basename, join, relative, resolve } from "node:path";
 import { displayable } from "../display/displayable.ts";
 import { formatDuration, formatNumber, formatPercent } from "../display/format_number.ts";
 import { type Cell, htmlTable, type Table, textTable } from "../display/table.ts";
@@ -5,6 +6,8 @@ import type { Evaluation } from "../stages/evaluation.ts";
 import { meanInterval } from "../stages/mean_interval.ts";
 import { type Difference, pairedBootstrap } from "../stages/statistics.ts";
 import type { StepMetrics, TrainingRun } from "../training/run.ts";
+import { listRuns } from "./list_runs.ts";
+import { loadRun, ResultsError } from "./load_run.ts";
 import { stageLabel } from "./stage_label.ts";
 import { checkArgument, listOf } from "../options/check_argument.ts";
 
@@ -37,6 +40,8 @@ export interface ComparedRuns {
 /** What {@linkcode compareRuns} returns: plain data that displays as a table. */
 export interface RunComparison {
   groups: ComparedRuns[];
+  /** Exports below the folder that could not be compared, and why. */
+  leftOut?: { name: string; reason: string }[];
 }
 
 const mean = (values: number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
@@ -62,15 +67,27 @@ function byProblem(runs: JudgedRun[]): Map<string, number> {
  * intervals over the runs, the difference to the first with a paired bootstrap over problems, late reward and KL, tokens and
  * seconds. `runBands` draws the same runs' curves.
  *
+ * What `exportRun` wrote is compared by its folders: each is a way of its own, with its last run and its last evaluation. Of a folder that
+ * holds exports all are taken, the oldest first, and those without an evaluation are named as left out.
+ *
  * @throws {RangeError} when there is no group, one without a run, or two without a common problem
+ * @throws {ResultsError} when a folder that was named holds nothing to compare
  * @example
  * ```ts
  * console.log(compareRuns({ GRPO: [{ run: grpoRun, evaluation: afterGrpo }], RLOO: [{ run: rlooRun, evaluation: afterRloo }] }));
+ * console.log(await compareRuns(["results/grpo", "results/rloo"]));
+ * console.log(await compareRuns("results"));
  * ```
  */
-export function compareRuns(groups: Record<string, JudgedRun[]>): RunComparison {
-  checkArgument("compareRuns' argument", "options", groups);
-  for (const [name, runs] of Object.entries(groups)) {
+export function compareRuns(groups: Record<string, JudgedRun[]>): RunComparison;
+export function compareRuns(folders: string | string[]): Promise<RunComparison>;
+export function compareRuns(
+  given: Record<string, JudgedRun[]> | string | string[],
+): RunComparison | Promise<RunComparison> {
+  if (typeof given === "string") return compareBelow(given);
+  if (Array.isArray(given)) return compareFolders(listOf("compareRuns' argument", "path", given));
+  checkArgument("compareRuns' argument", "options", given);
+  for (const [name, runs] of Object.entries(given)) {
     for (const judged of listOf(`\`${name}\` of compareRuns' argument`, "options", runs)) {
       checkArgument(`\`run\` under \`${name}\` of compareRuns' argument`, "run", judged.run);
       checkArgument(
@@ -80,6 +97,68 @@ export function compareRuns(groups: Record<string, JudgedRun[]>): RunComparison 
       );
     }
   }
+  return compared(given);
+}
+
+/** The last run of an export with its last evaluation. */
+async function judged(dir: string): Promise<JudgedRun> {
+  const { runs, evaluations } = await loadRun(dir),
+    run = runs.at(-1),
+    evaluation = Object.values(evaluations).at(-1);
+  if (run && evaluation) return { run, evaluation };
+  throw new ResultsError(
+    `Comparing runs: '${dir}' must hold a run and an evaluation of its model, but it holds no ${
+      run ? "evaluation" : "run"
+    }; export it with { runs, evaluations }`,
+  );
+}
+
+/** The ends of paths by which they are told apart. */
+function namesOf(folders: string[]): string[] {
+  const whole = folders.map((folder) => resolve(folder).split(/[\\/]/));
+  for (let parts = 1;; parts++) {
+    const names = whole.map((path) => path.slice(-parts).join("/"));
+    if (new Set(names).size === names.length) return names;
+    if (whole.every((path) => parts >= path.length)) {
+      const twice = folders.find((_, i) => names.indexOf(names[i]) < i);
+      throw new RangeError(`Comparing runs: each folder must be named once, but '${twice}' is named twice`);
+    }
+  }
+}
+
+async function compareFolders(folders: string[]): Promise<RunComparison> {
+  const names = namesOf(folders), groups: Record<string, JudgedRun[]> = {};
+  for (const [i, folder] of folders.entries()) groups[names[i]] = [await judged(folder)];
+  return compared(groups);
+}
+
+async function compareBelow(folder: string): Promise<RunComparison> {
+  checkArgument("compareRuns' argument", "path", folder);
+  const { runs } = await listRuns(folder), groups: Record<string, JudgedRun[]> = {};
+  const leftOut: RunComparison["leftOut"] = [];
+  for (const { dir } of runs.toReversed()) {
+    const name = relative(resolve(folder), dir) || basename(dir);
+    try {
+      groups[name] = [await judged(dir)];
+    } catch (error) {
+      if (!(error instanceof ResultsError)) throw error;
+      leftOut.push({ name, reason: error.message });
+    }
+  }
+  if (!Object.keys(groups).length) {
+    throw new ResultsError(
+      `Comparing runs: '${folder}' must hold exports with a run and an evaluation, but ${
+        leftOut.length ? leftOut[0].reason : "there is none"
+      }; exportRun("${join(folder, "demo")}", { runs, evaluations }) writes one`,
+    );
+  }
+  return compared(groups, leftOut);
+}
+
+function compared(
+  groups: Record<string, JudgedRun[]>,
+  leftOut: RunComparison["leftOut"] = [],
+): RunComparison {
   const entries = Object.entries(groups);
   const empty = entries.find(([, runs]) => runs.length === 0)?.[0];
   if (entries.length === 0 || empty !== undefined) {
@@ -120,6 +199,7 @@ export function compareRuns(groups: Record<string, JudgedRun[]>): RunComparison 
         ),
       };
     }),
+    ...(leftOut.length ? { leftOut } : {}),
   };
   return displayable(comparison, {
     text: () => textTable(table(comparison)),
@@ -142,7 +222,7 @@ function differenceCell(difference: Difference | null): Cell {
   };
 }
 
-function table({ groups }: RunComparison): Table {
+function table({ groups, leftOut = [] }: RunComparison): Table {
   const [first] = groups;
   return {
     title: `Runs side by side, ${first.runs} run${first.runs === 1 ? "" : "s"} each`,
@@ -173,6 +253,7 @@ function table({ groups }: RunComparison): Table {
     notes: [
       "±: 95 % interval of the mean over the runs (Student's t). Brackets: paired bootstrap 95 % over problems, each its " +
       "mean over the runs. Late: the last tenth of the steps.",
+      ...leftOut.map(({ name, reason }) => `Left out: ${name}. ${reason}.`),
     ],
   };
 }

@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
+import { join } from "node:path";
 import { compareRuns, type JudgedRun } from "../../lib/report/compare_runs.ts";
 import type { Evaluation, EvaluationItem } from "../../lib/stages/evaluation.ts";
 import { wilson } from "../../lib/stages/statistics.ts";
-import { inventedGrpo } from "./invented.ts";
+import { exportRun } from "../../lib/report/export_run.ts";
+import { inventedEvaluation, inventedGrpo, inventedSft } from "./invented.ts";
 
 /** A run of 20 steps whose model got these problems right. */
 function judged(right: boolean[], { seed = 1, prefix = "p" } = {}): JudgedRun {
@@ -60,4 +62,37 @@ Deno.test("compareRuns() says which group is empty and which share no problem", 
     () => compareRuns({ GRPO: [judged(share(3))], RLOO: [judged(share(3), { prefix: "q" })] }),
     /'GRPO' and 'RLOO' must have answered some of the same problems/,
   );
+});
+
+Deno.test("compareRuns() takes folders of exports, or one that holds them, and names what it leaves out", async () => {
+  const dir = await Deno.makeTempDir();
+  try {
+    const base = inventedEvaluation("base", 0.2, 0.1, 40);
+    const after = { a: inventedEvaluation("grpo", 0.5, 1, 40), b: inventedEvaluation("grpo", 0.75, 1, 40) };
+    const runs = [inventedSft(4), inventedGrpo(12)];
+    for (const [name, grpo] of Object.entries(after)) {
+      await exportRun(join(dir, name), { runs, evaluations: { base, grpo } });
+    }
+    await exportRun(join(dir, "unjudged"), { runs });
+    const two = await compareRuns([join(dir, "b"), join(dir, "a")]);
+    assert.deepEqual(two.groups.map(({ name }) => name), ["b", "a"]);
+    assert.deepEqual(two.groups.map(({ accuracies }) => accuracies), [
+      [after.b.accuracy.value],
+      [after.a.accuracy.value],
+    ]);
+    const lost = after.b.accuracy.value - after.a.accuracy.value;
+    assert.ok(lost > 0.1 && Math.abs(two.groups[1].difference!.value + lost) < 1e-12);
+    assert.equal(two.groups[0].tokens, 12 * 4000);
+
+    const all = await compareRuns(dir);
+    assert.deepEqual(all.groups.map(({ name }) => name), ["a", "b"]);
+    assert.deepEqual(all.leftOut!.map(({ name }) => name), ["unjudged"]);
+    assert.match(Deno.inspect(all), /Left out: unjudged\. .* holds no evaluation/);
+
+    await assert.rejects(compareRuns([join(dir, "unjudged")]), /must hold a run and an evaluation/);
+    await assert.rejects(compareRuns(join(dir, "none")), /there is none/);
+    await assert.rejects(compareRuns([join(dir, "a"), join(dir, "a")]), /named twice/);
+  } finally {
+    await Deno.remove(dir, { recursive: true });
+  }
 });
