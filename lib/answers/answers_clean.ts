@@ -2,7 +2,7 @@ import { plainCharacters } from "./plain_characters.ts";
 import { money, plainLatex } from "./plain_latex.ts";
 
 const lead =
-  /^(?:#{1,6} ?|(?:so|thus|hence|therefore),? |(?:the |my |our |final |correct |right )*answer(?:s)? ?(?:is|are|:|=)+:? ?|(?:ans|result|solution) ?[:=] ?)/i;
+  /^(?:#{1,6} ?|(?:so|thus|hence|therefore),? |(?:the |my |our |final |correct |right |best )*(?:answer|option|choice)s? ?(?:is|are|:|=)+:? ?|(?:it|this)(?: is|'s) (?=[-+\d$\\])|(?:ans|result|solution) ?[:=] ?)/i;
 
 /** What is inside the last `\boxed{…}` of a text with words around it; the text itself where there is none. */
 function boxed(text: string): string {
@@ -26,15 +26,16 @@ function boxed(text: string): string {
 /** Marks of emphasis and code around a text, also where one side's are lost. */
 function withoutMarks(text: string): string {
   for (let i = 0; i < 4; i++) {
-    const bare = text.replace(/^(?:\*\*|__|`+)\s*/, "").replace(/\s*(?:\*\*|__|`+)\.?$/, "").replace(
-      /^\*([^*]+)\*$/,
-      "$1",
-    );
+    const bare = text.replace(/^(?:\*{2,}|__|`+)\s*/, "").replace(/(?:\s*(?:\*{2,}|__|`+)|(?<=\d)\*)\.?$/, "")
+      .replace(/^([*_])([^*_]+)\1$/, "$2").replace(/^<(answer|final_answer)>\s*([^<]*?)\s*<\/\1>$/i, "$2");
     if (bare === text) break;
     text = bare;
   }
   return text;
 }
+
+const environment =
+  /\\(?:begin|end) ?\{(?:align(?:ed)?|equation|gather(?:ed)?|displaymath|math|center|split)\*?\}/g;
 
 /** `{a \over b}` is TeX's older `\frac`. */
 const over = (text: string) =>
@@ -63,6 +64,8 @@ export function cleanAnswer(text: string): string {
   let result = withoutMarks(
     plainCharacters(boxed(text)).replace(/(?<!\\)~/g, (sign, at) => at === 0 ? sign : " ").trim(),
   );
+  const bare = result.replace(environment, " ");
+  if (bare !== result) result = bare.replaceAll("&", " ");
   result = plainLatex(over(roots(result)));
   result = result.replaceAll("{,}", ",").replace(/\^ ?(?:\{ ?[°∘] ?\}|[°∘])/g, "°");
   // An even number of dollars delimits mathematics; an odd one is money.
@@ -77,5 +80,8 @@ export function cleanAnswer(text: string): string {
   while (/[.;,]$|\p{L}{2}!$/u.test(result) && !/\b[ap]\.m\.$/i.test(result)) {
     result = result.slice(0, -1).trimEnd();
   }
-  return withoutMarks(result.replace(/^(?:=|:) ?/, "")).replaceAll("**", "^");
+  return withoutMarks(result.replace(/^(?:=|:) ?/, "")).replaceAll("**", "^").replace(
+    /^[+-]?\d{1,3}(?:_\d{3})+(?:\.\d+)?$/,
+    (digits) => digits.replaceAll("_", ""),
+  );
 }

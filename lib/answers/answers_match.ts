@@ -1,8 +1,10 @@
 import { cleanAnswer } from "./answers_clean.ts";
-import { constantRatio, expressionsMatch, readExpression } from "./answers_expression.ts";
+import { cleared } from "./cleared.ts";
+import { constantRatio, Evaluated, expressionsMatch, readExpression } from "./answers_expression.ts";
 import { readChoice, readChoices } from "./choices.ts";
 import { calendarDate, clockTime } from "./clock_time.ts";
 import { numbersMatch, type ParsedNumber, parseNumber } from "./parse_number.ts";
+import { readRatio, sameRatio } from "./read_ratio.ts";
 import { readRealSet, sameRealSet } from "./real_set.ts";
 import { remembered } from "./remembered.ts";
 import { withoutUnit } from "./read_unit.ts";
@@ -12,7 +14,7 @@ const maxLength = 2000;
 
 const number = remembered(parseNumber), realSet = remembered(readRealSet);
 const choiceOf = remembered(readChoice), choicesOf = remembered(readChoices);
-const timeOf = remembered(clockTime), dateOf = remembered(calendarDate);
+const timeOf = remembered(clockTime), dateOf = remembered(calendarDate), ratioOf = remembered(readRatio);
 
 const isDigits = (text: string) => {
   const start = text[0] === "-" ? 1 : 0;
@@ -28,7 +30,7 @@ const isDigits = (text: string) => {
  * Whether an answer says the same as the reference (SPEC section 2, correctness). Numbers compare as numbers, exactly,
  * in any ordinary spelling; sets without order, tuples and intervals with it; LaTeX expressions by value; text without
  * case and outer punctuation. Never a substring match; an empty answer never matches. Plain numbers take about a
- * microsecond; no input takes longer than 100 ms once `loadExpressions()` has run.
+ * microsecond; no input takes longer than 100 ms.
  *
  * @example
  * ```ts
@@ -68,11 +70,13 @@ function match(a: string, b: string, depth: number): boolean {
   if (p && !q && isName(p[0])) return match(p[1], b, depth + 1);
   if (q && !p && isName(q[0])) return match(a, q[1], depth + 1);
 
-  const left = collectionOf(a), right = collectionOf(b);
+  // 1,000,001 is no list where the other side is none.
+  const left = m && !collectionOf(b) ? null : collectionOf(a),
+    right = n && !collectionOf(a) ? null : collectionOf(b);
   if (left || right) return left !== null && right !== null && collectionsMatch(left, right, depth);
 
   if (p && q) {
-    const ratio = rearranged(p, q);
+    const ratio = rearranged(p, q, true);
     if (ratio !== null) return ratio !== 0;
     const same = match(p[0], q[0], depth + 1) && match(p[1], q[1], depth + 1);
     return same || (match(p[0], q[1], depth + 1) && match(p[1], q[0], depth + 1));
@@ -85,7 +89,7 @@ function match(a: string, b: string, depth: number): boolean {
   if (x || y) {
     if (x === null || y === null || x[1] !== y[1]) return false;
     const same = match(x[0], y[0], depth + 1) && match(x[2], y[2], depth + 1);
-    return same || rearranged([x[0], x[2]], [y[0], y[2]]) === 1;
+    return same || rearranged([x[0], x[2]], [y[0], y[2]], false) === 1;
   }
 
   const bareA = withoutUnit(a), bareB = withoutUnit(b);
@@ -100,16 +104,21 @@ function match(a: string, b: string, depth: number): boolean {
   if (!/[\\^_\d+*/|πθ!-]|\p{Script=Greek}/u.test(a + b) || !isMathematical(a) || !isMathematical(b)) {
     return false;
   }
-  return expressionsMatch(a, b, n !== null);
+  return expressionsMatch(m ? written10(a, m) : a, n ? written10(b, n) : b, n !== null);
 }
 
-/** Options, clock times and dates: `null` where neither side is one, or both may be something else. */
+/** `1e-20` as the parser of expressions reads it, for which e is a number. */
+const written10 = (text: string, { numerator, denominator }: ParsedNumber) =>
+  /\de/i.test(text) ? `${numerator}/${denominator}` : text;
+
+/** Options, clock times, dates and ratios: `null` where neither side is one, or both may be something else. */
 function specialMatch(a: string, b: string, depth: number): boolean | null {
   const choice = choiceOf(a), other = choiceOf(b);
   if (choice && other && (choice.text === "") !== (other.text === "")) return choice.letter === other.letter;
   if (choice && other && choice.letter === other.letter && choice.text === "") return true;
   const choices = choicesOf(a), others = choicesOf(b);
   if (choices && others) return choices.join() === others.join();
+  if ((choices ?? others)?.join("") === (choices ? b : a)) return true; // A and C, AC
   if ((choice?.text || other?.text) && !(choice?.text && other?.text)) {
     // The option's own text says it too: "24" where the reference is "(B) 24".
     if (match(choice?.text || a, other?.text || b, depth + 1)) return true;
@@ -117,7 +126,9 @@ function specialMatch(a: string, b: string, depth: number): boolean | null {
   const time = timeOf(a), otherTime = timeOf(b);
   if (time !== null && otherTime !== null) return time === otherTime;
   const date = dateOf(a), otherDate = dateOf(b);
-  return date !== null && otherDate !== null ? date === otherDate : null;
+  if (date !== null && otherDate !== null) return date === otherDate;
+  const ratio = ratioOf(a), otherRatio = ratioOf(b);
+  return ratio && otherRatio ? sameRatio(ratio, otherRatio) : null;
 }
 
 /** A text that is a number only where the other side is one: `5k`, and `0,75` where the decimal point is a comma. */
@@ -130,14 +141,21 @@ function rewritten(text: string, other: ParsedNumber): ParsedNumber | null {
 
 /**
  * Whether one equation or inequality is the other rearranged: the sign of the constant between them, 0 where there is none; `null` where
- * that cannot be told. `2x = 10` is not `x = 5`: there the work is left undone.
+ * that cannot be told. `2x = 10` is not `x = 5`: there the work is left undone. Equations may also differ by a denominator.
  */
-function rearranged(a: [string, string], b: [string, string]): 1 | 0 | -1 | null {
+function rearranged(
+  a: [string, string],
+  b: [string, string],
+  equations: boolean,
+): 1 | 0 | -1 | null {
   const first = difference(a), second = difference(b);
   if (!first?.hasLetters || !second?.hasLetters) return null;
   const solved = [isSolved(a), isSolved(b)];
   if (solved[0] && solved[1]) return null;
-  return solved[0] === solved[1] ? constantRatio(first, second) ?? 0 : 0;
+  if (solved[0] !== solved[1]) return 0;
+  const ratio = constantRatio(first, second);
+  if (ratio !== null || !equations) return ratio ?? 0;
+  return constantRatio(new Evaluated(cleared(first.node)), new Evaluated(cleared(second.node))) ?? 0;
 }
 
 const expression = remembered((text: string) => isMathematical(text) ? readExpression(text) : null);
@@ -146,7 +164,8 @@ const difference = ([left, right]: [string, string]) =>
 
 function isSolved([left, right]: [string, string]): boolean {
   const constant = (text: string) => !(expression(text)?.hasLetters ?? true);
-  return (isName(left) && constant(right)) || (isName(right) && constant(left));
+  const letter = (text: string) => expression(text)?.node.kind === "letter";
+  return (letter(left) && constant(right)) || (letter(right) && constant(left));
 }
 
 const equalValues = (a: string, b: string) =>
@@ -207,12 +226,13 @@ function enclosed(text: string): { open: string; close: string; inside: string }
   return { open, close: last, inside: text.slice(open.length, end).trim() };
 }
 
-/** (5), {5}, [5] around one thing are nothing. */
+/** (5), {5}, [5] around one thing are nothing; {x | x > 2} says which. */
 function unwrap(text: string): string {
   for (let i = 0; i < 20; i++) {
     const held = enclosed(text);
     if (
-      !held || pairs[held.open] !== held.close || held.inside === "" || split(held.inside, isComma).length > 1
+      !held || pairs[held.open] !== held.close || held.inside === "" ||
+      split(held.inside, isComma).length > 1 || /^\p{L}(?: ?∈[^|:]{1,20})? ?[|:]/u.test(held.inside)
     ) break;
     text = held.inside;
   }

@@ -11,6 +11,8 @@
 export function clockTime(text: string): number | null {
   if (/^(?:12 )?noon$/i.test(text)) return 720;
   if (/^(?:12 )?midnight$/i.test(text)) return 0;
+  const military = /^([01]\d|2[0-3])([0-5]\d) ?(?:hours|hrs)$/i.exec(text);
+  if (military) return 60 * Number(military[1]) + Number(military[2]);
   const match = /^(\d{1,2})(?:([:.])(\d{2}))?(?::(\d{2}))? ?(?:([ap])\.? ?m\.?|(?:hours|hrs|h))?$/i.exec(
     text,
   );
@@ -40,6 +42,13 @@ export function calendarDate(text: string): string | null {
   const bare = text.replace(/^(?:mon|tues|wednes|thurs|fri|satur|sun)day,? /i, "");
   const iso = /^(\d{4})[-/](\d{1,2})[-/](\d{1,2})$/.exec(bare);
   if (iso) return dated(iso[1], Number(iso[2]), iso[3]);
+  const slashes = /^(\d{1,2})\/(\d{1,2})\/(\d{4})$/.exec(bare);
+  if (slashes) {
+    // Day and month stand either way round: only a date that can be read one way is one.
+    const [, a, b, year] = slashes;
+    if (Number(a) > 12 || a === b) return dated(year, Number(b), a);
+    return Number(b) > 12 ? dated(year, Number(a), b) : null;
+  }
   const first = /^(?:the )?(\d{1,2})(?:st|nd|rd|th)? (?:of )?([a-z]{3,9})\.?(?:,? (\d{4}))?$/i.exec(bare);
   if (first) return dated(first[3] ?? "", monthOf(first[2]), first[1]);
   const second = /^([a-z]{3,9})\.? (?:the )?(\d{1,2})(?:st|nd|rd|th)?(?:,? (\d{4}))?$/i.exec(bare);

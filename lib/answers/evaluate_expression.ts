@@ -6,6 +6,7 @@ import {
   approximate,
   binomial,
   divide,
+  exponential,
   factorial,
   float,
   fraction,
@@ -63,7 +64,6 @@ const functions: Record<string, (z: Complex) => Complex> = {
   arccosh: (z) => z.acosh(),
   arctanh: (z) => z.atanh(),
   ln: (z) => z.log(),
-  exp: (z) => z.exp(),
 };
 
 /** The logarithm; exact where the base's power is: `\log_2 8` is 3. */
@@ -126,6 +126,8 @@ function operate(name: string, of: Value[]): Value {
       return rounded(a, true);
     case "sgn":
       return signOf(a) === null ? unknown : whole(signOf(a)!);
+    case "exp":
+      return exponential(a);
     case "log":
       return logarithm(a, b ?? whole(10));
     case "lg":
@@ -166,7 +168,7 @@ export function evaluateExpression(node: Expression, point: number): Value {
   }
   // e to a whole power is no product of rounded e's.
   if (node.name === "^" && node.of[0].kind === "letter" && node.of[0].name === "e" && !isUnknown(of[1])) {
-    return applied(functions.exp, of[1]);
+    return exponential(of[1]);
   }
   return operate(node.name, of);
 }

@@ -1,3 +1,4 @@
+import { hanNumeral } from "./han_numerals.ts";
 import { magnitudes, parseNumberWords } from "./number_words.ts";
 import { commonScale, currencies, readUnit, scales } from "./read_unit.ts";
 
@@ -172,6 +173,8 @@ export function parseNumber(text: string): ParsedNumber | null {
   const first = text[0];
   if (!(first >= "0" && first <= "9") && !/\d/.test(text)) return parseWords(text);
 
+  const height = /^(\d{1,2})' ?(\d{1,2})(?:"|'')$/.exec(text);
+  if (height) return parseCompound(`${height[1]} ft ${height[2]} in`);
   const reader = new Reader(text);
   reader.match(/(?:about|approximately|approx\.?|roughly|around|~) ?/yi);
   let s = reader.sign();
@@ -182,14 +185,16 @@ export function parseNumber(text: string): ParsedNumber | null {
     unit = currencies[currency[0].trim().toLowerCase().replace(".", "")];
     if (s === 1n) s = reader.sign();
   }
-  const continental = /^(\d{1,3}(?:\.\d{3})*|\d+),(\d{1,2})(?= ?[%€£$₹৳₺₽]| ?(?:eur|euros?)$|$)/i.exec(
+  const continental = /^(\d{1,3}(?:[. ']\d{3})*|\d+),(\d{1,2})(?= ?[%€£$₹৳₺₽]| ?(?:eur|euros?)$|$)/i.exec(
     text.slice(reader.at),
   );
   // 18,50 € and 0,75: a list has a space after its comma, and no list begins with 0 and goes on so.
-  const comma = continental && (reader.at + continental[0].length < text.length || continental[1] === "0");
+  const comma = continental &&
+    (reader.at + continental[0].length < text.length || continental[1] === "0" ||
+      /[ ']/.test(continental[1]));
   if (comma) {
     return parseNumber(
-      text.slice(0, reader.at) + continental[1].replaceAll(".", "") + "." +
+      text.slice(0, reader.at) + continental[1].replace(/[. ']/g, "") + "." +
         text.slice(reader.at + continental[1].length + 1),
     );
   }
@@ -252,6 +257,8 @@ function parseCompound(text: string): ParsedNumber | null {
 }
 
 function parseWords(text: string): ParsedNumber | null {
+  const han = hanNumeral(text);
+  if (han) return { numerator: han[0], denominator: han[1], unit: null, percent: false, decimals: null };
   if (text.length > 160 || !/^[a-z -]+$/i.test(text)) return null;
   const words = text.toLowerCase().split(" ");
   // The longest spelling of a number, then an optional unit.

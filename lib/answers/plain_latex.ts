@@ -1,10 +1,15 @@
 /** Commands whose braces only dress what is inside; true where the content is words and needs room around it. */
 const dressing = new Map<string, boolean>([
-  ..."boxed fbox framebox mathbf boldsymbol bm underline underbar ensuremath displaystyle phantom color"
+  ..."boxed fbox framebox mathbf boldsymbol bm underline underbar ensuremath displaystyle"
     .split(" ").map((name) => [name, false] as const),
   ...("text textbf textit textrm texttt textsf textnormal textup emph mathrm mathit mathsf mathtt mathnormal mbox hbox rm " +
     "operatorname operatorname* unit si bf it").split(" ").map((name) => [name, true] as const),
 ]);
+
+/** Commands whose first argument prints nothing. */
+const unprinted = new Set(
+  "color textcolor colorbox phantom hphantom vphantom hspace vspace label tag".split(" "),
+);
 
 const dropped = new Set(
   ("left right middle big Big bigg Bigg bigl bigr Bigl Bigr biggl biggr displaystyle textstyle scriptstyle limits nolimits " +
@@ -185,6 +190,11 @@ export function plainLatex(text: string): string {
           i = end + set[0].length - 1;
           continue;
         }
+      }
+      if (unprinted.has(name)) {
+        const argument = /^\*? ?(?:\[[^\]]{0,20}\])?\{[^{}]{0,60}\}/.exec(text.slice(end, end + 90));
+        i = end - 1 + (argument?.[0].length ?? 0);
+        continue;
       }
       const words = dressing.get(name);
       if (words !== undefined) {

@@ -12,7 +12,7 @@ export const currencies: Record<string, string> = {
   "euro": "€",
   "£": "£",
   "gbp": "£",
-  "pound": "£",
+  "pound": "pound",
   "¥": "¥",
   "yen": "¥",
   "₹": "₹",
@@ -35,33 +35,43 @@ export const currencies: Record<string, string> = {
 
 /** [dimension's base unit, numerator, denominator] of units that one may write instead of another. */
 export const scales: Record<string, [string, bigint, bigint]> = {
-  mm: ["m", 1n, 1000n],
-  cm: ["m", 1n, 100n],
   m: ["m", 1n, 1n],
-  km: ["m", 1000n, 1n],
-  mg: ["g", 1n, 1000n],
+  in: ["m", 254n, 10_000n],
+  ft: ["m", 3048n, 10_000n],
+  yd: ["m", 9144n, 10_000n],
+  mi: ["m", 1_609_344n, 1000n],
+  ha: ["m2", 10_000n, 1n],
+  acre: ["m2", 40_468_564_224n, 10_000_000n],
   g: ["g", 1n, 1n],
-  kg: ["g", 1000n, 1n],
-  ml: ["l", 1n, 1000n],
-  l: ["l", 1n, 1n],
+  tonne: ["g", 1_000_000n, 1n],
+  oz: ["g", 45_359_237n, 1_600_000n],
+  lb: ["g", 45_359_237n, 100_000n],
+  l: ["m3", 1n, 1000n],
+  cup: ["gallon", 1n, 16n],
+  pint: ["gallon", 1n, 8n],
+  quart: ["gallon", 1n, 4n],
+  gallon: ["gallon", 1n, 1n],
   s: ["s", 1n, 1n],
   min: ["s", 60n, 1n],
   h: ["s", 3600n, 1n],
-  day: ["s", 86400n, 1n],
-  week: ["s", 604800n, 1n],
+  day: ["s", 86_400n, 1n],
+  week: ["s", 604_800n, 1n],
+  fortnight: ["s", 1_209_600n, 1n],
+  month: ["month", 1n, 1n],
+  year: ["month", 12n, 1n],
+  decade: ["month", 120n, 1n],
+  Wh: ["J", 3600n, 1n],
+  B: ["b", 8n, 1n],
   "¢": ["$", 1n, 100n],
   "$": ["$", 1n, 1n],
 };
+for (const [prefix, power] of [["m", 1000n], ["c", 100n]] as const) {
+  scales[`${prefix}m`] = ["m", 1n, power];
+  scales[`${prefix}l`] = ["m3", 1n, 1000n * power];
+}
+Object.assign(scales, { mg: ["g", 1n, 1000n], kg: ["g", 1000n, 1n], km: ["m", 1000n, 1n] });
 
 const synonyms: Record<string, string> = {
-  millimeter: "mm",
-  millimetre: "mm",
-  centimeter: "cm",
-  centimetre: "cm",
-  meter: "m",
-  metre: "m",
-  kilometer: "km",
-  kilometre: "km",
   mile: "mi",
   mph: "mi/h",
   kph: "km/h",
@@ -72,17 +82,9 @@ const synonyms: Record<string, string> = {
   inch: "in",
   inche: "in",
   yard: "yd",
-  milligram: "mg",
-  gram: "g",
-  gramme: "g",
-  kilogram: "kg",
   kilo: "kg",
-  lb: "lb",
+  hectare: "ha",
   ounce: "oz",
-  milliliter: "ml",
-  millilitre: "ml",
-  liter: "l",
-  litre: "l",
   second: "s",
   sec: "s",
   minute: "min",
@@ -112,20 +114,81 @@ const prefixes: Record<string, number> = {
 /** A unit of the SI with its prefix, where letter case says which: MW, mW, Mb, MB. Sloppy spellings of common ones (KM, Kg) are read without it. */
 const symbol = /^([pnμmcdhkMGTP]?)(Wh|W|J|N|Pa|Hz|V|A|Ω|F|eV|cal|bit|b|B|g|m|s|L|l|mol|K|S|T)$/;
 
-/** The symbol with one spelling for what is one unit, or `null`. */
+const prefixNames = "pico nano micro milli centi deci hecto kilo mega giga tera peta".split(" ");
+const prefixSigns = [..."pnμmcdhkMGTP"];
+const unitNames: Record<string, string> = {
+  watt: "W",
+  joule: "J",
+  newton: "N",
+  pascal: "Pa",
+  hertz: "Hz",
+  volt: "V",
+  ampere: "A",
+  amp: "A",
+  ohm: "Ω",
+  byte: "B",
+  bit: "b",
+  calorie: "cal",
+  second: "s",
+  meter: "m",
+  metre: "m",
+  gram: "g",
+  gramme: "g",
+  liter: "l",
+  litre: "l",
+  kelvin: "K",
+  mole: "mol",
+};
+const longName = new RegExp(
+  `^(${prefixNames.join("|")})?[ -]?(${
+    Object.keys(unitNames).sort((a, b) => b.length - a.length).join("|")
+  })s?$`,
+);
+
+/** Symbols that are often written without regard to letter case, where nothing else is meant. */
+const sloppy = new Map(
+  "kHz GHz kW kWh kV kJ kN kPa Hz Pa".split(" ").map((sign) => [sign.toLowerCase(), sign]),
+);
+
+/** The symbol of a unit of the SI, `MW` for itself and for megawatts; or `null`. */
 function readSymbol(word: string): string | null {
+  const name = longName.exec(word.toLowerCase());
+  if (name) return (name[1] ? prefixSigns[prefixNames.indexOf(name[1])] : "") + unitNames[name[2]];
   const match = symbol.exec(word);
+  if (!match && sloppy.has(word.toLowerCase())) return sloppy.get(word.toLowerCase())!;
   if (!match) return null;
   return match[2] === "L" ? `${match[1]}l` : match[2] === "bit" ? `${match[1]}b` : word;
 }
 
-/** Base unit and factor of a canonical unit. */
-function scaleOf(unit: string): [string, bigint, bigint] | undefined {
-  if (Object.hasOwn(scales, unit)) return scales[unit];
-  const match = symbol.exec(unit);
+type Dimensions = Record<string, number>;
+type Scale = [dimensions: string, numerator: bigint, denominator: bigint];
+
+/** Base unit and factor of one name of a unit. */
+function scaleOfName(name: string): Scale | undefined {
+  if (Object.hasOwn(scales, name)) return scales[name];
+  const match = symbol.exec(name);
   if (!match) return undefined;
-  const power = prefixes[match[1]];
-  return power < 0 ? [match[2], 1n, 10n ** BigInt(-power)] : [match[2], 10n ** BigInt(power), 1n];
+  const [base, n, d] = scales[match[2]] ?? [match[2], 1n, 1n], power = prefixes[match[1]];
+  return power < 0 ? [base, n, d * 10n ** BigInt(-power)] : [base, n * 10n ** BigInt(power), d];
+}
+
+/** Base units with their powers and the factor of a canonical unit, of products, quotients and powers too: `km/h`, `g/cm3`. */
+function scaleOf(unit: string): Scale | undefined {
+  const powers: Dimensions = {};
+  let numerator = 1n, denominator = 1n, below = false;
+  for (const [place, part] of unit.split("/").entries()) {
+    below = place > 0;
+    for (const factor of part.split(/[ ·]/)) {
+      const match = /^([^\d]+)([23]?)$/.exec(factor), scale = match && scaleOfName(match[1]);
+      if (!scale) return undefined;
+      const times = Number(match[2] || 1), [, base, own] = /^(\D+)(\d?)$/.exec(scale[0])!;
+      powers[base] = (powers[base] ?? 0) + (below ? -1 : 1) * times * Number(own || 1);
+      const [n, d] = [scale[1] ** BigInt(times), scale[2] ** BigInt(times)];
+      [numerator, denominator] = below ? [numerator * d, denominator * n] : [numerator * n, denominator * d];
+    }
+  }
+  const dimensions = Object.entries(powers).filter(([, power]) => power !== 0).sort().join(" ");
+  return [dimensions, numerator, denominator];
 }
 
 /** Units that may touch the number or be one letter: anything else there is a variable. */
@@ -146,6 +209,8 @@ const knownUnit = (word: string) =>
   currencies[word] ?? currencies[singular(word)] ?? synonyms[word] ?? synonyms[singular(word)] ??
     singular(word);
 
+const canonicalName = (word: string) => readSymbol(word) ?? knownUnit(word.toLowerCase());
+
 /**
  * The canonical unit that a text after a number says, such as `km`, `$` or `hair clip`; `undefined` when it is no unit: it
  * has other numbers, operators, or words that make it another number (`and`, `minus`, `squared`).
@@ -161,11 +226,11 @@ export function readUnit(text: string, touching: boolean): string | undefined {
   if (text.length > 60 || !unitText.test(text)) return undefined;
   const phrase = text.replace(
     /\b(square|sq\.?|cubic|cu\.?) ([a-z]+)/gi,
-    (_, power, word) => `${knownUnit(word.toLowerCase())}^${/^s/i.test(power) ? 2 : 3}`,
+    (_, power, word) => `${canonicalName(word)}^${/^s/i.test(power) ? 2 : 3}`,
   )
     .replace(
       /([a-z]+) per ([a-z]+)/gi,
-      (_, above, below) => `${knownUnit(above.toLowerCase())}/${knownUnit(below.toLowerCase())}`,
+      (_, above, below) => `${canonicalName(above)}/${canonicalName(below)}`,
     );
   const exact = phrase.split(" ").filter((word) => word !== ""),
     words = exact.map((word) => word.toLowerCase());
@@ -204,6 +269,11 @@ export function withoutUnit(text: string): string {
 /** Whether two units may stand for one quantity, and the factors that bring both to it. */
 export function commonScale(a: string | null, b: string | null): [bigint, bigint] | null {
   if (a === null || b === null || a === b) return [1n, 1n];
+  // A pound is money or a weight, as the other side says.
+  if (a === "pound" || b === "pound") {
+    const other = a === "pound" ? b : a, pound = other === "£" ? "£" : "lb";
+    return a === "pound" ? commonScale(pound, b) : commonScale(a, pound);
+  }
   const first = scaleOf(a), second = scaleOf(b);
   if (first && second) {
     return first[0] === second[0] ? [first[1] * second[2], second[1] * first[2]] : null;

@@ -159,6 +159,7 @@ export function readRealSet(text: string): RealSet | null {
     const set = readRealSet(member[2]);
     return set && { ...set, letter: member[1], explicit: true };
   }
+  if (/^\\?\{[^{}]+\}$/.test(text)) return simple(text);
   const parts = text.split(/ ?(∪|∩|∖|∧|∨|,? \band\b|,? ?\bor\b|(?<=[<>≤≥≠][^([{]{1,60}),) ?/);
   if (parts.length > 33) return null;
   let result: RealSet | null = simple(parts[0].trim());

@@ -155,6 +155,12 @@ export function applied(f: (z: Complex) => Complex, a: Value): Value {
   return z.abs() > 1e15 ? unknown : approximate(z, error, x.outside || left);
 }
 
+/** e to a power; no pole, however large. */
+export function exponential(a: Value): Value {
+  const x = float(a), z = new Complex(x.z).exp(), length = z.abs();
+  return length === 0 ? unknown : approximate(z, length * (x.error + 4 * epsilon), x.outside);
+}
+
 /** ln 1 and arccos 1 are exactly 0; exp of a large negative number underflows to it. */
 const isExactZeroOf = (f: (z: Complex) => Complex, z: Complex) => f(z.add(1e-3)).abs() > 0;
 

@@ -45,6 +45,7 @@ const reports: Record<string, [answer: string, reference: string, same: boolean]
     ["౧౮", "18", true],
     ["๑๘", "18", true],
     ["௧௮", "18", true],
+    ["十八", "18", true],
   ],
   "invisible characters": [
     ["18\u200b", "18", true],
