@@ -12,7 +12,8 @@ import { type RunConfig, type RunInput, runSchema } from "./schema.ts";
 /** Any part of a configuration, at any depth. */
 export type ConfigOverrides = DeepPartial<RunInput>;
 
-type DeepPartial<T> = T extends (infer _)[] ? T
+/** A type whose parts may be left out, at any depth; lists are given whole. */
+export type DeepPartial<T> = T extends (infer _)[] ? T
   : T extends object ? { [K in keyof T]?: DeepPartial<T[K]> }
   : T;
 

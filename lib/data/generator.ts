@@ -3,7 +3,7 @@ import type { Difficulty, Problem } from "./problem.ts";
 import { Random } from "../random/random.ts";
 
 /** Options of {@linkcode generateProblems}. */
-export interface GenerateOptions {
+export interface GenerateProblemsOptions {
   count: number;
   /** Names the problems: the same seed gives the same ones. @default 1 */
   seed?: number;
@@ -106,7 +106,7 @@ const connectives = ["First", "Then", "Next", "Then", "Finally"];
  * ```
  */
 export function generateProblems(
-  { count, seed = 1, difficulty = { easy: 1, medium: 1, hard: 1 }, distractors = 0 }: GenerateOptions,
+  { count, seed = 1, difficulty = { easy: 1, medium: 1, hard: 1 }, distractors = 0 }: GenerateProblemsOptions,
 ): Problem[] {
   if (!(Number.isInteger(count) && count >= 0)) {
     throw new RangeError(`generating problems needs a whole count from 0, got ${count}`);

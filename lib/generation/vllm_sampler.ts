@@ -7,7 +7,8 @@ import { CompletionText } from "./completion_text.ts";
 import type { SampledPolicy, Sampler, SamplerOptions } from "./sampler.ts";
 import { PassingFault, SamplerError, SamplingServer } from "./sampling_server.ts";
 
-const schema = z.strictObject({
+/** What {@linkcode vllmSampler} takes. */
+export const vllmSamplerSchema = z.strictObject({
   baseURL: z.url().describe("The server, such as http://localhost:8000."),
   adapterDir: z.string().min(1).describe(
     "A folder that this machine and the server both see: each step's adapter is written there.",
@@ -20,7 +21,7 @@ const schema = z.strictObject({
 });
 
 /** Options of {@linkcode vllmSampler}. */
-export type VllmSamplerOptions = z.input<typeof schema>;
+export type VllmSamplerOptions = z.input<typeof vllmSamplerSchema>;
 
 const choiceSchema = z.looseObject({
   index: z.int().min(0).optional(),
@@ -76,7 +77,7 @@ function readChoice(
  * ```
  */
 export function vllmSampler(options: VllmSamplerOptions): Sampler {
-  const { adapterDir, ...rest } = parseOptions(schema, options, "vllmSampler()"),
+  const { adapterDir, ...rest } = parseOptions(vllmSamplerSchema, options, "vllmSampler()"),
     server = new SamplingServer(rest);
   let loaded: { name: string; version: string } | null = null;
 

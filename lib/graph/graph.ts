@@ -10,7 +10,8 @@ export interface Graph {
 /** A number of the problem, or an operation on other nodes. */
 export type GraphNode = ConstantNode | OperationNode;
 
-interface NodeNotes {
+/** What every node of a graph may say of itself. */
+export interface NodeNotes {
   /** Unique in its graph. */
   id: string;
   /** What the number stands for, in words. */

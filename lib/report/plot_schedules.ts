@@ -16,12 +16,13 @@ export type ScheduledConfig = Pick<RunConfig, "sft" | "grpo" | "curriculum"> & {
   reward: RunConfig["reward"] | Reward;
 };
 
-type Stage = "sft" | "grpo";
+/** A stage whose options may take a schedule. */
+export type ScheduledStage = "sft" | "grpo";
 
 /** How {@linkcode plotSchedules} draws. */
 export interface PlotSchedulesOptions {
   /** Stages that will run, for notebooks that leave one out. @default ["sft", "grpo"] */
-  stages?: Stage[];
+  stages?: ScheduledStage[];
   /** Panels side by side. @default 2, or 3 from five panels on */
   columns?: number;
 }
@@ -124,7 +125,7 @@ function grpoPanels(config: ScheduledConfig): Panel[] {
 }
 
 /** The learning rate, then every hyperparameter that takes a schedule. */
-function stagePanels(config: ScheduledConfig, stage: Stage, bands: Band[]): Panel[] {
+function stagePanels(config: ScheduledConfig, stage: ScheduledStage, bands: Band[]): Panel[] {
   const { steps, learningRate: spec } = config[stage],
     name = stage.toUpperCase(),
     colour = stageColours[stage];
@@ -186,7 +187,7 @@ function stagePanels(config: ScheduledConfig, stage: Stage, bands: Band[]): Pane
   ];
 }
 
-function hyperparametersOf(config: ScheduledConfig, stage: Stage) {
+function hyperparametersOf(config: ScheduledConfig, stage: ScheduledStage) {
   const own = config[stage] as Record<string, unknown>;
   return Object.entries(hyperparameters).flatMap(([key, words]) => {
     const value = own[key] as Scheduled | null | undefined;
@@ -195,7 +196,7 @@ function hyperparametersOf(config: ScheduledConfig, stage: Stage) {
 }
 
 /** What stays as it is, for the subtitle. */
-function constants(config: ScheduledConfig, stage: Stage): string {
+function constants(config: ScheduledConfig, stage: ScheduledStage): string {
   const still = hyperparametersOf(config, stage).flatMap(({ name, value }) =>
     typeof value === "number" ? [`${name} ${formatNumber(value)}`] : []
   );

@@ -73,7 +73,8 @@ export interface OwnComponent extends Weighted {
 export type NamedComponent<Name extends ComponentName> = (typeof components)[Name] extends
   Component<infer Options> ? Options & Weighted : never;
 
-type NamedComponents = { [Name in ComponentName]?: NamedComponent<Name> | OwnComponent };
+/** Our components, each with its own options; or yours in the place of one. */
+export type NamedComponents = { [Name in ComponentName]?: NamedComponent<Name> | OwnComponent };
 
 /** Components by name: the options of ours are checked by name, any other name brings its function as `reward`. */
 export interface ComponentsOptions extends NamedComponents {

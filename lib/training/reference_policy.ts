@@ -37,7 +37,7 @@ export class ReferencePolicy {
   }
 
   /** What it is made of: the policy's base alone, that and an adapter of its own, or weights of its own. */
-  get kind(): Own["kind"] {
+  get kind(): "base" | "adapter" | "weights" {
     return this.#own.kind;
   }
 
