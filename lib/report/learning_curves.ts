@@ -1,5 +1,6 @@
 import type { StepMetrics, TrainingRun } from "../training/run.ts";
 import { inLine, type Measure, measures, type Read } from "../training/measures.ts";
+import { withForkMarks } from "./fork_marks.ts";
 import { stageLabel } from "./stage_label.ts";
 import { escapeHtml } from "../display/escape_html.ts";
 import type { Figure } from "./figure.ts";
@@ -56,7 +57,8 @@ export const policyCurves: Curve[] = [
  * token accuracy and entropy; the GRPO runs' reward (± a standard deviation), correctness, trace score, format rate, KL,
  * completion length, entropy, loss, lost signal (groups of equal rewards, truncated completions), component scores,
  * reward weights and curriculum phase. A quantity that no run measured has no panel. The faint line is what was measured;
- * the strong one is a local fit over about a tenth of the run, drawn from ten steps on. Diamonds are evaluations on held-out problems. With one GRPO run, its curriculum's phases are shaded.
+ * the strong one is a local fit over about a tenth of the run, drawn from ten steps on. Diamonds are evaluations on held-out problems. With one GRPO run, its curriculum's phases are shaded. A dashed line stands where a run
+ * went on with other settings (`resume`), and the stage's first panel says with which.
  *
  * Throws a `RangeError` when there is no run.
  *
@@ -76,15 +78,22 @@ export function learningCurves(
   }
   const pretrain = series(runs, "pretrain"), sft = series(runs, "sft"), grpo = series(runs, "grpo");
   const bands = grpo.length === 1 ? phaseBands(grpo[0].run.steps) : [];
+  const drawn = (all: Series[], panels: (Panel | undefined)[]) =>
+    withForkMarks(panels.filter((panel) => panel !== undefined), all);
   const panels = [
-    ...supervisedCurves("Pre-training").map((measure) => measurePanel(measure, pretrain, [])),
-    ...supervisedCurves("SFT").map((measure) => measurePanel(measure, sft, [])),
-    ...policyCurves.map((measure) => measurePanel(measure, grpo, bands)),
-    lostSignalPanel(grpo, bands),
-    componentsPanel(grpo, "Component scores", ({ mean }) => mean),
-    componentsPanel(grpo, "Reward weights", ({ weight }) => weight),
-    phasePanel(grpo),
-  ].filter((panel) => panel !== undefined);
+    ...drawn(
+      pretrain,
+      supervisedCurves("Pre-training").map((measure) => measurePanel(measure, pretrain, [])),
+    ),
+    ...drawn(sft, supervisedCurves("SFT").map((measure) => measurePanel(measure, sft, []))),
+    ...drawn(grpo, [
+      ...policyCurves.map((measure) => measurePanel(measure, grpo, bands)),
+      lostSignalPanel(grpo, bands),
+      componentsPanel(grpo, "Component scores", ({ mean }) => mean),
+      componentsPanel(grpo, "Reward weights", ({ weight }) => weight),
+      phasePanel(grpo),
+    ]),
+  ];
   return smallMultiples(panels, {
     title: escapeHtml(options.title ?? "Learning curves"),
     subtitle: Object.values(Object.groupBy(

@@ -5,9 +5,11 @@ import type { ResponseFormat } from "../formats/response_format.ts";
 import type { CausalLM } from "../models/causal_lm.ts";
 import { type CompositeOptions, compositeReward } from "../rewards/composite.ts";
 import type { Reward, RewardFunction } from "../rewards/reward.ts";
-import { curriculum, type CurriculumSpec } from "../schedules/curriculum.ts";
-import { CheckpointError, loadCheckpoint } from "../training/checkpoint.ts";
+import { type Curriculum, curriculum, type CurriculumSpec } from "../schedules/curriculum.ts";
+import { algorithms } from "../training/algorithms.ts";
+import { CheckpointError, holdsCheckpoints, loadCheckpoint } from "../training/checkpoint.ts";
 import type { TrainingRun } from "../training/run.ts";
+import { bookkeeping } from "../training/run_checkpoints.ts";
 import { checkpointPath } from "./checkpoint_path.ts";
 import { splitHooks, type StageHooks } from "./evaluation_inside.ts";
 import { grpo } from "./grpo.ts";
@@ -15,8 +17,13 @@ import type { grpoSchema } from "./grpo_schema.ts";
 import { sft } from "./sft.ts";
 import type { sftSchema } from "./sft_schema.ts";
 
-/** Options of {@linkcode resume}: the model and the problems that the run began with, and the hooks that it had. */
-export interface ResumeOptions extends Omit<StageHooks, "resumeFrom"> {
+type Settings = Partial<z.input<typeof sftSchema> & z.input<typeof grpoSchema>>;
+
+/**
+ * Options of {@linkcode resume}: the model and the problems that the run began with, the hooks that it had, and any of the stage's own
+ * options that are to be another from here on.
+ */
+export type ResumeOptions = Omit<StageHooks, "resumeFrom"> & Omit<Settings, "format"> & {
   /** The model as it was when the run began, with its adapter added if it had one; its weights are replaced. */
   model: CausalLM;
   problems: Problem[];
@@ -24,46 +31,91 @@ export interface ResumeOptions extends Omit<StageHooks, "resumeFrom"> {
   format?: ResponseFormat;
   /** GRPO with functions of your own among its components needs them again. @default the checkpoint's configuration */
   reward?: Reward | RewardFunction;
+  /** GRPO's other curriculum. @default the checkpoint's configuration */
+  curriculum?: Curriculum;
+  /** GRPO's other name in tables and figures. @default the run's */
+  name?: string;
+};
+
+/** The settings to go on with, a fork's checkpoints in a folder of their own. */
+async function changed(
+  saved: Record<string, unknown>,
+  settings: Settings,
+  { step, path }: { step: number; path: string },
+): Promise<Record<string, unknown>> {
+  const own = Object.fromEntries(Object.entries(settings).filter(([, value]) => value !== undefined));
+  if (saved.beta === 0 && own.beta !== undefined && own.beta !== 0) {
+    throw new CheckpointError(
+      `resuming ${path} with a beta: its run had beta 0, and so keeps no reference policy to measure KL by; to train its weights so, ` +
+        "start a run of its own from them: restoreModel(model, path)",
+    );
+  }
+  const kept = { ...saved };
+  if (own.algorithm !== undefined && own.algorithm !== saved.algorithm) {
+    // what the other algorithm filled in
+    for (const key of [...Object.keys(algorithms.grpo), "klInReward"]) delete kept[key];
+  }
+  if (typeof saved.checkpoints === "string" && Object.keys(own).some((key) => !bookkeeping.has(key))) {
+    const folder = `${saved.checkpoints}-fork-${step}`;
+    let free = folder;
+    for (let n = 2; await holdsCheckpoints(free); n++) free = `${folder}-${n}`;
+    kept.checkpoints = free;
+  }
+  return { ...kept, ...own };
 }
 
 /**
  * Goes on with a run that was stopped, from the run, a folder of checkpoints (the newest whole one) or one checkpoint, with the run's own
  * configuration: on the CPU it ends with the same bits as if it had never stopped.
  *
- * @throws {CheckpointError} when there is no whole checkpoint
+ * With other settings among the options it forks the run: the new one has the steps before the checkpoint and goes on with what was
+ * given, its checkpoints in a folder of their own. Its `forkedFrom` says from which run, at which step and what changed there, as do
+ * its table and its curves; the run it was forked from, where that was given, says it in `forks`.
+ *
+ * @throws {CheckpointError} when there is no whole checkpoint, or the run cannot go on so
+ * @throws {ConfigError} for an unknown or wrong option
  * @example
  * ```ts
  * const run = await resume("results/demo/checkpoints/grpo", { model, problems: data.train });
+ * const gentler = await resume(run, { model, problems: data.train, learningRate: 1e-5, steps: 400 });
+ * learningCurves([run, gentler]);
  * ```
  */
 export async function resume(from: string | TrainingRun, options: ResumeOptions): Promise<TrainingRun> {
   checkArgument("resume's second argument", "options", options);
   checkArgument("`model` in resume's second argument", "model", options.model);
   const path = checkpointPath(from, "resume");
-  const { model, problems, reward, format, ...rest } = options, { hooks } = splitHooks(rest);
-  const { state, path: found } = await loadCheckpoint(path),
-    { stage, name, config } = state as { stage: string; name: string; config: Record<string, unknown> };
-  if (stage === "sft") {
-    return await sft(model, problems, {
-      ...config as z.input<typeof sftSchema>,
-      ...(format ? { format } : {}),
-      ...hooks,
-      resumeFrom: found,
+  const { model, problems, reward, curriculum: course, name: called, format, ...rest } = options;
+  const { hooks, settings } = splitHooks(rest);
+  const { step, state, path: found } = await loadCheckpoint(path),
+    { stage, name, config: saved } = state as {
+      stage: string;
+      name: string;
+      config: Record<string, unknown>;
+    };
+  const config = {
+    ...await changed(saved, settings, { step, path: found }),
+    ...(format ? { format } : {}),
+    ...hooks,
+    resumeFrom: found,
+  };
+  let run: TrainingRun;
+  if (stage === "sft") run = await sft(model, problems, config);
+  else if (stage === "grpo") {
+    run = await grpo(model, problems, {
+      ...config,
+      name: called ?? name,
+      reward: reward ?? compositeReward(saved.reward as CompositeOptions),
+      curriculum: course ?? curriculum(saved.curriculum as CurriculumSpec),
     });
-  }
-  if (stage !== "grpo") {
+  } else {
     throw new CheckpointError(
       `resuming ${found}: it is a checkpoint of ${stage}; only sft and grpo can be resumed so (pre-training: deno task pretrain --resume)`,
     );
   }
-  const { reward: rewardSpec, curriculum: course, ...settings } = config;
-  return await grpo(model, problems, {
-    ...settings as z.input<typeof grpoSchema>,
-    ...(format ? { format } : {}),
-    ...hooks,
-    name,
-    reward: reward ?? compositeReward(rewardSpec as CompositeOptions),
-    curriculum: curriculum(course as CurriculumSpec),
-    resumeFrom: found,
-  });
+  const fork = run.forkedFrom?.at(-1);
+  if (typeof from === "object" && fork?.checkpoint === found) {
+    (from.forks ??= []).push({ ...fork, run: run.name });
+  }
+  return run;
 }

@@ -93,6 +93,18 @@ export interface CompletionRecord {
   correct?: boolean;
 }
 
+/** Where a run went on from a checkpoint with other settings. */
+export interface Fork {
+  /** The name of the other run: the one gone on from in `forkedFrom`, the one that went on in `forks`. */
+  run: string;
+  /** The last step that both have. */
+  step: number;
+  /** The checkpoint gone on from. */
+  checkpoint: string;
+  /** The settings that changed there, by name; `null` where there was, or is, none. */
+  changes: Record<string, { from: unknown; to: unknown }>;
+}
+
 /** What a training stage returns: plain data. */
 export interface TrainingRun {
   stage: "pretrain" | "sft" | "grpo";
@@ -108,6 +120,10 @@ export interface TrainingRun {
   /** The best evaluation by the metric asked for, and the checkpoint saved with it. */
   best?: { step: number; metric: string; value: number; checkpoint: string };
   seconds: number;
+  /** Where it went on with other settings than those it came with, oldest first. */
+  forkedFrom?: Fork[];
+  /** The runs that went on from this one with other settings, as far as `resume` was given it. */
+  forks?: Fork[];
   /** What the weights had been through in this process before the run, where they were not as loaded. */
   trainedBefore?: { name: string; steps: number }[];
   /** Sampled completions with their rewards, thinned to a few a step. */

@@ -6,7 +6,8 @@ import {
   saveCheckpoint,
 } from "./checkpoint.ts";
 import { type CheckpointsLock, lockCheckpoints } from "./lock_checkpoints.ts";
-import type { CompletionRecord, StepMetrics, TrainingRun } from "./run.ts";
+import { describeFork } from "./describe_fork.ts";
+import type { CompletionRecord, Fork, StepMetrics, TrainingRun } from "./run.ts";
 import { originMismatch, type RunOrigin } from "./run_origin.ts";
 
 /** The part of a stage that goes into checkpoints. */
@@ -45,12 +46,13 @@ interface History {
   steps: StepMetrics[];
   diagnoses: TrainingRun["diagnoses"];
   best?: TrainingRun["best"];
+  forkedFrom?: Fork[];
   seconds: number;
   own: unknown;
 }
 
 /** Options that change nothing of what is learned. */
-const bookkeeping = new Set([
+export const bookkeeping: ReadonlySet<string> = new Set([
   "checkpoints",
   "checkpointEvery",
   "keepCheckpoints",
@@ -135,15 +137,25 @@ export class RunCheckpoints {
     });
     this.#consider(checkpoint.path, checkpoint.step, checkpoint.metrics);
     this.seconds = history.seconds;
-    this.#id = history.run;
+    const changes: Fork["changes"] = {};
     for (const key of new Set([...Object.keys(history.config), ...Object.keys(stage.config)])) {
-      const [then, now] = [history.config[key], stage.config[key]].map((value) =>
-        value === undefined ? "nothing" : JSON.stringify(value)
-      );
-      if (!bookkeeping.has(key) && then !== now) {
-        this.notes.push(`${key} is ${now} from here on; the run began with ${then}`);
-      }
+      const from = history.config[key] ?? null, to = stage.config[key] ?? null;
+      if (!bookkeeping.has(key) && JSON.stringify(from) !== JSON.stringify(to)) changes[key] = { from, to };
     }
+    const before = history.forkedFrom ?? [];
+    // a fork is a run of its own, which leaves the checkpoints of the other alone
+    if (!Object.keys(changes).length) {
+      this.#id = history.run;
+      if (before.length) run.forkedFrom = before;
+      return;
+    }
+    const fork: Fork = { run: history.name, step: checkpoint.step, checkpoint: checkpoint.path, changes };
+    run.forkedFrom = [...before, fork];
+    this.notes.push(
+      `goes on from step ${fork.step} of ${fork.run} (${fork.checkpoint}) with other settings: ${
+        describeFork(fork)
+      }`,
+    );
   }
 
   /** Saves stage and run, this session having lasted some seconds. @throws {CheckpointError} when it cannot be written */
@@ -161,6 +173,7 @@ export class RunCheckpoints {
       steps: run.steps,
       diagnoses: run.diagnoses,
       best: run.best,
+      forkedFrom: run.forkedFrom,
       seconds: this.seconds + session,
       own: state,
     };

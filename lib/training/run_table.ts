@@ -4,6 +4,7 @@ import { formatDuration } from "../display/format_number.ts";
 import { fontFamily, ink } from "../display/palette.ts";
 import { sparkline } from "../display/sparkline.ts";
 import { htmlTable, type Table, textTable } from "../display/table.ts";
+import { describeFork } from "./describe_fork.ts";
 import { formatMeasure, inLine, type Measure, measuresIn } from "./measures.ts";
 import type { TrainingRun } from "./run.ts";
 
@@ -38,7 +39,15 @@ function table(run: TrainingRun): Table {
         ...numbers.map((value) => formatMeasure(measure, value)),
       ];
     }),
-    notes: run.diagnoses.map(({ step, message }) => `Step ${step}: ${message}`),
+    notes: [
+      ...(run.forkedFrom ?? []).map((fork) =>
+        `Forked from ${fork.run} after step ${fork.step}: ${describeFork(fork)} (${fork.checkpoint})`
+      ),
+      ...(run.forks ?? []).map((fork) =>
+        `${fork.run} forked from it after step ${fork.step}: ${describeFork(fork)}`
+      ),
+      ...run.diagnoses.map(({ step, message }) => `Step ${step}: ${message}`),
+    ],
   };
 }
 

@@ -2,9 +2,12 @@ import assert from "node:assert/strict";
 import {
   compositeReward,
   curriculum,
+  exportRun,
   generateProblems,
   grpo,
+  learningCurves,
   loadModel,
+  loadRun,
   resume,
   sft,
   useBackend,
@@ -67,6 +70,57 @@ Deno.test({
           assert.deepEqual(resumed, whole);
         });
       }
+    } finally {
+      await Deno.remove(folder, { recursive: true });
+    }
+  },
+});
+
+Deno.test({
+  name: "resume() with other settings forks a run, leaves its checkpoints alone, and both say so",
+  sanitizeOps: false,
+  sanitizeResources: false,
+  async fn() {
+    await useBackend({ backend: "cpu", threads: 1 });
+    const folder = await Deno.makeTempDir(), checkpoints = `${folder}/sft`;
+    try {
+      let run: Awaited<ReturnType<typeof sft>>, fork = run!;
+      await weights(async (model) => {
+        const options = { steps: 2, batchSize: 4, learningRate: 1e-3, checkpointEvery: 1 };
+        run = await sft(model, problems, { ...options, checkpoints });
+      });
+      const before = [...Deno.readDirSync(checkpoints)].map(({ name }) => name).sort();
+      await weights(async (model) => {
+        fork = await resume(run, { model, problems, learningRate: 1e-4, steps: 4 });
+      });
+      assert.deepEqual(fork.steps.map(({ learningRate }) => learningRate), [1e-3, 1e-3, 1e-4, 1e-4]);
+      const record = {
+        run: "sft",
+        step: 2,
+        checkpoint: run!.checkpoint!,
+        changes: { steps: { from: 2, to: 4 }, learningRate: { from: 1e-3, to: 1e-4 } },
+      };
+      assert.deepEqual(fork.forkedFrom, [record]);
+      assert.deepEqual(run!.forks, [record]);
+      assert.match(Deno.inspect(fork), /Forked from sft after step 2: .*learningRate 0\.001 → 0\.0001/);
+      assert.match(Deno.inspect(run!), /sft forked from it after step 2/);
+      assert.deepEqual([...Deno.readDirSync(checkpoints)].map(({ name }) => name).sort(), before);
+      assert.match(fork.checkpoint!, /sft-fork-2[\\/]/);
+
+      const { layout } = learningCurves([run!, fork]), dashed = layout.shapes as Record<string, unknown>[];
+      assert.ok(dashed.some(({ type, x0, x1 }) => type === "line" && x0 === 2 && x1 === 2));
+      const texts = (layout.annotations as { text: string }[]).map(({ text }) => text);
+      assert.equal(texts.filter((text) => /learningRate 0\.001 → 0\.0001/.test(text)).length, 1);
+      assert.deepEqual(learningCurves(run!).layout.shapes, []);
+
+      // what goes on from the fork is the fork, and its export keeps where it came from
+      await weights(async (model) => {
+        const more = await resume(fork, { model, problems });
+        assert.deepEqual(more.forkedFrom, [record]);
+        await assert.rejects(resume(fork, { model, problems, learningrate: 1 } as never), /learningRate/);
+      });
+      await exportRun(`${folder}/export`, { runs: fork });
+      assert.deepEqual((await loadRun(`${folder}/export`)).runs[0].forkedFrom, [record]);
     } finally {
       await Deno.remove(folder, { recursive: true });
     }
