@@ -4,6 +4,7 @@ import { configToYaml } from "../config/config_to_yaml.ts";
 import type { RunConfig } from "../config/schema.ts";
 import type { Evaluation } from "../stages/evaluation.ts";
 import { stringifyExact } from "../training/exact_json.ts";
+import { isOwnCheckpoints, numberedFolder } from "../training/own_checkpoints.ts";
 import type { TrainingRun } from "../training/run.ts";
 import { displayable } from "../display/displayable.ts";
 import { escapeHtml } from "../display/escape_html.ts";
@@ -72,8 +73,8 @@ export interface ExportedRun {
  *
  * Everything is first written to a temporary sibling of `dir` and then put in place by renaming, so an error or a kill
  * never leaves a half-written result. The export that was in `dir` is kept as `<dir>.previous` (one generation); what an
- * export does not write, such as `checkpoints/` or an executed notebook, stays in `dir`. Checkpoints that a run left in a temporary
- * folder move to `checkpoints/`, and `run.checkpoint` with them.
+ * export does not write, such as `checkpoints/` or an executed notebook, stays in `dir`. Checkpoints of a run that was given
+ * no folder for them move from `results/checkpoints/` to its own `checkpoints/`, and `run.checkpoint` with them.
  *
  * A run that a person stopped, or that failed, goes to `<dir>-interrupted` or `<dir>-failed`, so that the rest of a notebook does not
  * cover the results of a whole one.
@@ -90,10 +91,10 @@ export async function exportRun(dir: string, given: RunContents): Promise<Export
   const target = folderOf(resolve(dir), contents.runs), temporary = `${target}.${crypto.randomUUID()}.tmp`;
   try {
     await refuseForeign(target);
+    await adoptCheckpoints(target, contents.runs);
     await Deno.mkdir(temporary, { recursive: true });
     const results = await writeAll(temporary, { ...contents, target });
     await putInPlace(temporary, target);
-    await adoptCheckpoints(target, contents.runs);
     return displayable({ dir: target, files: results.files, results }, { text: describe, html: linked });
   } catch (error) {
     // The temporary folder's name says nothing to anybody; the message names the folder that was asked for.
@@ -150,20 +151,25 @@ async function refuseForeign(target: string): Promise<void> {
   );
 }
 
-/** Moves checkpoints out of the temporary folder, where the system may delete them, to those that they belong to. */
+/** Moves checkpoints out of the folders that runs made for want of another, to the results that they belong to. */
 async function adoptCheckpoints(target: string, runs: TrainingRun[]): Promise<void> {
+  const homes = join(target, "checkpoints");
   for (const run of runs) {
     const root = run.checkpoint && dirname(run.checkpoint);
-    if (!root || !basename(root).startsWith("showwork-checkpoints-") || !await exists(root)) continue;
-    const home = join(
-      target,
-      "checkpoints",
-      `${run.name}-${basename(root).slice("showwork-checkpoints-".length)}`,
-    );
-    await Deno.mkdir(dirname(home), { recursive: true });
+    if (!root || run.config.checkpoints || !isOwnCheckpoints(root) || dirname(root) === homes) continue;
+    if (!await exists(root)) continue;
+    const home = await numberedFolder(homes, run.name);
+    await Deno.remove(home);
     await move(root, home);
-    run.checkpoint = join(home, basename(run.checkpoint!));
-    if (run.best) run.best.checkpoint = join(home, basename(run.best.checkpoint));
+    for (const place of [run, ...run.best ? [run.best] : []]) {
+      if (dirname(place.checkpoint!) === root) place.checkpoint = join(home, basename(place.checkpoint!));
+    }
+    // the folders above that are empty now
+    for (
+      const above of basename(dirname(root)) === "checkpoints" ? [dirname(root), dirname(dirname(root))] : []
+    ) {
+      await Deno.remove(above).catch(() => {});
+    }
   }
 }
 

@@ -1,3 +1,4 @@
+import { dirname } from "node:path";
 import {
   type Checkpoint,
   CheckpointError,
@@ -7,6 +8,7 @@ import {
 } from "./checkpoint.ts";
 import { type CheckpointsLock, lockCheckpoints } from "./lock_checkpoints.ts";
 import { describeFork } from "./describe_fork.ts";
+import { isOwnCheckpoints, ownCheckpoints } from "./own_checkpoints.ts";
 import type { CompletionRecord, Fork, StepMetrics, TrainingRun } from "./run.ts";
 import { originMismatch, type RunOrigin } from "./run_origin.ts";
 
@@ -24,7 +26,7 @@ export interface CheckpointedStage {
 
 /** Options of {@linkcode RunCheckpoints.open}. */
 export interface RunCheckpointsOptions {
-  /** The folder; `null`: a temporary one, made when it is needed. */
+  /** The folder; `null`: one of the run's own, made when it is needed. */
   root: string | null;
   keepLast: number;
   /** The metric of the evaluations by which the best is kept, higher being better; `null` when there are none. */
@@ -147,6 +149,11 @@ export class RunCheckpoints {
     if (!Object.keys(changes).length) {
       this.#id = history.run;
       if (before.length) run.forkedFrom = before;
+      const root = dirname(checkpoint.path);
+      if (this.#root === null && isOwnCheckpoints(root)) {
+        this.#lock = await lockCheckpoints(root, stage.name);
+        this.#root = root;
+      }
       return;
     }
     const fork: Fork = { run: history.name, step: checkpoint.step, checkpoint: checkpoint.path, changes };
@@ -163,7 +170,7 @@ export class RunCheckpoints {
     const { stage, run, options } = this, { name, config, origin } = stage;
     const { tensors, state } = await stage.save(), step = run.steps.length;
     options.device?.throwIfAborted();
-    this.#root ??= await Deno.makeTempDir({ prefix: "showwork-checkpoints-" });
+    this.#root ??= await ownCheckpoints(stage.name);
     const history: History = {
       run: this.#id,
       origin,

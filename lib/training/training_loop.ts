@@ -23,7 +23,7 @@ export interface LoopOptions {
    * it holds, after the first step and then every ten minutes.
    */
   checkpointEvery?: number | null;
-  /** The folder for checkpoints; `null`: a temporary one, made when it is needed. */
+  /** The folder for checkpoints; `null`: `results/checkpoints/NAME-1`, or the next number, made when it is needed. */
   checkpoints?: string | null;
   /** How many checkpoints to keep. @default 2 */
   keepCheckpoints?: number;

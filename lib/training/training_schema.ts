@@ -44,7 +44,8 @@ export const trainingFields = {
       "after the first step and every ten minutes.",
   ),
   checkpoints: z.string().min(1).nullable().default(null).describe(
-    "Folder for checkpoints, relative to the configuration file. TRL: output_dir. Default null: a temporary one.",
+    "Folder for checkpoints, relative to the configuration file. TRL: output_dir. Default null: results/checkpoints/NAME-1, or the next " +
+      "number, in the working directory, made with the first checkpoint; an export takes it along.",
   ),
   keepCheckpoints: count.default(2).describe("Newest checkpoints to keep. TRL: save_total_limit. Default 2."),
 };

@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { bestCheckpoint, CheckpointError, loadCheckpoint } from "../../lib/training/checkpoint.ts";
+import { exportRun } from "../../lib/report/export_run.ts";
+import { loadRun } from "../../lib/report/load_run.ts";
 import { readMetrics } from "../../lib/training/metrics.ts";
 import { setObserver } from "../../lib/display/observer.ts";
 import { TrainingError } from "../../lib/training/training_error.ts";
@@ -407,3 +409,42 @@ function fill(path: string) {
     }
   }
 }
+
+Deno.test("trainingLoop() without a folder keeps checkpoints in results/checkpoints, which its export takes along", () =>
+  inFolder(async (folder) => {
+    const before = Deno.cwd(), here = await Deno.realPath(folder);
+    Deno.chdir(folder);
+    try {
+      const own = (name: string) => join(here, "results", "checkpoints", name);
+      const made = (run: { checkpoint?: string }) => dirname(run.checkpoint!);
+      const options = { steps: 4, checkpointEvery: 2 };
+      const first = await trainingLoop(counting().loop, options);
+      const second = await trainingLoop({ ...counting().loop, name: "sft" }, {
+        ...options,
+        maxMinutes: 1e-9,
+      });
+      assert.deepEqual([made(first), made(second)], [own("sft-1"), own("sft-2")]);
+      const again = await trainingLoop(counting().loop, options, { resumeFrom: own("sft-2") });
+      assert.equal(made(again), own("sft-2"));
+      assert.equal(again.steps.length, 4);
+
+      await exportRun(join(here, "out"), { runs: [again] });
+      assert.equal(made(again), join(here, "out", "checkpoints", "sft-1"));
+      assert.equal((await loadCheckpoint(again.checkpoint!)).step, 4);
+      assert.equal((await loadRun(join(here, "out"))).runs[0].checkpoint, again.checkpoint);
+      assert.deepEqual([...Deno.readDirSync(join(here, "results", "checkpoints"))].map(({ name }) => name), [
+        "sft-1",
+      ]);
+      await exportRun(join(here, "out"), { runs: [first] });
+      assert.equal(made(first), join(here, "out", "checkpoints", "sft-2"));
+      await assert.rejects(Deno.stat(join(here, "results")), Deno.errors.NotFound);
+      const mine = await trainingLoop(
+        { ...counting().loop, config: { kind: "counting", checkpoints: "results/checkpoints/mine-1" } },
+        { ...options, checkpoints: "results/checkpoints/mine-1" },
+      );
+      await exportRun(join(here, "other"), { runs: [mine] });
+      assert.equal(made(mine), join("results", "checkpoints", "mine-1"));
+    } finally {
+      Deno.chdir(before);
+    }
+  }));
