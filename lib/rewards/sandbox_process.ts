@@ -2,7 +2,7 @@
  * A sandbox's process: JSON lines in, JSON lines out, the reward itself on a thread beside. This thread never runs a reward, so it sees the end
  * of its input and leaves with it: a process that hangs must not outlive the kernel that started it.
  */
-import { TextLineStream } from "./text_line_stream.ts";
+import { TextLineStream } from "../display/text_line_stream.ts";
 
 const worker = new Worker(new URL("./sandbox_worker.ts", import.meta.url), { type: "module" });
 const encoder = new TextEncoder();

@@ -3,7 +3,7 @@ import { fileURLToPath, pathToFileURL } from "node:url";
 import type { BoundedScore } from "./bounded_score.ts";
 import type { RewardFunction, RewardSample } from "./reward.ts";
 import type { SandboxProgram } from "./sandbox_worker.ts";
-import { TextLineStream } from "./text_line_stream.ts";
+import { TextLineStream } from "../display/text_line_stream.ts";
 
 /** How a reward is kept apart. */
 export interface SandboxedOptions {

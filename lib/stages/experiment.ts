@@ -4,14 +4,26 @@ import { observer } from "../display/observer.ts";
 import { parseOptions } from "../options/parse_options.ts";
 import { parseExact, stringifyExact } from "../training/exact_json.ts";
 import type { Evaluation } from "./evaluation.ts";
-import type { Experiment, ExperimentGroup, ExperimentRun, Settings } from "./experiment_result.ts";
+import type {
+  Experiment,
+  ExperimentFunction,
+  ExperimentGroup,
+  ExperimentRun,
+  Measured,
+  Settings,
+} from "./experiment_result.ts";
+import { startWorkers } from "./experiment_workers.ts";
 import { experimentTable } from "./experiment_table.ts";
 import { meanInterval } from "./mean_interval.ts";
 
-export type { Experiment, ExperimentGroup, ExperimentRun, Settings } from "./experiment_result.ts";
-
-/** What one run of an experiment measured. */
-export type Measured = Evaluation | Record<string, number>;
+export type {
+  Experiment,
+  ExperimentFunction,
+  ExperimentGroup,
+  ExperimentRun,
+  Measured,
+  Settings,
+} from "./experiment_result.ts";
 
 /** Options of {@linkcode experiment}. */
 export interface ExperimentOptions {
@@ -19,8 +31,13 @@ export interface ExperimentOptions {
   grid: Record<string, readonly unknown[]> | Record<string, Settings>;
   /** Each configuration is run once a seed. @default [1, 2, 3] */
   seeds?: readonly number[];
-  /** Trains and evaluates one configuration, from a fresh model, and disposes of it. */
-  run: (settings: Settings, context: { seed: number; name: string }) => Promise<Measured> | Measured;
+  /** Trains and evaluates one configuration, from a fresh model, and disposes of it; or the URL of a module that does. */
+  run: ExperimentFunction | URL;
+  /**
+   * Processes that make runs side by side, each with a CPU backend and its share of the cores; `run` is then the URL of a module whose default export
+   * is the function. @default 1: this process
+   */
+  workers?: number;
   /** Folder of results: a run that stands there is not made again. @default none: nothing is kept */
   dir?: string;
 }
@@ -35,10 +52,19 @@ const schema = z.strictObject({
       { message: "must hold lists of values by setting, or settings by name" },
     ),
   seeds: z.array(z.int().min(0)).min(1).default([1, 2, 3]),
-  run: z.custom<ExperimentOptions["run"]>((value) => typeof value === "function", {
-    error: "must be a function",
+  run: z.custom<ExperimentOptions["run"]>((value) => typeof value === "function" || value instanceof URL, {
+    error: "must be a function, or the URL of a module that exports one as default",
   }),
+  workers: z.int().min(1).default(1),
   dir: z.string().min(1).optional(),
+}).superRefine(({ run, workers }, context) => {
+  if (workers > 1 && !(run instanceof URL)) {
+    context.addIssue({
+      code: "custom",
+      path: ["run"],
+      message: "must be the URL of a module for `workers`: a function does not travel to another process",
+    });
+  }
 });
 
 /** Every combination of a grid's values, or its named configurations. */
@@ -86,8 +112,9 @@ async function known(path: string, settings: Settings): Promise<ExperimentRun | 
 }
 
 async function keep(path: string, value: unknown): Promise<void> {
-  await Deno.writeTextFile(`${path}.partial`, stringifyExact(value));
-  await Deno.rename(`${path}.partial`, path);
+  const partial = `${path}.${crypto.randomUUID()}.partial`; // workers may be done at once
+  await Deno.writeTextFile(partial, stringifyExact(value));
+  await Deno.rename(partial, path);
 }
 
 function grouped(all: { name: string; settings: Settings }[], runs: ExperimentRun[]): ExperimentGroup[] {
@@ -116,7 +143,7 @@ function grouped(all: { name: string; settings: Settings }[], runs: ExperimentRu
 }
 
 /**
- * Runs every configuration of a grid with every seed, one after another, and compares them: means over seeds with t intervals, and differences from the
+ * Runs every configuration of a grid with every seed, one after another or by `workers` side by side, and compares them: means over seeds with t intervals, and differences from the
  * first configuration seed by seed.
  *
  * With `dir` each run is written when it is done, its evaluation's completions included, and `experiment.json` after each; called again it goes on with
@@ -135,7 +162,11 @@ function grouped(all: { name: string; settings: Settings }[], runs: ExperimentRu
  * ```
  */
 export async function experiment(options: ExperimentOptions): Promise<Experiment> {
-  const { grid, seeds, run, dir } = parseOptions(schema, options as z.input<typeof schema>, "experiment");
+  const { grid, seeds, run, workers: count, dir } = parseOptions(
+    schema,
+    options as z.input<typeof schema>,
+    "experiment",
+  );
   const started = performance.now(), all = configurations(grid as ExperimentOptions["grid"]);
   const planned = seeds.flatMap((seed) => all.map((configuration) => ({ ...configuration, seed })));
   const files = planned.map(({ name, seed }) => fileOf(name, seed));
@@ -153,32 +184,42 @@ export async function experiment(options: ExperimentOptions): Promise<Experiment
     }),
     stop = observer().stop();
   const runs: ExperimentRun[] = [];
+  /** In the order planned, whoever was done first. */
+  const inOrder = () =>
+    planned.flatMap(({ name, seed }) => runs.find((run) => run.name === name && run.seed === seed) ?? []);
   const summary = (): Experiment => ({
     ended: runs.length < planned.length ? "interrupted" : "finished",
-    groups: grouped(all, runs),
-    runs,
+    groups: grouped(all, inOrder()),
+    runs: inOrder(),
     seconds: (performance.now() - started) / 1000,
   });
-  try {
-    for (const [i, { name, settings, seed }] of planned.entries()) {
-      const path = dir && join(dir, "runs", files[i]), before = path ? await known(path, settings) : null;
+  const workers = run instanceof URL
+    ? await startWorkers(run, count)
+    : [{ run, close: () => Promise.resolve() }];
+  let next = 0, cut = false;
+  /** Makes the runs that are left, one after another. */
+  const lane = async (worker: typeof workers[number]) => {
+    while (next < planned.length && !cut) {
+      const place = next++, { name, settings, seed } = planned[place];
+      const path = dir && join(dir, "runs", files[place]), before = path ? await known(path, settings) : null;
       if (before) {
         runs.push(before);
         continue;
       }
-      if (stop.pressed || stop.signal.aborted) break;
-      const from = performance.now(), measured = await run(settings, { seed, name });
+      if (stop.pressed || stop.signal.aborted) return;
+      const from = performance.now(), measured = await worker.run(settings, { seed, name });
+      const evaluation = "items" in measured && Array.isArray(measured.items) ? measured as Evaluation : null;
+      // its evaluation was stopped, and the rest is not begun
+      if (evaluation?.ended === "interrupted") return void (cut = true);
+      const seconds = (performance.now() - from) / 1000;
       const made: ExperimentRun = {
         name,
         settings,
         seed,
         measures: measuresOf(measured),
-        ...("items" in measured && Array.isArray(measured.items)
-          ? { evaluation: measured as Evaluation }
-          : {}),
-        seconds: (performance.now() - from) / 1000,
+        ...(evaluation ? { evaluation } : {}),
+        seconds,
       };
-      if ("ended" in measured && (measured as Evaluation).ended === "interrupted") break;
       runs.push(made);
       if (path) {
         await keep(path, made);
@@ -188,14 +229,17 @@ export async function experiment(options: ExperimentOptions): Promise<Experiment
           runs: done.map(({ evaluation: _, ...each }) => each),
         });
       }
-      view.update({ step: i + 1, ...made.measures });
-      view.note(
-        `${name}, seed ${seed}: ${
-          Object.entries(made.measures).map(([key, value]) => `${key} ${value.toPrecision(3)}`).join(", ")
-        }`,
+      view.update({ step: runs.length, ...made.measures });
+      const said = Object.entries(made.measures).map(([key, value]) => `${key} ${value.toPrecision(3)}`).join(
+        ", ",
       );
+      view.note(`${name}, seed ${seed}: ${said}`);
     }
+  };
+  try {
+    await Promise.all(workers.map(lane));
   } finally {
+    await Promise.all(workers.map((worker) => worker.close()));
     stop.release();
     await view.end(runs.length < planned.length ? "interrupted" : "finished");
   }

@@ -33,3 +33,12 @@ export interface Experiment {
   runs: ExperimentRun[];
   seconds: number;
 }
+
+/** What one run of an experiment measured. */
+export type Measured = Evaluation | Record<string, number>;
+
+/** Trains and evaluates one configuration, from a fresh model, and disposes of it. */
+export type ExperimentFunction = (
+  settings: Settings,
+  context: { seed: number; name: string },
+) => Promise<Measured> | Measured;

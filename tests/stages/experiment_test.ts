@@ -69,3 +69,51 @@ Deno.test("experiment() refuses a grid that is none, and names that are the same
   await assert.rejects(experiment({ grid: { a: [1, 1] }, run }), /a 1 comes twice/);
   await assert.rejects(experiment({ grid: { a: [1] }, seed: [1], run } as never), /did you mean `seeds`/);
 });
+
+Deno.test("experiment() by two workers measures what one process does, in the order planned, and is kept", async () => {
+  setObserver(null);
+  const run = new URL("./experiment_module.ts", import.meta.url), dir = await Deno.makeTempDir();
+  try {
+    const given = { grid: { learningRate: [1e-3, 1e-2] }, seeds: [1, 2], run, dir };
+    const found = await experiment({ ...given, workers: 2 });
+    assert.equal(found.ended, "finished");
+    assert.deepEqual(found.runs.map(({ settings, seed }) => [settings.learningRate, seed]), [
+      [1e-3, 1],
+      [1e-2, 1],
+      [1e-3, 2],
+      [1e-2, 2],
+    ]);
+    const alone = await experiment({ ...given, dir: undefined, workers: 1 });
+    // one thread each there, all here: the same to rounding
+    found.runs.forEach(({ measures }, i) =>
+      assert.ok(Math.abs(measures.loss - alone.runs[i].measures.loss) < 1e-5)
+    );
+    assert.equal(
+      new Set(found.runs.map(({ measures }) => measures.process)).size,
+      2,
+      "all ran in one process",
+    );
+    const again = await experiment({ ...given, workers: 2 });
+    assert.deepEqual(again.runs, found.runs);
+  } finally {
+    await Deno.remove(dir, { recursive: true });
+  }
+});
+
+Deno.test("experiment() says which run failed in a worker, and what workers need", async () => {
+  setObserver(null);
+  const run = new URL("./experiment_module.ts", import.meta.url);
+  await assert.rejects(
+    experiment({ grid: { learningRate: [-1] }, seeds: [7], run, workers: 2 }),
+    /the run learningRate -1, seed 7, failed in its worker: .*learning/s,
+  );
+  await assert.rejects(
+    experiment({ grid: { a: [1] }, run: () => ({}), workers: 2 }),
+    /must be the URL of a module/,
+  );
+  const none = new URL("../house_test.ts", import.meta.url);
+  await assert.rejects(
+    experiment({ grid: { a: [1] }, run: none, workers: 2 }),
+    /must export its run function as default/,
+  );
+});
