@@ -15,6 +15,8 @@ import { addLora, type LoraOptions, type LoraSettings } from "./lora.ts";
 import { loadAdapter, saveAdapter, type SaveAdapterOptions } from "./peft_adapter.ts";
 import type { ReadBack } from "./read_back.ts";
 import { saveModel, type SaveModelOptions } from "./save_model.ts";
+import { keepAdapter } from "./keep_adapter.ts";
+import { setTrainedBefore, type TrainedBefore, trainedBefore } from "./trained_weights.ts";
 import { stream } from "../generation/stream.ts";
 
 export type { Completion, CompletionChunk, GenerateOptions } from "../generation/complete.ts";
@@ -41,6 +43,8 @@ export interface CausalLMParts {
   source: string;
   /** The directory with the files, to copy what is not a weight when saving. */
   directory: string | null;
+  /** Makes the decoder once more as it was, for `reset`. @default the weights cannot be reset */
+  again?: () => Promise<Decoder>;
 }
 
 /**
@@ -59,12 +63,16 @@ export class CausalLM {
   readonly source: string;
   readonly directory: string | null;
   readonly #lora = new Map<string, LoraSettings>();
+  readonly #again: CausalLMParts["again"];
+  /** How each adapter was when it came, and what the weights had been through by then. */
+  readonly #starts = new Map<string, { restore: () => void; before: TrainedBefore[] }>();
 
-  constructor({ decoder, tokenizer, source, directory }: CausalLMParts) {
+  constructor({ decoder, tokenizer, source, directory, again }: CausalLMParts) {
     this.decoder = decoder;
     this.tokenizer = tokenizer;
     this.source = source;
     this.directory = directory;
+    this.#again = again;
   }
 
   get config(): DecoderConfig {
@@ -160,8 +168,12 @@ export class CausalLM {
    * @throws {ConfigError} for an unknown or wrong option, {RangeError} for targets that no layer has
    */
   addLora(options: LoraOptions = {}): void {
-    const lora = addLora(this.decoder, options);
+    const { decoder } = this, lora = addLora(decoder, options);
     this.#lora.set(lora.name, lora);
+    this.#starts.set(lora.name, {
+      restore: () => void addLora(decoder, lora),
+      before: trainedBefore(decoder),
+    });
   }
 
   /** Saves an adapter in PEFT's format with a model card, the one in use or the one named, and compares what it reads back. */
@@ -175,7 +187,9 @@ export class CausalLM {
    * @throws {ModelFileError} naming the file and what does not fit; the model is then as it was
    */
   async loadAdapter(directory: string, { name = "default" }: { name?: string } = {}): Promise<void> {
-    this.#lora.set(name, await loadAdapter(directory, this.decoder, { name }));
+    const { decoder } = this;
+    this.#lora.set(name, await loadAdapter(directory, decoder, { name }));
+    this.#starts.set(name, { restore: await keepAdapter(decoder, name), before: trainedBefore(decoder) });
   }
 
   /**
@@ -197,6 +211,39 @@ export class CausalLM {
   removeAdapter(name: string): void {
     this.decoder.removeLora(name);
     this.#lora.delete(name);
+    this.#starts.delete(name);
+  }
+
+  /**
+   * Puts back what is trained as it was before any training: the adapter in use as it was added or loaded, or, where the weights themselves are
+   * trained, those, made or read once more from where the model came from (as much memory again meanwhile). A training cell that is
+   * run again then starts from where it first did.
+   *
+   * @throws {ModelFileError} when other weights were written there since; the model is then as it was
+   * @example
+   * ```ts ignore
+   * const first = await grpo(model, data.train, { reward, beta: 0 });
+   * await model.reset();
+   * const second = await grpo(model, data.train, { reward, beta: 0.04 });
+   * ```
+   */
+  async reset(): Promise<void> {
+    const { decoder } = this, start = this.#starts.get(this.adapter ?? "");
+    if (start && this.adapter !== null) start.restore();
+    else if (decoder.trainBase) {
+      if (!this.#again) {
+        throw new RangeError(
+          `resetting ${this.source}: it must have been made by loadModel or createModel, which know its weights; this one was put together by hand`,
+        );
+      }
+      const fresh = await this.#again();
+      try {
+        for (const { name, variable } of decoder.parameters()) variable.assign(fresh.weight(name));
+      } finally {
+        fresh.dispose();
+      }
+    }
+    setTrainedBefore(decoder, start?.before ?? []);
   }
 
   /**

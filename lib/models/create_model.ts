@@ -20,9 +20,10 @@ export function createModel(
   config: DecoderConfig,
   { tokenizer, seed = 0, standardDeviation = 0.02, directory }: CreateModelOptions,
 ): CausalLM {
-  const weights = initialWeights(config, { seed, standardDeviation });
+  const make = () => new Decoder(config, initialWeights(config, { seed, standardDeviation }));
   return new CausalLM({
-    decoder: new Decoder(config, weights),
+    decoder: make(),
+    again: () => Promise.resolve(make()),
     tokenizer,
     source: "created",
     directory: directory ?? null,

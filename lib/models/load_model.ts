@@ -8,6 +8,7 @@ import { findModel } from "./find_model.ts";
 import { modelSchema } from "./model_schema.ts";
 import { keptBytes, keptWeights } from "./kept_weights.ts";
 import { readDecoder } from "./read_decoder.ts";
+import { ModelFileError } from "../weights/model_file_error.ts";
 
 /** Options of {@linkcode loadModel}; see `modelSchema`. */
 export type LoadModelOptions = z.input<typeof modelSchema>;
@@ -48,7 +49,20 @@ export async function loadModel(
   const { config, tokenizer, checkpoint, directory } = await source.open();
   const eosIds = [...new Set([...config.eosIds, ...tokenizer.eosIds])];
   const decoder = await readDecoder({ ...config, eosIds }, checkpoint, kept);
-  const loaded = new CausalLM({ decoder, tokenizer, source: path, directory });
+  // a few weights tell whether the files are still the same when they are read again
+  const norm = (await decoder.values("model.norm.weight")).slice();
+  const again = async () => {
+    const { config, checkpoint } = await source.open(),
+      fresh = await readDecoder({ ...config, eosIds }, checkpoint, kept),
+      found = await fresh.values("model.norm.weight");
+    if (norm.length === found.length && norm.every((value, i) => value === found[i])) return fresh;
+    fresh.dispose();
+    throw new ModelFileError(
+      `resetting a model: ${path} must hold the weights that it was loaded from, but others were written there since; load the model from ` +
+        "another folder",
+    );
+  };
+  const loaded = new CausalLM({ decoder, tokenizer, source: path, directory, again });
   try {
     if (adapter) await loaded.loadAdapter(adapter);
     else if (lora) loaded.addLora({ seed, ...lora });

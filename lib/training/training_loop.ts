@@ -1,4 +1,5 @@
 import { deviceLoss } from "../backend/webgpu_device.ts";
+import { describeTraining, noteTraining, trainedBefore } from "../models/trained_weights.ts";
 import { breathe } from "./breathe.ts";
 import { CheckpointError } from "./checkpoint.ts";
 import type { DiagnosisContext } from "./diagnose.ts";
@@ -8,7 +9,6 @@ import { insideStage, type ObservedSample, observer, type StageView } from "../d
 import type { CompletionRecord, StepMetrics, TrainingRun } from "./run.ts";
 import { type CheckpointedStage, RunCheckpoints } from "./run_checkpoints.ts";
 import { runTable } from "./run_table.ts";
-import { describeTraining, noteTraining, trainedBefore } from "./trained_weights.ts";
 import { TrainingError } from "./training_error.ts";
 import { untilAborted } from "./until_aborted.ts";
 

@@ -21,10 +21,15 @@ export function noteTraining(weights: object, { name, steps }: TrainedBefore): v
   trained.set(weights, before);
 }
 
+/** Puts back what `weights` had been through, as where they were put back themselves. */
+export function setTrainedBefore(weights: object, before: TrainedBefore[]): void {
+  trained.set(weights, structuredClone(before));
+}
+
 /** `starts from weights trained 200 steps (sft) and 80 steps (grpo)`. */
 export function describeTraining(before: TrainedBefore[]): string {
   const parts = before.map(({ name, steps }) => `${steps} step${steps === 1 ? "" : "s"} (${name})`);
   return `starts from weights trained ${
     parts.join(" and ")
-  }; load the model again to start from where they were`;
+  }; call model.reset() before to start from where they were`;
 }

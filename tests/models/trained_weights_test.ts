@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { describeTraining, noteTraining, trainedBefore } from "../../lib/training/trained_weights.ts";
+import { describeTraining, noteTraining, trainedBefore } from "../../lib/models/trained_weights.ts";
 
 Deno.test("trainedBefore() tells the runs that weights have been through, one name's together", () => {
   const weights = {};
@@ -12,7 +12,7 @@ Deno.test("trainedBefore() tells the runs that weights have been through, one na
   assert.deepEqual(before, [{ name: "sft", steps: 200 }, { name: "grpo", steps: 41 }]);
   assert.match(
     describeTraining(before),
-    /^starts from weights trained 200 steps \(sft\) and 41 steps \(grpo\); load/,
+    /^starts from weights trained 200 steps \(sft\) and 41 steps \(grpo\); call model\.reset\(\) before/,
   );
   before[0].steps = 7;
   assert.equal(trainedBefore(weights)[0].steps, 200);
