@@ -109,7 +109,7 @@ async function convert(notebook: string, { python, env }: NotebookEnvironment): 
 }
 
 /** The folder that the notebook's `exportRun` says it wrote. */
-function exportedFolder(notebook: string): string | undefined {
+export function exportedFolder(notebook: string): string | undefined {
   return /Wrote \d+ files to ([^\\"<]+)/.exec(notebook)?.[1];
 }
 
