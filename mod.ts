@@ -326,6 +326,7 @@ export { PlainError } from "./lib/display/plain_error.ts";
 export type { NoteLevel, ObservedSample } from "./lib/display/observer.ts";
 export type { CompletionSpan } from "./lib/display/highlight_completion.ts";
 export { Chat, chat, type ChatOptions, type ChatReply, type ChatSurface } from "./lib/notebook/chat.ts";
+export { type FunctionHelp, help, type OptionHelp } from "./lib/notebook/help.ts";
 export {
   type LivePanel,
   livePanel,

@@ -78,6 +78,6 @@ export function discriminatorValues(shape: OptionShape, path: readonly PropertyK
 /** What TRL and PEFT call an option, as its description says. */
 export function foreignNames({ description = "" }: OptionShape): string[] {
   return [...description.matchAll(/\b(?:TRL|PEFT): ([^.]*)\./g)].flatMap(([, names]) =>
-    names.match(/[a-z]+(?:_[a-z0-9]+)*/g) ?? []
+    names.split(/,? there /)[0].match(/\b[a-z]+(?:_[a-z0-9]+)*\b/g) ?? []
   );
 }

@@ -8,7 +8,7 @@ const mostBraces = 200;
  * @example
  * ```ts
  * import { soleObject } from "./sole_object.ts";
- * soleObject('<think>{…}</think>Here you are:\n```json\n{"a": 1}\n```'); // { a: 1 }
+ * soleObject('<think>{…}</think>Here you are: {"a": 1}. Is it right?'); // { a: 1 }
  * ```
  */
 export function soleObject(reply: string): unknown {

@@ -46,3 +46,18 @@ Deno.test("htmlTable() breaks long names on request, and never numbers", () => {
     "nowrap",
   ]);
 });
+
+Deno.test("textTable() of prose sets words to the left and breaks the last column into lines", () => {
+  const sentence = "word ".repeat(20).trim();
+  assert.deepEqual(
+    textTable({ columns: ["option", "default", "meaning"], rows: [["a", "1", sentence]], prose: true }).split(
+      "\n",
+    ),
+    [
+      "option   default   meaning",
+      `${"─".repeat(6)}───${"─".repeat(7)}───${"─".repeat(69)}`,
+      `a        1         ${"word ".repeat(14).trim()}`,
+      `                   ${"word ".repeat(6).trim()}`,
+    ],
+  );
+});
