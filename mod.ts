@@ -322,6 +322,7 @@ export type { StageDifference } from "./lib/report/conclusion.ts";
 export type { Release } from "./lib/report/release.ts";
 
 export { type Display, displayable } from "./lib/display/displayable.ts";
+export { quiet } from "./lib/display/quiet.ts";
 export { PlainError } from "./lib/display/plain_error.ts";
 export type { NoteLevel, ObservedSample } from "./lib/display/observer.ts";
 export type { CompletionSpan } from "./lib/display/highlight_completion.ts";

@@ -1,3 +1,4 @@
+import { isQuiet } from "../display/quiet.ts";
 import { ink, seriesColours } from "../display/palette.ts";
 import type { NoteLevel } from "../display/observer.ts";
 import { visible } from "../display/visible.ts";
@@ -66,7 +67,7 @@ const unshown = new Set([
  * Opens a panel: in a notebook one display that is updated in place (progress with the time left, the step's numbers
  * with small curves, a completion, notes); in a terminal one line rewritten in place, or a line every tenth of the work
  * when the output is not a terminal. In a kernel started with `SHOWWORK_PROGRESS=1` the line also goes to the process's
- * stderr about once a second, where the program that runs the notebook can show it.
+ * stderr about once a second, where the program that runs the notebook can show it. After `quiet()` nothing is shown.
  *
  * `update` may be called as often as there are steps; drawing is throttled. A front end that goes away never fails the
  * work.
@@ -80,7 +81,8 @@ const unshown = new Set([
  */
 export function livePanel(options: LivePanelOptions): LivePanel {
   const { title, total, unit = "step", interval = 250, now = () => performance.now() } = options;
-  const surface = options.surface ?? (kernel() ? notebookSurface() : terminalSurface());
+  const surface = options.surface ??
+    (isQuiet() ? { show() {} } : kernel() ? notebookSurface() : terminalSurface());
   const started = now(), quantities = new Map<string, PanelQuantity>();
   const state: PanelState = { title, total, unit, done: 0, elapsedSeconds: 0, quantities: [], notes: [] };
   let drawn = -Infinity, first = true, over = false, timer: ReturnType<typeof setTimeout> | undefined;
