@@ -80,6 +80,7 @@ function byProblem(runs: JudgedRun[]): Map<string, number> {
  * ```
  */
 export function compareRuns(groups: Record<string, JudgedRun[]>): RunComparison;
+/** The same of exports: a list of their folders, or a folder that holds them. */
 export function compareRuns(folders: string | string[]): Promise<RunComparison>;
 export function compareRuns(
   given: Record<string, JudgedRun[]> | string | string[],

@@ -4,6 +4,12 @@ import { describeFork } from "../training/describe_fork.ts";
 import type { TrainingRun } from "../training/run.ts";
 import type { Panel } from "./small_multiples.ts";
 
+/** Two changes at most, for a panel is narrow. */
+function said(changes: string[]): string {
+  const more = changes.length - 2;
+  return [...changes.slice(0, 2).map(escapeHtml), ...(more > 0 ? [`and ${more} more`] : [])].join("<br>");
+}
+
 /** A dashed line in every panel where a run went on with other settings; the first panel says which. */
 export function withForkMarks(
   panels: Panel[],
@@ -30,12 +36,14 @@ export function withForkMarks(
     annotations: i ? panel.annotations : [
       ...panel.annotations ?? [],
       ...forks.map(({ step, run, ...fork }, line) => ({
-        text: escapeHtml(describeFork(fork)),
+        text: said(describeFork(fork)),
         x: step,
-        y: 0.03 + 0.09 * line,
+        y: 0.03 + 0.2 * line,
         yref: "paper",
         xanchor: step > (run.steps.at(-1)?.step ?? step) / 2 ? "right" : "left",
         yanchor: "bottom",
+        xshift: step > (run.steps.at(-1)?.step ?? step) / 2 ? -3 : 3,
+        align: "left",
         font: { size: 10.5, color: ink.muted },
       })),
     ],

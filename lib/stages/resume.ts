@@ -17,13 +17,14 @@ import type { grpoSchema } from "./grpo_schema.ts";
 import { sft } from "./sft.ts";
 import type { sftSchema } from "./sft_schema.ts";
 
-type Settings = Partial<z.input<typeof sftSchema> & z.input<typeof grpoSchema>>;
+/** A stage's own options, any of them. */
+export type ResumeSettings = Partial<z.input<typeof sftSchema> & z.input<typeof grpoSchema>>;
 
 /**
  * Options of {@linkcode resume}: the model and the problems that the run began with, the hooks that it had, and any of the stage's own
  * options that are to be another from here on.
  */
-export type ResumeOptions = Omit<StageHooks, "resumeFrom"> & Omit<Settings, "format"> & {
+export type ResumeOptions = Omit<StageHooks, "resumeFrom"> & Omit<ResumeSettings, "format"> & {
   /** The model as it was when the run began, with its adapter added if it had one; its weights are replaced. */
   model: CausalLM;
   problems: Problem[];
@@ -40,7 +41,7 @@ export type ResumeOptions = Omit<StageHooks, "resumeFrom"> & Omit<Settings, "for
 /** The settings to go on with, a fork's checkpoints in a folder of their own. */
 async function changed(
   saved: Record<string, unknown>,
-  settings: Settings,
+  settings: ResumeSettings,
   { step, path }: { step: number; path: string },
 ): Promise<Record<string, unknown>> {
   const own = Object.fromEntries(Object.entries(settings).filter(([, value]) => value !== undefined));

@@ -10,17 +10,15 @@ function shown(value: unknown): string {
 }
 
 /**
- * What changed at a fork: `learningRate 0.001 → 0.0001, beta 0.04 → 0.1`.
+ * What changed at a fork, a line each: `learningRate 0.001 to 0.0001`, `beta 0.04 to 0.1`.
  *
  * @example
  * ```ts
  * import { describeFork } from "./describe_fork.ts";
  * const changes = { learningRate: { from: 1e-3, to: 1e-4 } };
- * describeFork({ run: "grpo", step: 300, checkpoint: "00001-step-300", changes }); // "learningRate 0.001 → 0.0001"
+ * describeFork({ changes }); // ["learningRate 0.001 to 0.0001"]
  * ```
  */
-export function describeFork({ changes }: Pick<Fork, "changes">): string {
-  return Object.entries(changes).map(([key, { from, to }]) => `${key} ${shown(from)} → ${shown(to)}`).join(
-    ", ",
-  );
+export function describeFork({ changes }: Pick<Fork, "changes">): string[] {
+  return Object.entries(changes).map(([key, { from, to }]) => `${key} ${shown(from)} to ${shown(to)}`);
 }

@@ -160,7 +160,7 @@ export class RunCheckpoints {
     run.forkedFrom = [...before, fork];
     this.notes.push(
       `goes on from step ${fork.step} of ${fork.run} (${fork.checkpoint}) with other settings: ${
-        describeFork(fork)
+        describeFork(fork).join(", ")
       }`,
     );
   }

@@ -41,10 +41,12 @@ function table(run: TrainingRun): Table {
     }),
     notes: [
       ...(run.forkedFrom ?? []).map((fork) =>
-        `Forked from ${fork.run} after step ${fork.step}: ${describeFork(fork)} (${fork.checkpoint})`
+        `Forked from ${fork.run} after step ${fork.step}: ${
+          describeFork(fork).join(", ")
+        } (${fork.checkpoint})`
       ),
       ...(run.forks ?? []).map((fork) =>
-        `${fork.run} forked from it after step ${fork.step}: ${describeFork(fork)}`
+        `${fork.run} forked from it after step ${fork.step}: ${describeFork(fork).join(", ")}`
       ),
       ...run.diagnoses.map(({ step, message }) => `Step ${step}: ${message}`),
     ],

@@ -102,7 +102,7 @@ Deno.test({
       };
       assert.deepEqual(fork.forkedFrom, [record]);
       assert.deepEqual(run!.forks, [record]);
-      assert.match(Deno.inspect(fork), /Forked from sft after step 2: .*learningRate 0\.001 → 0\.0001/);
+      assert.match(Deno.inspect(fork), /Forked from sft after step 2: .*learningRate 0\.001 to 0\.0001/);
       assert.match(Deno.inspect(run!), /sft forked from it after step 2/);
       assert.deepEqual([...Deno.readDirSync(checkpoints)].map(({ name }) => name).sort(), before);
       assert.match(fork.checkpoint!, /sft-fork-2[\\/]/);
@@ -110,7 +110,7 @@ Deno.test({
       const { layout } = learningCurves([run!, fork]), dashed = layout.shapes as Record<string, unknown>[];
       assert.ok(dashed.some(({ type, x0, x1 }) => type === "line" && x0 === 2 && x1 === 2));
       const texts = (layout.annotations as { text: string }[]).map(({ text }) => text);
-      assert.equal(texts.filter((text) => /learningRate 0\.001 → 0\.0001/.test(text)).length, 1);
+      assert.equal(texts.filter((text) => /learningRate 0\.001 to 0\.0001/.test(text)).length, 1);
       assert.deepEqual(learningCurves(run!).layout.shapes, []);
 
       // what goes on from the fork is the fork, and its export keeps where it came from
@@ -123,6 +123,47 @@ Deno.test({
       assert.deepEqual((await loadRun(`${folder}/export`)).runs[0].forkedFrom, [record]);
     } finally {
       await Deno.remove(folder, { recursive: true });
+    }
+  },
+});
+
+Deno.test({
+  name:
+    "resume() forks GRPO under another algorithm, reward and name; a beta needs the reference that its run kept",
+  sanitizeOps: false,
+  sanitizeResources: false,
+  async fn() {
+    await useBackend({ backend: "cpu", threads: 1 });
+    const checkpoints = await Deno.makeTempDir(), reward = compositeReward({ preset: "r3" });
+    try {
+      const options = { steps: 2, promptsPerStep: 2, generations: 3, maxTokens: 12, checkpointEvery: 2 };
+      await weights(async (model) => {
+        await grpo(model, problems, { ...options, beta: 0, checkpoints, reward });
+      });
+      await weights(async (model) => {
+        const run = await resume(checkpoints, {
+          model,
+          problems,
+          algorithm: "rloo",
+          reward: compositeReward({ preset: "r1" }),
+          name: "rloo",
+          steps: 3,
+        });
+        const [{ run: parent, step, changes }] = run.forkedFrom!;
+        assert.deepEqual([run.name, parent, step, run.steps.length], ["rloo", "grpo", 2, 3]);
+        assert.deepEqual(changes.algorithm.to, "rloo");
+        assert.equal(run.config.advantage, "rloo");
+        assert.ok("reward" in changes && "advantage" in changes && !("promptsPerStep" in changes));
+      });
+      await weights(async (model) => {
+        await assert.rejects(
+          resume(checkpoints, { model, problems, beta: 0.1 }),
+          /its run had beta 0, and so keeps no reference policy/,
+        );
+      });
+    } finally {
+      await Deno.remove(checkpoints, { recursive: true });
+      await Deno.remove(`${checkpoints}-fork-2`, { recursive: true }).catch(() => {});
     }
   },
 });

@@ -242,7 +242,7 @@ Deno.test("trainingLoop() resumed with other settings goes on with them, and say
     assert.equal(notes.length, 1);
     assert.match(
       notes[0],
-      /^goes on from step 2 of sft \(.*\) with other settings: learningRate none → 0\.0001$/,
+      /^goes on from step 2 of sft \(.*\) with other settings: learningRate none to 0\.0001$/,
     );
   }));
 
