@@ -4,6 +4,8 @@ import { money, plainLatex } from "./plain_latex.ts";
 const lead =
   /^(?:#{1,6} ?|(?:so|thus|hence|therefore),? |(?:the |my |our |final |correct |right |best )*(?:answer|option|choice)s? ?(?:is|are|:|=)+:? ?|(?:it|this)(?: is|'s) (?=[-+\d$\\])|(?:ans|result|solution) ?[:=] ?)/i;
 
+const trail = /(?: is (?:the|my) (?:final |correct |right )*answer|(?: ?\\\\)+)$/i;
+
 /** What is inside the last `\boxed{…}` of a text with words around it; the text itself where there is none. */
 function boxed(text: string): string {
   const at = text.lastIndexOf("\\boxed{");
@@ -26,8 +28,9 @@ function boxed(text: string): string {
 /** Marks of emphasis and code around a text, also where one side's are lost. */
 function withoutMarks(text: string): string {
   for (let i = 0; i < 4; i++) {
-    const bare = text.replace(/^(?:\*{2,}|__|`+)\s*/, "").replace(/(?:\s*(?:\*{2,}|__|`+)|(?<=\d)\*)\.?$/, "")
-      .replace(/^([*_])([^*_]+)\1$/, "$2").replace(/^<(answer|final_answer)>\s*([^<]*?)\s*<\/\1>$/i, "$2");
+    const bare = text.replace(/^([*_])([^*_]+)\1$/, "$2")
+      .replace(/^(?:\*{2,}|__|`+)\s*/, "").replace(/(?:\s*(?:\*{2,}|__|`+)|(?<=\d ?)\*)\.?$/, "")
+      .replace(/^<(answer|final_answer)>\s*([^<]*?)\s*<\/\1>$/i, "$2").trim();
     if (bare === text) break;
     text = bare;
   }
@@ -72,7 +75,7 @@ export function cleanAnswer(text: string): string {
   if ((result.split("$").length - 1) % 2 === 0) result = result.replaceAll("$", " ");
   result = result.replaceAll(money, "$").replace(/\s+/g, " ").replaceAll(" ^", "^").trim();
   for (let i = 0; i < 4; i++) {
-    const bare = withoutMarks(result.replace(lead, "").trim());
+    const bare = withoutMarks(result.replace(lead, "").replace(trail, "").trim());
     if (bare === result) break;
     result = bare;
   }

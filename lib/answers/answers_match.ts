@@ -51,8 +51,9 @@ export function answersMatch(answer: string, reference: string): boolean {
 
 function match(a: string, b: string, depth: number): boolean {
   if (depth > 6) return a === b;
-  a = unwrap(a.trim());
-  b = unwrap(b.trim());
+  const [wholeA, wholeB] = [a.trim(), b.trim()];
+  a = unwrap(wholeA);
+  b = unwrap(wholeB);
   if (a === b && a !== "" && !/^[\s.,;:!?'"]+$/.test(a)) return true;
   const special = specialMatch(a, b, depth);
   if (special !== null) return special;
@@ -60,10 +61,10 @@ function match(a: string, b: string, depth: number): boolean {
   // Before the text, where letter case says nothing: 5 MW is not 5 mW.
   if (m && n) return numbersMatch(m, n);
   const first = textKey(a), second = textKey(b);
-  if (first !== "" && first === second) return true;
+  if (first !== "" && first === second) return !(oneLetterUnit.test(a) && oneLetterUnit.test(b));
   const written = m ? rewritten(b, m) : n ? rewritten(a, n) : null;
   if (written) return numbersMatch(written, (m ?? n)!);
-  const reals = realSet(a), others = realSet(b);
+  const reals = realSet(a) ?? realSet(wholeA), others = realSet(b) ?? realSet(wholeB);
   if (reals && others && (reals.explicit || others.explicit)) return sameRealSet(reals, others);
 
   const p = sidesOf(a), q = sidesOf(b);
@@ -113,11 +114,11 @@ const written10 = (text: string, { numerator, denominator }: ParsedNumber) =>
 
 /** Options, clock times, dates and ratios: `null` where neither side is one, or both may be something else. */
 function specialMatch(a: string, b: string, depth: number): boolean | null {
-  const choice = choiceOf(a), other = choiceOf(b);
+  const choice = choiceOf(a), other = choiceOf(b), choices = choicesOf(a), others = choicesOf(b);
+  if (choices && others) return choices.join() === others.join();
+  if ((choices && other?.text === "") || (others && choice?.text === "")) return false;
   if (choice && other && (choice.text === "") !== (other.text === "")) return choice.letter === other.letter;
   if (choice && other && choice.letter === other.letter && choice.text === "") return true;
-  const choices = choicesOf(a), others = choicesOf(b);
-  if (choices && others) return choices.join() === others.join();
   if ((choices ?? others)?.join("") === (choices ? b : a)) return true; // A and C, AC
   if ((choice?.text || other?.text) && !(choice?.text && other?.text)) {
     // The option's own text says it too: "24" where the reference is "(B) 24".
@@ -168,19 +169,23 @@ function isSolved([left, right]: [string, string]): boolean {
   return (letter(left) && constant(right)) || (letter(right) && constant(left));
 }
 
+/** `5 S` and `5 s` are siemens and seconds. */
+const oneLetterUnit = /^[+-]?[\d.,]+ [a-zA-Z]$/;
+
 const equalValues = (a: string, b: string) =>
   isMathematical(a) && isMathematical(b) && expressionsMatch(a, b, false);
 
 /** Text without case, articles, quotes and the spaces that mean nothing; spaces between words stay. */
 function textKey(text: string): string {
-  return text.toLowerCase()
+  // Λ is not λ; words in Greek are words.
+  return text.replace(/\p{Script=Greek}{2,}|\P{Script=Greek}+/gu, (part) => part.toLowerCase())
     .replace(/^["' ]+|["' ]+$/g, "")
     .replace(/ ?([^\p{L}\p{N} ]) ?/gu, "$1")
     .replace(/([_^])\{(\w)\}/g, "$1$2")
     .replace(/_\{(\w+)\}/g, "_$1")
     .replace(/^(?:the|a|an) (?=\p{L}{2})/u, "")
     .replace(/^[\s.,;:!?'"]+$/, "")
-    .replace(/^\\\{\\\}$|^\{\}$/, "∅");
+    .replace(/^\\\{\\\}$|^\{\}$|^no solutions?$|^empty set$/, "∅");
 }
 
 /** Letters come as variables, or as the names that the parser knows: a longer run is a word. */

@@ -39,9 +39,12 @@ const months = "january february march april may june july august september octo
  * ```
  */
 export function calendarDate(text: string): string | null {
-  const bare = text.replace(/^(?:mon|tues|wednes|thurs|fri|satur|sun)day,? /i, "");
-  const iso = /^(\d{4})[-/](\d{1,2})[-/](\d{1,2})$/.exec(bare);
-  if (iso) return dated(iso[1], Number(iso[2]), iso[3]);
+  const bare = text.replace(
+    /^(?:mon|tue(?:s)?|wed(?:nes)?|thu(?:rs)?|fri|sat(?:ur)?|sun)(?:day)?\.?,? /i,
+    "",
+  );
+  const iso = /^(\d{4})([-/.])(\d{1,2})\2(\d{1,2})$/.exec(bare);
+  if (iso) return dated(iso[1], Number(iso[3]), iso[4]);
   const slashes = /^(\d{1,2})\/(\d{1,2})\/(\d{4})$/.exec(bare);
   if (slashes) {
     // Day and month stand either way round: only a date that can be read one way is one.

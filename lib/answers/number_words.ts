@@ -93,6 +93,7 @@ export function parseNumberWords(text: string): [bigint, bigint] | null {
     words = ["one", ...words.slice(1)];
   }
 
+  if (/^half (?:a )?dozen$/.test(words.join(" "))) return [sign * 6n, 1n];
   if (words.at(-1) === "dozen") {
     const count = words.length === 1 ? 1n : whole(words.slice(0, -1));
     return count === null ? null : [sign * 12n * count, 1n];

@@ -185,12 +185,13 @@ export function parseNumber(text: string): ParsedNumber | null {
     unit = currencies[currency[0].trim().toLowerCase().replace(".", "")];
     if (s === 1n) s = reader.sign();
   }
-  const continental = /^(\d{1,3}(?:[. ']\d{3})*|\d+),(\d{1,2})(?= ?[%€£$₹৳₺₽]| ?(?:eur|euros?)$|$)/i.exec(
-    text.slice(reader.at),
-  );
+  const continental = /^(\d{1,3}(?:[. ']\d{3})*|\d+),(\d{1,2}|(?<=^0,)\d{1,12})(?= ?[%€£$₹৳₺₽]| ?\p{L}|$)/iu
+    .exec(
+      text.slice(reader.at),
+    );
   // 18,50 € and 0,75: a list has a space after its comma, and no list begins with 0 and goes on so.
   const comma = continental &&
-    (reader.at + continental[0].length < text.length || continental[1] === "0" ||
+    (reader.at + continental[0].length < text.length || continental[1] === "0" || continental[2] === "00" ||
       /[ ']/.test(continental[1]));
   if (comma) {
     return parseNumber(
@@ -204,7 +205,7 @@ export function parseNumber(text: string): ParsedNumber | null {
 
   let rest = text.slice(reader.at), percent = false;
   const word = /^ ([a-z]+)(?= |$)/i.exec(rest);
-  const magnitude = word && (word[1].toLowerCase() === "dozen" ? 12n : magnitudes.get(word[1].toLowerCase()));
+  const magnitude = word && magnitudeOf(word[1].toLowerCase().replace(/s$/, ""));
   if (magnitude) {
     n *= magnitude;
     rest = rest.slice(word[0].length);
@@ -236,6 +237,8 @@ export function parseNumber(text: string): ParsedNumber | null {
     decimals: magnitude || short ? null : value.decimals,
   };
 }
+
+const magnitudeOf = (word: string) => word === "dozen" ? 12n : magnitudes.get(word);
 
 /** `18 dollars and 50 cents`, `2 hours 30 minutes`: quantities of one dimension, the larger unit first. */
 function parseCompound(text: string): ParsedNumber | null {

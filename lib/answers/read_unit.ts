@@ -84,6 +84,12 @@ const synonyms: Record<string, string> = {
   yard: "yd",
   kilo: "kg",
   hectare: "ha",
+  lbs: "lb",
+  hrs: "h",
+  yds: "yd",
+  kgs: "kg",
+  kms: "km",
+  cms: "cm",
   ounce: "oz",
   second: "s",
   sec: "s",
@@ -196,7 +202,7 @@ const attached = new Set([...Object.keys(scales), "°", "mi", "ft", "in", "yd", 
 
 /** Words after a number that make it something else than that number of things. */
 const notUnits = new Set(
-  ("and or not minus plus times to than if but except is are isn't aren't was were point squared cubed factorial " +
+  ("and or not minus plus times to than if but except is are isn't aren't was were millionen milliarden millones mio mrd point squared cubed factorial " +
     "pi root over by divided mod base no none from cos sin tan log ln sqrt negative e i").split(" "),
 );
 
@@ -240,7 +246,10 @@ export function readUnit(text: string, touching: boolean): string | undefined {
     const word = words[i].replace(/[.()]/g, "");
     if (word === "" || !/[\p{L}°¢$€£¥₹৳₩]/u.test(word)) return undefined;
     if (notUnits.has(word) || word.split("-").some(isNumberWordButSecond)) return undefined;
-    const unit = readSymbol(exact[i].replace(/[.()]/g, "")) ?? knownUnit(word);
+    const written = exact[i].replace(/[.()]/g, "");
+    // KG is sloppy for kg; NM is nothing that nm is.
+    const own = written !== word && symbol.test(word) && !Object.hasOwn(scales, word);
+    const unit = readSymbol(written) ?? (own ? written : knownUnit(word));
     const known = attached.has(unit) || unit.includes("/") || unit.includes("^") || unit in scales ||
       Object.hasOwn(currencies, word) || /[^a-z\p{Script=Greek}]/u.test(unit.replace(/[A-Z]/g, "")) ||
       (unit.length > 1 && symbol.test(unit)) || /^[VWJNAΩ]$/.test(unit);

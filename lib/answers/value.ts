@@ -218,7 +218,7 @@ export function sameValue(a: Value, b: Value): boolean {
   if (isExact(a) && isExact(b)) return a.n * b.d === b.n * a.d;
   if (isUnknown(a) || isUnknown(b)) return false;
   const x = float(a), y = float(b);
-  return x.z.sub(y.z).abs() <= 16 * (x.error + y.error);
+  return x.z.sub(y.z).abs() <= 4 * (x.error + y.error);
 }
 
 /** The sign of a real value: -1, 0 or 1; `null` when it is complex or unknown. */
