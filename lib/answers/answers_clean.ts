@@ -2,7 +2,7 @@ import { plainCharacters } from "./plain_characters.ts";
 import { money, plainLatex } from "./plain_latex.ts";
 
 const lead =
-  /^(?:#{1,6} ?|(?:so|thus|hence|therefore),? |(?:the |my |our |final |correct |right |best )*(?:answer|option|choice)s? ?(?:is|are|:|=)+:? ?|(?:it|this)(?: is|'s) (?=[-+\d$\\])|(?:ans|result|solution) ?[:=] ?)/i;
+  /^(?:#{1,6} ?|(?:so|thus|hence|therefore),? |(?:the |my |our |final |correct |right |best )*(?:answer|option|choice)s? ?(?:is|are|'s|:|=)+:? ?|(?:(?:it|this)(?: is|'s)|we (?:get|have|find|obtain)) (?=[-+\d$\\])|(?:ans|result|solution|total) ?[:=] ?)/i;
 
 const trail = /(?: is (?:the|my) (?:final |correct |right )*answer|(?: ?\\\\)+)$/i;
 
@@ -28,9 +28,9 @@ function boxed(text: string): string {
 /** Marks of emphasis and code around a text, also where one side's are lost. */
 function withoutMarks(text: string): string {
   for (let i = 0; i < 4; i++) {
-    const bare = text.replace(/^([*_])([^*_]+)\1$/, "$2")
+    const bare = text.replace(/^([*_"'])([^*_"']+)\1$/, "$2")
       .replace(/^(?:\*{2,}|__|`+)\s*/, "").replace(/(?:\s*(?:\*{2,}|__|`+)|(?<=\d ?)\*)\.?$/, "")
-      .replace(/^<(answer|final_answer)>\s*([^<]*?)\s*<\/\1>$/i, "$2").trim();
+      .replace(/^<(answer|final_answer|b|strong|i|em|u|code|p|span)>\s*([^<]*?)\s*<\/\1>$/i, "$2").trim();
     if (bare === text) break;
     text = bare;
   }

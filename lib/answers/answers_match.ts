@@ -70,6 +70,8 @@ function match(a: string, b: string, depth: number): boolean {
   const p = sidesOf(a), q = sidesOf(b);
   if (p && !q && isName(p[0])) return match(p[1], b, depth + 1);
   if (q && !p && isName(q[0])) return match(a, q[1], depth + 1);
+  if (p && !q && isName(p[1]) && number(p[0])) return match(p[0], b, depth + 1);
+  if (q && !p && isName(q[1]) && number(q[0])) return match(a, q[0], depth + 1);
 
   // 1,000,001 is no list where the other side is none.
   const left = m && !collectionOf(b) ? null : collectionOf(a),

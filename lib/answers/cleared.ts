@@ -4,7 +4,7 @@ const operation = (name: string, ...of: Expression[]): Expression => ({ kind: "o
 const one: Expression = { kind: "number", n: 1n, d: 1n, decimals: 0 };
 const product = (a: Expression, b: Expression) => a === one ? b : b === one ? a : operation("*", a, b);
 
-/** What stands above and below the bar. A sum with two denominators stays, except the outermost, so that nothing grows. */
+/** What stands above and below the bar. A sum with two denominators stays, except in the two sides of the equation, so that nothing grows. */
 function parts(node: Expression, depth: number): [above: Expression, below: Expression] {
   if (node.kind !== "operation" || depth > 8) return [node, one];
   const { name, of } = node;
@@ -16,7 +16,7 @@ function parts(node: Expression, depth: number): [above: Expression, below: Expr
   const [a, b] = parts(of[0], depth + 1), [c, d] = parts(of[1], depth + 1);
   if (name === "/") return [product(a, d), product(b, c)];
   if (name === "*" || name === "times") return [product(a, c), product(b, d)];
-  if (b !== one && d !== one && depth > 0) return [node, one];
+  if (b !== one && d !== one && depth > 1) return [node, one];
   return [operation(name, product(a, d), product(c, b)), product(b, d)];
 }
 

@@ -63,7 +63,8 @@ function quotient(n: bigint, d: bigint): number {
 export function float(value: Value): Approximate {
   if (!isExact(value)) return value;
   const re = quotient(value.n, value.d);
-  const error = value.d === 1n && Number.isSafeInteger(re) ? 0 : Math.abs(re) * epsilon;
+  const isExactFloat = value.d <= 2n && Number.isSafeInteger(2 * re);
+  const error = isExactFloat ? 0 : Math.abs(re) * epsilon;
   return { z: new Complex(re, 0), error, outside: false };
 }
 
@@ -139,7 +140,7 @@ export function power(a: Value, b: Value): Value {
   if (isZero(a)) return real && y.z.re > 0 ? whole(0) : unknown;
   const z = new Complex(x.z).pow(y.z), length = z.abs();
   const error = length * (y.z.abs() * x.error / x.z.abs() + Math.abs(Math.log(x.z.abs())) * y.error +
-    4 * epsilon * (1 + y.z.abs() * Math.abs(Math.log(x.z.abs()))));
+    (real && x.z.re > 0 ? 2 : 4 * (1 + y.z.abs() * Math.abs(Math.log(x.z.abs())))) * epsilon);
   const left = real && x.z.re < 0 && !(isExact(b) && b.d === 1n);
   return length === 0 ? unknown : approximate(z, error, x.outside || y.outside || left);
 }
