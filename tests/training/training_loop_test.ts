@@ -292,7 +292,7 @@ Deno.test({
       await trainingLoop(counting().loop, { steps: 6, checkpointEvery: 2, checkpoints }, { metricsFile });
       assert.deepEqual(readMetrics(metricsFile).map(({ step }) => step), [1, 2, 3, 4, 5, 6]);
       const [earlier] = [...Deno.readDirSync(checkpoints)].filter(({ name }) => name.endsWith("step-4"));
-      await trainingLoop(counting().loop, { steps: 6 }, {
+      await trainingLoop(counting().loop, { steps: 6, checkpoints }, {
         metricsFile,
         resumeFrom: join(checkpoints, earlier.name),
         signal: stop.signal,
