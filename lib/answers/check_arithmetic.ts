@@ -44,7 +44,7 @@ const words: [RegExp, string][] = [
  *
  * @example
  * ```ts
- * import { checkArithmetic } from "../../mod.ts";
+ * import { checkArithmetic } from "./check_arithmetic.ts";
  * checkArithmetic("She has 5 + 3 = 9 eggs.")[0]; // { text: "5 + 3 = 9", value: 8, claimed: 9, holds: false }
  * ```
  */

@@ -14,7 +14,7 @@ export interface ConfigToYamlOptions {
  * in stands behind it as a comment, so that another algorithm fills in its own.
  *
  * @example
- * ```ts
+ * ```ts ignore
  * import { configToYaml, loadConfig } from "../../mod.ts";
  * const config = await loadConfig("data/configs/demo.yaml");
  * await Deno.writeTextFile("results/demo/config.yaml", configToYaml(config, { directory: "results/demo" }));

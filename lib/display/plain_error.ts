@@ -6,7 +6,7 @@ import { visible } from "./visible.ts";
  * `stack` is the message alone. The frames are kept in `frames`, for those who look for them.
  *
  * @example
- * ```ts
+ * ```ts ignore
  * class OutputError extends PlainError {
  *   override name = "OutputError";
  * }

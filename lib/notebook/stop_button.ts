@@ -61,7 +61,7 @@ function listen() {
  * await a macrotask between its steps: `await new Promise((done) => setTimeout(done))`.
  *
  * @example
- * ```ts
+ * ```ts ignore
  * using button = stopButton();
  * for (let step = 0; step < 200 && !button.pressed; step++) await train(step);
  * ```

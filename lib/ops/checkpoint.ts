@@ -6,7 +6,7 @@ import * as tf from "@tensorflow/tfjs";
  * give the same result both times.
  *
  * @example
- * ```ts
+ * ```ts ignore
  * const y = checkpoint((x) => layer(x), x, layerVariables);
  * ```
  */

@@ -18,7 +18,7 @@ type Issue = z.core.$ZodIssue;
  * import { parseOptions } from "./parse_options.ts";
  * import { evaluateSchema } from "../stages/evaluate_schema.ts";
  * parseOptions(evaluateSchema, { limit: 10 }, "evaluate").batchSize; // 64
- * parseOptions(evaluateSchema, { batchsize: 10 } as never, "evaluate");
+ * // parseOptions(evaluateSchema, { batchsize: 10 } as never, "evaluate");
  * // ConfigError: evaluate options: 1 problem
  * //   batchsize = 10 is not an option; did you mean `batchSize`?
  * ```

@@ -51,7 +51,7 @@ export interface CompareOptions {
  * Throws a `RangeError` when there is no evaluation, or when two that are compared share no problem.
  *
  * @example
- * ```ts
+ * ```ts ignore
  * const table = compare({ base, sft: afterSft, grpo: afterGrpo });
  * console.log(table); // or end a notebook cell with it
  * table.differences[0].accuracy; // { value: 0.21, low: 0.15, high: 0.27 }

@@ -73,7 +73,7 @@ function byProblem(runs: JudgedRun[]): Map<string, number> {
  * @throws {RangeError} when there is no group, one without a run, or two without a common problem
  * @throws {ResultsError} when a folder that was named holds nothing to compare
  * @example
- * ```ts
+ * ```ts ignore
  * console.log(compareRuns({ GRPO: [{ run: grpoRun, evaluation: afterGrpo }], RLOO: [{ run: rlooRun, evaluation: afterRloo }] }));
  * console.log(await compareRuns(["results/grpo", "results/rloo"]));
  * console.log(await compareRuns("results"));

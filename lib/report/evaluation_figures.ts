@@ -42,7 +42,7 @@ const percentAxis = { range: [-0.02, 1.04], tickvals: [0, 0.25, 0.5, 0.75, 1], t
  * Accuracy overall, by difficulty and by domain: a bar a stage, its Wilson 95 % interval as a whisker.
  *
  * @example
- * ```ts
+ * ```ts ignore
  * await accuracyFigure({ base, sft, grpo }).save("accuracy.png");
  * ```
  */

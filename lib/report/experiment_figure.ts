@@ -9,7 +9,7 @@ import { type Panel, smallMultiples } from "./small_multiples.ts";
  *
  * @throws {RangeError} when no run was made, or it lacks a measure that is asked for
  * @example
- * ```ts
+ * ```ts ignore
  * await experimentFigure(found, { measures: ["accuracy"] }).save("ablation.png");
  * ```
  */

@@ -82,7 +82,7 @@ export interface ExportedRun {
  * Throws an `OutputError` when the folder cannot be written, or holds what no export wrote; what was there is then unchanged.
  *
  * @example
- * ```ts
+ * ```ts ignore
  * await exportRun("../results/demo", { config, model, runs: [sftRun, grpoRun], evaluations: { base, sft, grpo } });
  * ```
  */

@@ -22,7 +22,7 @@ export interface InspectRolloutsOptions {
  * @param run a run, or the folder of an export
  * @throws {RangeError} when the run kept no completions, or none of that step
  * @example
- * ```ts
+ * ```ts ignore
  * await inspectRollouts(grpoRun, { step: 40 });
  * await inspectRollouts("../results/demo");
  * ```

@@ -63,7 +63,7 @@ export const policyCurves: Curve[] = [
  * Throws a `RangeError` when there is no run.
  *
  * @example
- * ```ts
+ * ```ts ignore
  * const figure = learningCurves([sftRun, grpoRun]);
  * await figure.save("learning_curves.png");
  * ```

@@ -92,7 +92,7 @@ const completionLine = z.discriminatedUnion("kind", [
  * Throws a `ResultsError` that names the file, and the line where there is one.
  *
  * @example
- * ```ts
+ * ```ts ignore
  * const { runs, evaluations } = await loadRun("../results/demo");
  * learningCurves(runs);
  * ```

@@ -36,7 +36,7 @@ const further = [measures.truncated, measures.zeroVariance, measures.gradientNor
  *
  * @throws {RangeError} when there is no group, or one without a run
  * @example
- * ```ts
+ * ```ts ignore
  * const figure = runBands({ GRPO: [seed1, seed2, seed3], RLOO: [other1, other2, other3] });
  * await figure.save("algorithms.png");
  * ```

@@ -4,7 +4,7 @@
  * the estimate that places a label.
  *
  * @example
- * ```ts
+ * ```ts ignore
  * const font = new Ttf(await Deno.readFile("OpenSans_400Regular.ttf"));
  * font.width("loss") * 12; // pixels at 12 px
  * ```

@@ -35,7 +35,7 @@ export function outputError(path: string, error: unknown): OutputError {
  * when it is missing. Throws {@linkcode OutputError}, and then an earlier file at `path` is as it was.
  *
  * @example
- * ```ts
+ * ```ts ignore
  * await writeOutput("results/demo/final_results.json", JSON.stringify(results));
  * ```
  */

@@ -36,7 +36,7 @@ const share = (parts: number, whole: number) => whole === 0 ? 0 : parts / whole;
  * order of the tags earn points: padding is not reasoning.
  *
  * @example
- * ```ts
+ * ```ts ignore
  * import { rubricHeuristics } from "./rubric_heuristics.ts";
  * rubricHeuristics(sample).answerCorrectness; // 30
  * ```

@@ -6,7 +6,7 @@ import type { Curriculum } from "../schedules/curriculum.ts";
  *
  * @throws {RangeError} naming the first phase that has none
  * @example
- * ```ts
+ * ```ts ignore
  * checkPhases(curriculum(), data.train, 200);
  * ```
  */

@@ -30,7 +30,7 @@ const tooLong = "too long", unwritten = "without a demonstration in the format";
  *
  * @throws {RangeError} when nothing is left to learn
  * @example
- * ```ts
+ * ```ts ignore
  * const { examples, note } = demonstrations(model.tokenizer, data.train, config);
  * ```
  */

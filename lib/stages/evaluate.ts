@@ -66,7 +66,9 @@ function earlierItems(
  * @throws {ConfigError} for an unknown or wrong option; {@linkcode RangeError} when there is no problem
  * @example
  * ```ts
- * const base = await evaluate(model, data.test, { maxTokens: 128 });
+ * import { evaluate, generateProblems, loadModel } from "../../mod.ts";
+ * const model = await loadModel("data/models/tiny-gemma");
+ * const base = await evaluate(model, generateProblems({ count: 4 }), { maxTokens: 32 });
  * base.accuracy; // { value, low, high, count, total }
  * ```
  */

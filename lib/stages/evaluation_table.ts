@@ -92,7 +92,7 @@ function table(evaluation: Evaluation): Table {
  * wrong. The data stays plain.
  *
  * @example
- * ```ts
+ * ```ts ignore
  * console.log(evaluationTable(evaluation));
  * ```
  */

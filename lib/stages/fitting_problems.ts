@@ -18,7 +18,7 @@ export interface FittingProblems {
  *
  * @throws {RangeError} when none fits
  * @example
- * ```ts
+ * ```ts ignore
  * const { problems, note } = fittingProblems(model, data.train, { maxTokens: 128 });
  * ```
  */

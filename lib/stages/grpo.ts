@@ -57,8 +57,10 @@ type UpdateOptions = Pick<PolicyGradientOptions, "signal" | "watch">;
  * @throws {ConfigError} for an unknown or wrong option, before any work
  * @example
  * ```ts
+ * import { compositeReward, grpo, loadDataset, loadModel } from "../../mod.ts";
+ * const model = await loadModel("data/models/tiny-gemma"), data = await loadDataset({ train: [{ source: "generator", count: 100 }] });
  * const reward = compositeReward({ preset: "r3" });
- * const run = await grpo(model, data.train, { steps: 200, generations: 8, reward });
+ * const run = await grpo(model, data.train, { steps: 1, promptsPerStep: 2, generations: 4, maxTokens: 32, reward });
  * ```
  */
 export async function grpo(model: CausalLM, given: Problem[], options: GrpoOptions): Promise<TrainingRun> {

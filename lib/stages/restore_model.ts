@@ -12,7 +12,7 @@ import type { TrainingRun } from "../training/run.ts";
  * @throws {CheckpointError} when there is no whole checkpoint
  * @throws {RangeError} when it is of another model
  * @example
- * ```ts
+ * ```ts ignore
  * const run = await grpo(model, data.train, { reward, evaluation: { problems: data.test } });
  * await restoreModel(model, run.best!.checkpoint);
  * ```

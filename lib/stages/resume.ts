@@ -76,7 +76,7 @@ async function changed(
  * @throws {CheckpointError} when there is no whole checkpoint, or the run cannot go on so
  * @throws {ConfigError} for an unknown or wrong option
  * @example
- * ```ts
+ * ```ts ignore
  * const run = await resume("results/demo/checkpoints/grpo", { model, problems: data.train });
  * const gentler = await resume(run, { model, problems: data.train, learningRate: 1e-5, steps: 400 });
  * learningCurves([run, gentler]);

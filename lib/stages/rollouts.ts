@@ -67,7 +67,7 @@ const resamplings = 3;
  * others in place of groups without signal or replays earlier ones there, and takes the KL penalty off the reward, where that is asked.
  *
  * @example
- * ```ts
+ * ```ts ignore
  * const rollouts = new Rollouts(model, { problems, reward, curriculum: curriculum(), reference: null, config });
  * const { groups, rewards } = await rollouts.sample(0, signal);
  * ```

@@ -31,7 +31,9 @@ export type SftOptions = z.input<typeof sftSchema> & StageHooks;
  * @throws {RangeError} when there is no problem, or none fits `maxLength`
  * @example
  * ```ts
- * const run = await sft(model, data.train, { steps: 300, batchSize: 32, learningRate: 1e-3 });
+ * import { loadDataset, loadModel, sft } from "../../mod.ts";
+ * const model = await loadModel("data/models/tiny-gemma"), data = await loadDataset({ train: [{ source: "generator", count: 100 }] });
+ * const run = await sft(model, data.train, { steps: 2, batchSize: 4, learningRate: 1e-3 });
  * ```
  */
 export async function sft(

@@ -63,7 +63,7 @@ const total = (values: Float32Array) => values.reduce((sum, value) => sum + valu
  *
  * @throws the signal's reason when it aborts between two passes; no gradients are left then
  * @example
- * ```ts
+ * ```ts ignore
  * const tokens = batch.reduce((sum, { completion }) => sum + completion.length, 0);
  * const { gradients, loss } = await accumulate(decoder, batch, () => crossEntropy(tokens));
  * ```

@@ -3,7 +3,7 @@
  * timer, because setImmediate lets up to ten turns pass before a signal is seen.
  *
  * @example
- * ```ts
+ * ```ts ignore
  * for (const part of parts) {
  *   await breathe(signal);
  *   train(part);

@@ -4,7 +4,7 @@ import type { TokenLoss, TokenValues } from "./backward.ts";
  * The loss of supervised learning, −Σ log p / tokens, of one pass of a batch that has `tokens` completion tokens in all.
  *
  * @example
- * ```ts
+ * ```ts ignore
  * const tokens = batch.reduce((sum, { completion }) => sum + completion.length, 0);
  * const { gradients } = await accumulate(decoder, batch, () => crossEntropy(tokens));
  * ```

@@ -4,7 +4,7 @@ import { Random } from "../random/random.ts";
  * Draws indices of a dataset epoch by epoch, each a fresh seeded shuffle: the data cursor of a run.
  *
  * @example
- * ```ts
+ * ```ts ignore
  * const cursor = new EpochCursor(sequences.length, 1);
  * const batch = cursor.draw(32).map((index) => sequences[index]);
  * ```

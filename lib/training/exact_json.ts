@@ -6,7 +6,7 @@ const special = (value: number) => !Number.isFinite(value) || Object.is(value, -
  *
  * @example
  * ```ts
- * import { parseExact, stringifyExact } from "../../mod.ts";
+ * import { parseExact, stringifyExact } from "./exact_json.ts";
  * parseExact(stringifyExact({ loss: NaN })); // { loss: NaN }
  * ```
  */

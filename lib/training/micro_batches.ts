@@ -23,7 +23,7 @@ export function rowsOf(sequences: readonly TokenSequence[]): number {
  * sequence is never cut: the longest goes alone.
  *
  * @example
- * ```ts
+ * ```ts ignore
  * for (const [from, some] of microBatches(sequences, { rows: 1536 })) train(new TokenBatch(some), from);
  * ```
  */

@@ -13,7 +13,7 @@ export interface Moments {
  *
  * @example
  * ```ts
- * import { moments } from "../../mod.ts";
+ * import { moments } from "./moments.ts";
  * moments([1, 2, NaN, 3]); // { mean: 2, std: 1, count: 3 }
  * ```
  */

@@ -20,7 +20,7 @@ const share = 0.8;
  * again in the backward pass instead of kept. Each is said once.
  *
  * @example
- * ```ts
+ * ```ts ignore
  * const budget = new PassBudget(model.decoder);
  * for (const [from, some] of budget.cut(sequences)) await budget.measure(some, () => train(some, from));
  * ```

@@ -17,7 +17,7 @@ type Own =
  * the weights.
  *
  * @example
- * ```ts
+ * ```ts ignore
  * const reference = await ReferencePolicy.of(model.decoder);
  * const logprobs = await reference.logprobs(tokens, 0.8);
  * ```

@@ -67,7 +67,7 @@ export const bookkeeping: ReadonlySet<string> = new Set([
  * best one.
  *
  * @example
- * ```ts
+ * ```ts ignore
  * using checkpoints = await RunCheckpoints.open(stage, run, { root: "results/demo/checkpoints", keepLast: 2, bestBy: null });
  * await checkpoints.save(12.5);
  * ```

@@ -69,7 +69,7 @@ function curves(run: TrainingRun): string {
  * stays plain.
  *
  * @example
- * ```ts
+ * ```ts ignore
  * console.log(runTable(run));
  * ```
  */

@@ -44,7 +44,7 @@ export interface TrainerState {
  * not finite. What it depends on goes into a checkpoint and comes back with the same bits.
  *
  * @example
- * ```ts
+ * ```ts ignore
  * const trainer = new Trainer(model.decoder, { steps: 100, learningRate: learningRate(1e-3) });
  * const { metrics } = await trainer.update(0, await accumulate(model.decoder, batch, lossOf, { budget: trainer.passes }));
  * trainer.dispose();

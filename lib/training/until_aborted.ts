@@ -3,7 +3,7 @@
  * left alone, and what becomes of it is not looked at.
  *
  * @example
- * ```ts
+ * ```ts ignore
  * const scores = await untilAborted(reward.score(samples), stop.signal);
  * ```
  */

@@ -21,7 +21,7 @@ export interface UpdateGuard {
  *
  * @example
  * ```ts
- * import { updateGuard } from "../../mod.ts";
+ * import { updateGuard } from "./update_guard.ts";
  * const guard = updateGuard({ limit: 2 });
  * guard.check(0.3, NaN); // "skip"
  * guard.check(NaN, 1); // "stop"
