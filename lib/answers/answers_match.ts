@@ -117,7 +117,8 @@ const written10 = (text: string, { numerator, denominator }: ParsedNumber) =>
 /** Options, clock times, dates and ratios: `null` where neither side is one, or both may be something else. */
 function specialMatch(a: string, b: string, depth: number): boolean | null {
   const choice = choiceOf(a), other = choiceOf(b), choices = choicesOf(a), others = choicesOf(b);
-  if (choices && others) return choices.join() === others.join();
+  // "A or B" does not say which.
+  if (choices && others) return choices.join() === others.join() && / or /i.test(a) === / or /i.test(b);
   if ((choices && other?.text === "") || (others && choice?.text === "")) return false;
   if (choice && other && (choice.text === "") !== (other.text === "")) return choice.letter === other.letter;
   if (choice && other && choice.letter === other.letter && choice.text === "") return true;
@@ -130,6 +131,7 @@ function specialMatch(a: string, b: string, depth: number): boolean | null {
   if (time !== null && otherTime !== null) return time === otherTime;
   const date = dateOf(a), otherDate = dateOf(b);
   if (date !== null && otherDate !== null) return date === otherDate;
+  if (date !== null && /^\d/.test(a) || otherDate !== null && /^\d/.test(b)) return false; // no subtraction
   const ratio = ratioOf(a), otherRatio = ratioOf(b);
   return ratio && otherRatio ? sameRatio(ratio, otherRatio) : null;
 }
@@ -181,7 +183,7 @@ const equalValues = (a: string, b: string) =>
 function textKey(text: string): string {
   // Λ is not λ; words in Greek are words.
   return text.replace(/\p{Script=Greek}{2,}|\P{Script=Greek}+/gu, (part) => part.toLowerCase())
-    .replace(/^["' ]+|["' ]+$/g, "")
+    .replace(/^(["'])(.*)\1$/, "$2").replace(/^[" ]+|[" ]+$/g, "")
     .replace(/ ?([^\p{L}\p{N} ]) ?/gu, "$1")
     .replace(/([_^])\{(\w)\}/g, "$1$2")
     .replace(/_\{(\w+)\}/g, "_$1")

@@ -9,6 +9,7 @@
  */
 export function readRatio(text: string): [bigint, bigint][] | null {
   if (!/^\d{1,15}(?:\.\d{1,15})?(?:(?: ?: ?| to )\d{1,15}(?:\.\d{1,15})?){1,5}$/.test(text)) return null;
+  if (/(?:^|\D)0\d/.test(text.replace(/\.\d+/g, ""))) return null; // 3:04 is a time
   const parts = text.split(/ ?: ?| to /).map((part): [bigint, bigint] => {
     const [whole, decimals = ""] = part.split(".");
     return [BigInt(whole + decimals), 10n ** BigInt(decimals.length)];
