@@ -28,6 +28,7 @@ export interface SharedWasm {
 
 /** The WebAssembly heap has no room left for a tensor. */
 export class HeapError extends PlainError {
+  /** What tells it from other errors. */
   override name = "HeapError";
   constructor(bytes: number) {
     const gigabytes = (count: number) => (count / 1e9).toFixed(2);

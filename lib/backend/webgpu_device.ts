@@ -24,6 +24,7 @@ export interface WebgpuDevice {
 
 /** No WebGPU device can be had; the message says why. */
 export class WebgpuUnavailableError extends PlainError {
+  /** What tells it from other errors. */
   override name = "WebgpuUnavailableError";
 }
 
@@ -54,6 +55,7 @@ export function lastError(): Error | null {
 
 /** The GPU was lost, or refused an operation: what is on it cannot be read, or is wrong. */
 export class DeviceLostError extends PlainError {
+  /** What tells it from other errors. */
   override name = "DeviceLostError";
 }
 

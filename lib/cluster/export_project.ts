@@ -78,6 +78,7 @@ export interface ExportedProject {
 
 /** A project could not be exported. */
 export class ProjectExportError extends PlainError {
+  /** What tells it from other errors. */
   override name = "ProjectExportError";
 }
 

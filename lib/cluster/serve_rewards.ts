@@ -58,6 +58,7 @@ export interface RewardServer extends AsyncDisposable {
 
 /** The server could not be started. */
 export class RewardServerError extends PlainError {
+  /** What tells it from other errors. */
   override name = "RewardServerError";
 }
 

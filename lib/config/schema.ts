@@ -40,5 +40,7 @@ export const runSchema = z.strictObject({
   ),
 });
 
+/** A configuration with every default filled in. */
 export type RunConfig = z.output<typeof runSchema>;
+/** A configuration as it is written. */
 export type RunInput = z.input<typeof runSchema>;

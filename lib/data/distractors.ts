@@ -10,7 +10,7 @@ import { Random } from "../random/random.ts";
 
 /** Options of {@linkcode addDistractors}. */
 export interface DistractorOptions {
-  /** @default 1 */
+  /** Seed of which problems get one, and of which kind. @default 1 */
   seed?: number;
   /** Share of problems that get one. @default 1 */
   share?: number;

@@ -4,6 +4,7 @@ import { Random } from "../random/random.ts";
 
 /** Options of {@linkcode generateProblems}. */
 export interface GenerateProblemsOptions {
+  /** How many problems. */
   count: number;
   /** Names the problems: the same seed gives the same ones. @default 1 */
   seed?: number;

@@ -16,6 +16,7 @@ export interface Problem {
   answer: string;
   /** A worked solution in plain prose, one step a sentence, without tags. */
   reasoning?: string;
+  /** How hard it is. */
   difficulty: Difficulty;
   /** `maths`, `coding`, `science`, `logic`, `general knowledge`, … */
   domain: string;
@@ -29,6 +30,8 @@ export interface Problem {
 
 /** A training and a test set that share no problem. */
 export interface Dataset {
+  /** What is learned from. */
   train: Problem[];
+  /** What is held out. */
   test: Problem[];
 }

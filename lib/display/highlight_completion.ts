@@ -2,6 +2,7 @@ import { escapeHtml } from "./escape_html.ts";
 
 /** A part of a completion: its content from `start` to `end`, with the marks around it from `open` to `close`. */
 export interface CompletionSpan {
+  /** Which part it is. */
   part: "reasoning" | "answer";
   open: number;
   close: number;

@@ -7,11 +7,15 @@ import type { CompletionSpan } from "./highlight_completion.ts";
 
 /** A completion worth showing. */
 export interface ObservedSample {
+  /** What the model was given. */
   prompt: string;
+  /** What it wrote. */
   completion: string;
   /** Its parts and the marks around them. */
   spans?: readonly CompletionSpan[];
+  /** The right answer. */
   reference?: string;
+  /** Its total reward. */
   reward?: number;
 }
 

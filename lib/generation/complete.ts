@@ -52,7 +52,9 @@ export interface CompletionChunk {
 
 /** What completes texts; `CausalLM` is one. */
 export interface SampledModel {
+  /** What draws tokens. */
   readonly decoder: SampledDecoder;
+  /** What turns them into text. */
   readonly tokenizer: Tokenizer;
 }
 

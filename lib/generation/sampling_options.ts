@@ -10,11 +10,11 @@ export interface SamplingOptions {
   maxTokens?: number;
   /** 0 takes the most likely token. @default 1 */
   temperature?: number;
-  /** @default 0 (all) */
+  /** Only so many of the likeliest tokens are drawn from. @default 0 (all) */
   topK?: number;
-  /** @default 1 (all) */
+  /** Only the likeliest tokens that make up this probability are drawn from. @default 1 (all) */
   topP?: number;
-  /** @default 0 (all) */
+  /** Only tokens with at least this share of the likeliest one's probability are drawn from. @default 0 (all) */
   minP?: number;
   /** Completions a prompt. @default 1 */
   n?: number;

@@ -2,6 +2,7 @@ import { PlainError } from "../display/plain_error.ts";
 
 /** A sampling server could not be asked, or answered what cannot be used. The run's state before the step is whole: it can be resumed. */
 export class SamplerError extends PlainError {
+  /** What tells it from other errors. */
   override name = "SamplerError";
 }
 

@@ -4,6 +4,7 @@
  * nodes, and the node `final_result` is the answer. The order of the nodes is free.
  */
 export interface Graph {
+  /** In any order; arguments name others. */
   nodes: GraphNode[];
 }
 
@@ -20,12 +21,17 @@ export interface NodeNotes {
   distractor?: boolean;
 }
 
+/** A number that the problem says. */
 export interface ConstantNode extends NodeNotes {
+  /** What tells it from an operation. */
   op: "const";
+  /** Its value. */
   val: number;
 }
 
+/** A number computed from others. */
 export interface OperationNode extends NodeNotes {
+  /** What it computes. */
   op: GraphOperationName;
   /** Ids of the nodes that it works on, in order. */
   args: string[];
@@ -94,6 +100,7 @@ export const graphOperations = {
   identity: { arity: [1, 1], apply: ([a]) => a },
 } as const satisfies Record<string, GraphOperation>;
 
+/** The name of an operation. */
 export type GraphOperationName = keyof typeof graphOperations;
 
 /** An operation by its name, `undefined` for any other text. */

@@ -12,6 +12,7 @@ import { PlainError } from "../display/plain_error.ts";
  * ```
  */
 export class GraphError extends PlainError {
+  /** What tells it from other errors. */
   override readonly name = "GraphError";
   readonly problems: string[];
 

@@ -20,18 +20,29 @@ export interface Linear<Matrix = tf.Tensor2D, Vector = tf.Tensor1D> {
 
 /** One decoder layer's parts by their role; a norm that the architecture lacks is absent. */
 export interface LayerDescription<Matrix = tf.Tensor2D, Vector = tf.Tensor1D> {
+  /** RMSNorm before the attention, [width]. */
   inputNorm: Vector;
+  /** Projection of the queries. */
   query: Linear<Matrix, Vector>;
+  /** Projection of the keys. */
   key: Linear<Matrix, Vector>;
+  /** Projection of the values. */
   value: Linear<Matrix, Vector>;
+  /** RMSNorm of each head's query, [headDim]. */
   queryNorm?: Vector;
+  /** RMSNorm of each head's key, [headDim]. */
   keyNorm?: Vector;
+  /** Projection of the attended values back to the width. */
   output: Linear<Matrix, Vector>;
   /** After attention, before the residual sum (Gemma). */
   postAttentionNorm?: Vector;
+  /** RMSNorm before the MLP, [width]. */
   mlpNorm: Vector;
+  /** Projection that is activated and gates `up`. */
   gate: Linear<Matrix, Vector>;
+  /** Projection to the MLP's width. */
   up: Linear<Matrix, Vector>;
+  /** Projection back to the width. */
   down: Linear<Matrix, Vector>;
   /** After the MLP, before the residual sum (Gemma). */
   postMlpNorm?: Vector;
@@ -46,18 +57,25 @@ export interface LayerDescription<Matrix = tf.Tensor2D, Vector = tf.Tensor1D> {
  * decoder owns and is good until a weight, an adapter or a rotary table of it is replaced.
  */
 export interface DecoderDescription<Matrix = tf.Tensor2D, Vector = tf.Tensor1D> {
+  /** From the first to the last. */
   layers: LayerDescription<Matrix, Vector>[];
   /** [vocabulary, hidden] */
   embedding: Matrix;
   /** [vocabulary, hidden]; the embedding itself where they are tied. */
   head: Matrix;
+  /** RMSNorm before the head, [width]. */
   finalNorm: Vector;
+  /** Query heads. */
   heads: number;
+  /** Key and value heads, which query heads share in groups. */
   kvHeads: number;
+  /** Width of a head. */
   headDim: number;
+  /** Added to the mean square in every RMSNorm. */
   epsilon: number;
   /** Norms multiply by 1 + weight. */
   addOne: boolean;
+  /** What embeddings are multiplied by. */
   embeddingScale: number;
   /** Attention scores are multiplied by this. */
   queryScale: number;
@@ -65,6 +83,7 @@ export interface DecoderDescription<Matrix = tf.Tensor2D, Vector = tf.Tensor1D> 
   attentionSoftcap: number;
   /** The same of the logits. */
   finalSoftcap: number;
+  /** The MLP's activation. */
   activation: Activation;
   /** Whether the weights get gradients. */
   trainable: boolean;

@@ -22,21 +22,29 @@ export interface HuntOptions extends CaseDefaults {
 
 /** What a completion earns under each reward. */
 export interface HuntRow {
+  /** The loophole's name. */
   name: string;
+  /** The text that it would exploit. */
   completion: string;
   /** Whether it holds the right answer. */
   knows: boolean;
+  /** What it earns, by reward. */
   earns: Record<string, number>;
 }
 
 /** The result of a hunt. Plain data that displays itself as a table. */
 export interface LoopholeHunt {
+  /** What was asked. */
   question: string;
+  /** The right answer. */
   reference: string;
+  /** The curriculum's phase. */
   phase: string;
+  /** Names of the rewards compared. */
   rewards: string[];
   /** The honest right and the honest wrong completion. */
   honest: { right: HuntRow; wrong: HuntRow };
+  /** A row a loophole. */
   loopholes: HuntRow[];
   /** Loopholes that earn more than an honest completion that knows as much: what a policy would learn to do. */
   open: { name: string; reward: string; excess: number }[];

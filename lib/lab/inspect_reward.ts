@@ -10,6 +10,7 @@ import { type RewardCase, sampleOf } from "./reward_case.ts";
 
 /** One component's part in a completion's reward. */
 export interface InspectedComponent extends ComponentScore {
+  /** The component's name. */
   name: string;
   /** weight · score; 0 when the component could not judge or failed. */
   contribution: number;
@@ -19,16 +20,23 @@ export interface InspectedComponent extends ComponentScore {
 
 /** A completion's reward, taken apart. Plain data that displays itself. */
 export interface RewardInspection {
+  /** What was scored. */
   completion: string;
+  /** What was asked. */
   question: string;
+  /** The right answer. */
   reference: string;
+  /** The step that schedules are read at. */
   step: number;
+  /** Steps in all. */
   steps: number;
+  /** The curriculum's phase. */
   phase: string;
   /** What `grpo` would maximise. */
   total: number;
   /** The sum of the contributions, before the reward's floor. */
   sum: number;
+  /** What each component said. */
   components: InspectedComponent[];
 }
 

@@ -9,6 +9,7 @@ import { Random } from "../random/random.ts";
 export interface Loophole {
   /** A few words, such as `answer pasted many times`. */
   name: string;
+  /** The text that it would exploit. */
   completion: string;
   /**
    * Whether it holds the right answer, by luck or by a peek. One that doesn't must earn no more than an honest wrong answer,

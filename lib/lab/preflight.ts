@@ -30,7 +30,9 @@ export type PreflightOptions = z.input<typeof grpoSchema> & {
 
 /** One thing that was looked at. */
 export interface PreflightFinding {
+  /** What was found, in a sentence. */
   what: string;
+  /** How much it matters. */
   level: "ok" | "warning" | "problem";
   /** What was seen, with its numbers. */
   found: string;
@@ -40,14 +42,17 @@ export interface PreflightFinding {
 
 /** What {@linkcode preflight} returns: plain data that displays as one table. */
 export interface Preflight {
+  /** In the order looked at. */
   findings: PreflightFinding[];
   /** Measured on whole steps, early, in the middle and late in the curriculum. */
   secondsPerStep: number;
   /** Of the run, by that. */
   seconds: number;
+  /** Share of completions that the token limit cut. */
   truncatedFraction: number;
   /** Share of the sampled groups whose rewards are all equal, by difficulty. */
   deadGroups: Record<string, number>;
+  /** Size of one checkpoint. */
   checkpointBytes: number;
 }
 

@@ -23,11 +23,15 @@ export type { Completion, CompletionChunk, GenerateOptions } from "../generation
 
 /** One of the adapters on a base. */
 export interface AdapterInfo {
+  /** What it is switched to by. */
   name: string;
   /** Whether it is in use. */
   active: boolean;
+  /** Rank of the update. */
   rank: number;
+  /** The update is scaled by alpha / rank. */
   alpha: number;
+  /** Share of the adapter's inputs set to 0 in training. */
   dropout: number;
   /** Linear layers that it changes. */
   layers: number;
@@ -37,7 +41,9 @@ export interface AdapterInfo {
 
 /** What makes a {@linkcode CausalLM}. */
 export interface CausalLMParts {
+  /** The weights and what they compute. */
   decoder: Decoder;
+  /** What turns text into token ids and back. */
   tokenizer: Tokenizer;
   /** Where it came from: a directory or a hub id. */
   source: string;
@@ -58,15 +64,20 @@ export interface CausalLMParts {
  * ```
  */
 export class CausalLM {
+  /** The weights and what they compute. */
   readonly decoder: Decoder;
+  /** What turns text into token ids and back. */
   readonly tokenizer: Tokenizer;
+  /** Where it came from: a directory or a hub id. */
   readonly source: string;
+  /** The directory with its files. */
   readonly directory: string | null;
   readonly #lora = new Map<string, LoraSettings>();
   readonly #again: CausalLMParts["again"];
   /** How each adapter was when it came, and what the weights had been through by then. */
   readonly #starts = new Map<string, { restore: () => void; before: TrainedBefore[] }>();
 
+  /** Puts a decoder and its tokenizer together. */
   constructor({ decoder, tokenizer, source, directory, again }: CausalLMParts) {
     this.decoder = decoder;
     this.tokenizer = tokenizer;
@@ -75,6 +86,7 @@ export class CausalLM {
     this.#again = again;
   }
 
+  /** The shape of the model. */
   get config(): DecoderConfig {
     return this.decoder.config;
   }
@@ -254,6 +266,7 @@ export class CausalLM {
     return saveModel(directory, this, options);
   }
 
+  /** Gives its memory back. */
   dispose(): void {
     this.decoder.dispose();
   }

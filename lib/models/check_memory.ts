@@ -6,6 +6,7 @@ import { estimateMemory, type EstimateMemoryOptions, type MemoryEstimate } from 
 
 /** A model does not fit into the memory that there is. */
 export class ModelMemoryError extends PlainError {
+  /** What tells it from other errors. */
   override name = "ModelMemoryError";
 }
 

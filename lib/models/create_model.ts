@@ -6,6 +6,7 @@ import { initialWeights } from "./initial_weights.ts";
 
 /** Options of {@linkcode createModel}. */
 export interface CreateModelOptions {
+  /** What turns text into token ids and back. */
   tokenizer: Tokenizer;
   /** Seeds the weights. @default 0 */
   seed?: number;

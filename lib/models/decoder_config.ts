@@ -14,7 +14,9 @@ export type RopeScaling =
 
 /** The rotary position embedding of one layer: frequencies `base^(-2i/headDim)`, then scaled. */
 export interface LayerRope {
+  /** θ of the rotary frequencies. */
   base: number;
+  /** How frequencies are stretched beyond the length trained on. */
   scaling: RopeScaling;
 }
 
@@ -26,14 +28,21 @@ export interface LayerRope {
 export interface DecoderConfig {
   /** Its name in `model_type` of `config.json`: `gemma3_text`, `gemma2`, `qwen3`, `qwen2`, `llama`, or a registered one. */
   architecture: string;
+  /** Tokens in the vocabulary. */
   vocabSize: number;
+  /** Width of the residual stream. */
   hiddenSize: number;
+  /** Width of the MLP. */
   intermediateSize: number;
+  /** Number of layers. */
   layers: number;
+  /** Query heads a layer. */
   heads: number;
   /** Heads of keys and values; `heads / kvHeads` query heads share one. */
   kvHeads: number;
+  /** Width of a head. */
   headDim: number;
+  /** Added to the mean square in every RMSNorm. */
   rmsEps: number;
   /** Gemma multiplies by `1 + weight`, the others by `weight`. */
   rmsAddOne: boolean;
@@ -41,6 +50,7 @@ export interface DecoderConfig {
   qkNorm: boolean;
   /** Gemma's four norms a layer: also after attention and after the MLP, before the residual sum. */
   postNorms: boolean;
+  /** The MLP's activation. */
   activation: "gelu_tanh" | "silu";
   /** Embeddings are multiplied by this: √hiddenSize for Gemma, else 1. */
   embeddingScale: number;
@@ -62,9 +72,12 @@ export interface DecoderConfig {
   layerWindows: (number | null)[];
   /** Per layer. */
   layerRope: LayerRope[];
+  /** Longest sequence that it was made for, in tokens. */
   maxPositions: number;
+  /** Token that begins a text. */
   bosId: number | null;
   /** Every id that ends a completion, from `config.json` and `generation_config.json`. */
   eosIds: number[];
+  /** Token that fills up. */
   padId: number | null;
 }

@@ -19,6 +19,7 @@ export interface EstimateMemoryOptions {
 
 /** Bytes by purpose. */
 export interface MemoryEstimate {
+  /** Bytes of the weights. */
   weights: number;
   /** The adapter's matrices. */
   adapter: number;
@@ -32,6 +33,7 @@ export interface MemoryEstimate {
   workspace: number;
   /** What is held at once: weights, adapter, optimizer and workspace, and the larger of cache and activations. */
   total: number;
+  /** Whether it fits under the limit. */
   fits: boolean;
   /** The figure in words, with the way out when it does not fit. */
   message: string;

@@ -25,6 +25,7 @@ export interface OptionHelp {
   default: string;
   /** What TRL or PEFT call it. */
   elsewhere: string[];
+  /** What it does, in a sentence. */
   meaning: string;
   /** The kind of source whose option it is, where a list takes several. */
   of?: string;
@@ -34,6 +35,7 @@ export interface OptionHelp {
 export interface FunctionHelp {
   /** How it is called. */
   call: string;
+  /** In the order of the schema. */
   options: OptionHelp[];
 }
 

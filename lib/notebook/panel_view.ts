@@ -9,21 +9,29 @@ import { formatMeasure, inLine } from "../training/measures.ts";
 
 /** One quantity that a panel shows, with its course so far. */
 export interface PanelQuantity {
+  /** Its name for people. */
   label: string;
+  /** Colour of its curve. */
   colour: string;
   /** A share of 1, shown in per cent. */
   share?: boolean;
+  /** Its values so far, the older ones thinned. */
   history: number[];
 }
 
 /** A completion shown in a panel. */
 export interface PanelSample {
+  /** What the model was given. */
   prompt?: string;
+  /** What it wrote. */
   completion: string;
   /** Its parts as the run's format reads them. @default those in `<reasoning>` and `<answer>` tags */
   spans?: readonly CompletionSpan[];
+  /** The right answer. */
   reference?: string;
+  /** Its total reward. */
   reward?: number;
+  /** Whether the answer is right. */
   correct?: boolean;
   /** Raw component scores; `null` could not judge. */
   components?: Record<string, number | null>;
@@ -31,15 +39,23 @@ export interface PanelSample {
 
 /** All that a panel shows at one moment. */
 export interface PanelState {
+  /** What runs. */
   title: string;
+  /** Steps made. */
   done: number;
+  /** Steps in all. */
   total: number;
   /** What is counted, such as `step` or `problem`. */
   unit: string;
+  /** Seconds since it opened. */
   elapsedSeconds: number;
+  /** Numbers shown, with their curves. */
   quantities: PanelQuantity[];
+  /** The curriculum's phase. */
   phase?: string;
+  /** A completion worth showing. */
   sample?: PanelSample;
+  /** What a person should know, in the order it came. */
   notes: { text: string; level: NoteLevel }[];
   /** How it ended, once it has. */
   ended?: string;

@@ -15,7 +15,9 @@ export interface LayoutOptions {
  * Where the sequences of a batch lie among its rows: each behind the one before, without padding.
  */
 export class Layout implements RowLayout {
+  /** The first row of each sequence. */
   readonly starts: Int32Array;
+  /** Rows of each sequence. */
   readonly lengths: Int32Array;
   /** The sequence that each continues, -1 for none. */
   readonly prefixes: Int32Array;
@@ -25,6 +27,7 @@ export class Layout implements RowLayout {
   readonly positions: Int32Array;
   /** Token of each row. [rows] */
   readonly ids: Int32Array;
+  /** Rows of the longest sequence. */
   readonly longest: number;
   #tensors:
     | Record<"starts" | "lengths" | "positions" | "ids" | "prefixes" | "families", tf.Tensor1D> & {
@@ -72,6 +75,7 @@ export class Layout implements RowLayout {
     }
   }
 
+  /** Rows in all. */
   get rows(): number {
     return this.ids.length;
   }
@@ -99,6 +103,7 @@ export class Layout implements RowLayout {
     });
   }
 
+  /** Gives the memory of its tensors back. */
   dispose(): void {
     if (this.#tensors) tf.dispose(Object.values(this.#tensors));
     this.#tensors = null;

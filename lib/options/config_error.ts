@@ -36,6 +36,7 @@ function shown(value: unknown): string {
  * ```
  */
 export class ConfigError extends PlainError {
+  /** What tells it from other errors. */
   override readonly name = "ConfigError";
   readonly problems: ConfigProblem[];
 

@@ -14,6 +14,7 @@ export type RandomState = [number, number, number, number];
 export class Random {
   #state: RandomState;
 
+  /** The same seed gives the same numbers. */
   constructor(seed: number) {
     this.#state = [0x9e3779b9, 0x243f6a88, seed | 0, 1];
     for (let i = 0; i < 15; i++) this.#next32();
@@ -69,6 +70,7 @@ export class Random {
     return copy;
   }
 
+  /** For a checkpoint. */
   get state(): RandomState {
     return [...this.#state];
   }

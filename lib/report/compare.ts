@@ -12,20 +12,29 @@ import { checkGroup } from "../options/check_argument.ts";
 
 /** One stage's column of a {@linkcode Comparison}. */
 export interface ComparedStage {
+  /** The stage's name. */
   name: string;
+  /** Share of right answers. */
   accuracy: Rate;
   /** Right wherever the answer stands; absent in results of before. */
   accuracyAnywhere?: Rate;
+  /** Share of well-formed completions. */
   formatRate: Rate;
+  /** Mean trace score, 0 to 1. */
   trace: number;
+  /** Mean length of the completions in tokens. */
   meanTokens: number;
+  /** Share that the token limit cut. */
   truncatedFraction: number;
+  /** Accuracy of each difficulty. */
   byDifficulty: Record<string, Rate>;
+  /** Accuracy of each domain. */
   byDomain: Record<string, Rate>;
 }
 
 /** What {@linkcode compare} returns: plain data that displays as a table. */
 export interface Comparison {
+  /** A column a stage, in the order given. */
   stages: ComparedStage[];
   /** Each stage against the one before it and against the first. */
   differences: StageDifference[];

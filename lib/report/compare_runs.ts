@@ -13,25 +13,33 @@ import { checkArgument, listOf } from "../options/check_argument.ts";
 
 /** A run and how its model did afterwards. */
 export interface JudgedRun {
+  /** A training run. */
   run: TrainingRun;
+  /** How its model was evaluated. */
   evaluation: Evaluation;
 }
 
 /** One way of training, over its runs; shares are of 1, intervals are Student's over the runs. */
 export interface ComparedRuns {
+  /** The group's name. */
   name: string;
+  /** How many runs it has. */
   runs: number;
+  /** Mean accuracy with its interval. */
   accuracy: Difference;
   /** Each run's accuracy, in the order given. */
   accuracies: number[];
+  /** Mean format rate with its interval. */
   formatRate: Difference;
   /** Mean total reward over the last tenth of the steps. */
   reward: Difference;
   /** Mean KL over the last tenth of the steps; `null` where none was measured. */
   kl: number | null;
+  /** Mean length of the completions in tokens. */
   meanTokens: number;
   /** Completion tokens trained on, and seconds of training, a run. */
   tokens: number;
+  /** Mean duration of a run. */
   seconds: number;
   /** Accuracy less the first group's, over problems, each its mean over the runs: paired bootstrap; `null` for the first. */
   difference: Difference | null;
@@ -39,6 +47,7 @@ export interface ComparedRuns {
 
 /** What {@linkcode compareRuns} returns: plain data that displays as a table. */
 export interface RunComparison {
+  /** In the order given. */
   groups: ComparedRuns[];
   /** Exports below the folder that could not be compared, and why. */
   leftOut?: { name: string; reason: string }[];

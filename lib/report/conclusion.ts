@@ -4,11 +4,15 @@ import { stageLabel } from "./stage_label.ts";
 
 /** How one stage differs from another on the problems that both answered; shares, so 0.1 is ten points. */
 export interface StageDifference {
+  /** The stage compared with. */
   from: string;
+  /** The stage compared. */
   to: string;
   /** Problems that both evaluations hold. */
   problems: number;
+  /** Difference of the shares of right answers. */
   accuracy: Difference;
+  /** Difference of the format rates. */
   formatRate: Difference;
   /** `null` when a problem has several samples, so that it is not simply right or wrong. */
   mcnemar: McNemar | null;

@@ -28,6 +28,7 @@ export interface ListedRun {
 
 /** What {@linkcode listRuns} returns: plain data that displays as a table. */
 export interface RunList {
+  /** Where it lies. */
   folder: string;
   /** Newest first. */
   runs: ListedRun[];

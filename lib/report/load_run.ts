@@ -9,14 +9,19 @@ import { checkArgument } from "../options/check_argument.ts";
 
 /** A results folder cannot be read back. The message names the file, what it must hold and what it holds. */
 export class ResultsError extends PlainError {
+  /** What tells it from other errors. */
   override name = "ResultsError";
 }
 
 /** A run as {@linkcode loadRun} reads it back: what was exported, weights apart. */
 export interface LoadedRun {
+  /** What `final_results.json` holds. */
   results: FinalResults;
+  /** The configuration. */
   config: unknown;
+  /** Training runs, in order. */
   runs: TrainingRun[];
+  /** Evaluations by name. */
   evaluations: Record<string, Evaluation>;
 }
 

@@ -3,6 +3,7 @@ import { isCheckout, packageRoot } from "../backend/package_files.ts";
 
 /** Which showwork it is. */
 export interface Release {
+  /** The version. */
   version: string;
   /** The checkout's commit, with `+` where files were changed since; `null` for a release, or without git. */
   commit: string | null;

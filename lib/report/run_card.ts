@@ -7,8 +7,11 @@ import { stageLabel } from "./stage_label.ts";
 
 /** What a card is made from: the parts of a run as `exportRun` has them. */
 export interface RunCardContents {
+  /** The configuration. */
   config: unknown;
+  /** Training runs, in order. */
   runs: TrainingRun[];
+  /** Evaluations by name. */
   evaluations: Record<string, Evaluation>;
 }
 

@@ -15,7 +15,9 @@ import { Ttf } from "./ttf.ts";
 
 /** The part of a Plotly figure that rendering reads. */
 export interface FigureData {
+  /** Plotly's traces. */
   data: Record<string, unknown>[];
+  /** Plotly's layout. */
   layout: Record<string, unknown>;
 }
 
@@ -233,9 +235,13 @@ export async function renderSvg(figure: FigureData): Promise<string> {
 
 /** A raster of an SVG document: the PNG file, its size, and its pixels as RGBA bytes. */
 export interface Raster {
+  /** The file. */
   png: Uint8Array<ArrayBuffer>;
+  /** In pixels. */
   width: number;
+  /** In pixels. */
   height: number;
+  /** RGBA, row by row. */
   pixels: Uint8Array;
 }
 

@@ -3,6 +3,7 @@ import { PlainError } from "../display/plain_error.ts";
 
 /** A result could not be written. The message names the folder and the way out; `cause` holds the system's error. */
 export class OutputError extends PlainError {
+  /** What tells it from other errors. */
   override name = "OutputError";
 }
 

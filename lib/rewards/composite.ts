@@ -15,6 +15,7 @@ export type { CompositeOptions } from "./reward_schema.ts";
 
 /** A reward that also says which words earned what, and what has failed. It ends a notebook cell as a table. */
 export interface CompositeReward extends Reward {
+  /** Which words moved which component. */
   explain(sample: RewardSample): Record<string, RewardSpan[]>;
   /** How often each component has failed so far, by reason. */
   readonly failures: Record<string, Record<string, number>>;

@@ -7,6 +7,7 @@ export interface RewardSample {
   prompt: string;
   /** The generated text, without the prompt and without special tokens. */
   completion: string;
+  /** What was asked. */
   problem: Problem;
   /** How the run's answers are written and read. @default `<reasoning>` and `<answer>` tags */
   format?: ResponseFormat;
@@ -59,7 +60,9 @@ export interface ComponentScore {
 
 /** A completion's total reward and the raw scores behind it. */
 export interface RewardResult {
+  /** Σ weight × score, not under the floor. */
   total: number;
+  /** What each component said. */
   components: Record<string, ComponentScore>;
 }
 

@@ -6,6 +6,7 @@ export const rubricPoints = {
   stepClarity: 10,
 } as const;
 
+/** One of the criteria. */
 export type RubricCriterion = keyof typeof rubricPoints;
 
 /** Points earned by criterion. */

@@ -4,8 +4,11 @@ import { scheduled } from "./schedule_schema.ts";
 
 /** How a number moves from one value to another while a run goes on. */
 export interface AnnealSpec {
+  /** The curve between the two values. */
   kind: "linear" | "cosine" | "exponential" | "step";
+  /** Value at the start. */
   from: number;
+  /** Value at the end. */
   to: number;
   /** Share of the run at which it begins to move. @default 0 */
   start?: number;
@@ -22,6 +25,7 @@ export type Scheduled = number | AnnealSpec;
 export interface Anneal {
   /** The value at `step` (from 0) of `steps`. */
   at(step: number, steps: number): number;
+  /** The data that it was made from. */
   toJSON(): Scheduled;
 }
 

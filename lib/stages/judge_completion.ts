@@ -12,7 +12,9 @@ import type { EvaluationItem } from "./evaluation.ts";
 export interface JudgedAnswer {
   /** What the format reads, `null` when it reads none. */
   answer: string | null;
+  /** What the model wrote. */
   completion: string;
+  /** What was asked. */
   problem: Problem;
 }
 

@@ -19,9 +19,11 @@ export interface PolicyGradientOptions {
   entropyCoef: number;
   /** What of the rollouts goes through the model at once. */
   budget: PassBudget;
+  /** GRPO's options. */
   config: GrpoConfig;
   /** The update's number, from 0. */
   index: number;
+  /** Ends the update between two passes. */
   signal: AbortSignal;
   /** Told of every completion's log-probabilities as the update finds them. */
   watch?: (rollout: Completion, values: TokenTrace) => void;
@@ -29,6 +31,7 @@ export interface PolicyGradientOptions {
 
 /** A completion's tokens as an update finds them. */
 export interface TokenTrace {
+  /** Of the policy, nats. */
   logprobs: number[];
   /** Absent where no KL is in the loss. */
   referenceLogprobs?: number[];
@@ -36,10 +39,13 @@ export interface TokenTrace {
 
 /** The gradients of the policy's loss on some rollouts, and what is worth logging of it. */
 export interface PolicyGradients {
+  /** By variable name; the owner disposes of them. */
   gradients: Gradients;
+  /** Of the whole batch. */
   loss: number;
   /** Mean entropy of the tokens that the entropy bonus acts on. */
   trainedEntropy: number;
+  /** For the log. */
   metrics: Pick<
     StepMetrics,
     "loss" | "policyLoss" | "entropy" | "kl" | "clipLow" | "clipHigh" | "samplerRatio" | "tokens"

@@ -6,13 +6,17 @@ import type { Tokenizer } from "../text/tokenizer.ts";
 
 /** A problem as the model sees it. */
 export interface ProblemPrompt {
+  /** As the model sees it. */
   text: string;
+  /** The same as token ids. */
   ids: number[];
 }
 
 /** What every stage says of its prompts. */
 export interface PromptOptions {
+  /** Instead of the instructions of the format. */
   systemPrompt?: string | null;
+  /** Values for the chat template's own variables. */
   chatTemplateOptions?: Record<string, unknown>;
   /** Its instructions are the system prompt where none is given. */
   format?: FormatOption;

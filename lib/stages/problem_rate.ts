@@ -2,8 +2,11 @@ import { type Rate, wilsonBounds } from "./statistics.ts";
 
 /** A mean of shares, one a problem, with its 95 % interval. */
 export interface ShareInterval {
+  /** The share. */
   value: number;
+  /** Lower end of the interval. */
   low: number;
+  /** Upper end of the interval. */
   high: number;
 }
 

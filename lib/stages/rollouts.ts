@@ -17,9 +17,13 @@ import { problemPrompt } from "./problem_prompt.ts";
 
 /** The completions of one prompt and what they are worth. */
 export interface RolloutGroup {
+  /** What was asked. */
   problem: Problem;
+  /** The prompt as token ids. */
   promptIds: number[];
+  /** What the policy answered. */
   completions: Completion[];
+  /** What each completion is worth. */
   rewards: RewardResult[];
   /** What each token's loss is multiplied by, a row a completion, where another program drew them. */
   corrections?: number[][];
@@ -37,23 +41,31 @@ export interface RolloutBatch {
   rewards: number[][];
   /** Groups without signal, and how many of them were dropped and sampled anew. */
   withoutSignal: number;
+  /** How many of them were dropped and sampled anew. */
   dropped: number;
   /** Mean k3 estimate a token, where the KL comes off the reward. */
   kl?: number;
   /** The trainer's probabilities by the sampler's, where another program drew the completions, and how many were out of bounds. */
   samplerRatio?: StepMetrics["samplerRatio"];
+  /** The curriculum's phase. */
   phase: string;
+  /** Seconds spent sampling. */
   samplingSeconds: number;
+  /** Seconds spent scoring. */
   rewardSeconds: number;
 }
 
 /** What {@linkcode Rollouts} are made with. */
 export interface RolloutOptions {
+  /** What is drawn from. */
   problems: Problem[];
+  /** What is maximised. */
   reward: Reward;
+  /** Which problems are drawn when. */
   curriculum: Curriculum;
   /** Where the KL comes off the reward; `null` where beta is 0. */
   reference: ReferencePolicy | null;
+  /** GRPO's options. */
   config: GrpoConfig;
   /** What draws the completions. @default the model itself */
   sampler?: Sampler;
@@ -79,6 +91,7 @@ export class Rollouts {
   /** Tells one run's policies from another's to a server that has seen both. */
   readonly #run = crypto.randomUUID().slice(0, 8);
 
+  /** Draws with the seed of `options.config`. */
   constructor(readonly model: CausalLM, readonly options: RolloutOptions) {
     this.#random = new Random(options.config.seed);
   }
@@ -220,6 +233,7 @@ export class Rollouts {
     };
   }
 
+  /** Takes a state back. */
   restore({ random, curriculum, memory }: Rollouts["state"]): void {
     this.#memory = memory;
     this.#random.state = random;

@@ -1,10 +1,14 @@
 /** A share with its 95 % interval over problems; with one sample a problem it is Wilson's. */
 export interface Rate {
+  /** The estimate. */
   value: number;
+  /** Lower end of the interval. */
   low: number;
+  /** Upper end of the interval. */
   high: number;
   /** Answers, not problems. */
   count: number;
+  /** Of how many. */
   total: number;
 }
 
@@ -46,7 +50,7 @@ export function wilsonBounds(share: number, total: number): { low: number; high:
 
 /** Options of {@linkcode pairedBootstrap}. */
 export interface BootstrapOptions {
-  /** @default 10000 */
+  /** Resamples drawn. @default 10000 */
   resamples?: number;
   /** Seed of the resampling. @default 1 */
   seed?: number;
@@ -56,8 +60,11 @@ export interface BootstrapOptions {
 
 /** A mean difference and its percentile bootstrap interval. */
 export interface Difference {
+  /** The estimate. */
   value: number;
+  /** Lower end of the interval. */
   low: number;
+  /** Upper end of the interval. */
   high: number;
 }
 
@@ -178,7 +185,9 @@ export function passAtK(n: number, c: number, k: number): number {
 
 /** One sampled answer: its text (`null` when none was parsed) and whether it matches the reference. */
 export interface Vote {
+  /** What was answered; `null` where nothing can be read. */
   answer: string | null;
+  /** Whether it is right. */
   correct: boolean;
 }
 
@@ -220,7 +229,9 @@ export function majorityAtK(
 export interface ReliabilityBin {
   /** The bin's edges; a probability p is in (low, high], 0 in the first. */
   low: number;
+  /** Upper end of the interval. */
   high: number;
+  /** Answers in the bin. */
   count: number;
   /** Mean stated probability; `NaN` in an empty bin. */
   confidence: number;
@@ -234,6 +245,7 @@ export interface Calibration {
   ece: number;
   /** Mean squared difference between probability and verdict (Brier 1950). */
   brier: number;
+  /** From the least to the most confident. */
   bins: ReliabilityBin[];
   /** Items that state a probability. */
   count: number;

@@ -3,7 +3,9 @@ import type { Tokenizer } from "./tokenizer.ts";
 
 /** One turn of a chat. */
 export interface ChatMessage {
+  /** Who speaks. */
   role: "system" | "user" | "assistant";
+  /** What is said. */
   content: string;
 }
 

@@ -16,14 +16,19 @@ const keptTexts = 1 << 16;
  * Text to token ids and back, from a Hugging Face `tokenizer.json`. Made by {@linkcode loadTokenizer}.
  */
 export class Tokenizer {
+  /** Token that begins a text. */
   readonly bosId: number | null;
+  /** Tokens that end a completion. */
   readonly eosIds: number[];
+  /** Token that fills up. */
   readonly padId: number | null;
   /** The id that ends the model's turn in a chat: the first that the chat template writes after it, else the end of the text. */
   readonly endOfTurnId: number;
+  /** The model's chat template, in Jinja. */
   readonly chatTemplate: string | null;
   /** Texts of the special tokens, as chat templates want them. */
   readonly specialTokens: Record<string, string>;
+  /** Tokens in the vocabulary. */
   readonly vocabularySize: number;
   readonly #inner: HuggingFaceTokenizer;
   readonly #special: Set<number>;

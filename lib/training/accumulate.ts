@@ -16,16 +16,19 @@ import { TokenBatch, type TokenSequence } from "./token_batch.ts";
 
 /** Sequences of a batch that go through the model together. */
 export interface Pass<T extends TokenSequence> {
+  /** What goes through the model in this pass. */
   sequences: readonly T[];
   /** The place of the first of them in the batch. */
   from: number;
   /** The part of the batch that they belong to. */
   part: readonly T[];
+  /** Completion tokens, and the pass laid out for the model. */
   tokens: TokenBatch;
 }
 
 /** A pass's share of the batch's loss, with numbers to be added up over the batch. */
 export interface PassLoss<Sums extends string> extends TokenLoss {
+  /** Numbers that are added up over the batch. */
   sums?: Record<Sums, number>;
 }
 
@@ -45,12 +48,17 @@ export interface AccumulateOptions extends Pick<ForwardOptions, "temperature" | 
 
 /** The gradients of a whole batch, which the owner disposes of or an optimizer takes, and what was added up on the way. */
 export interface Accumulated<Sums extends string> {
+  /** Σ over passes, by variable name. */
   gradients: Gradients;
+  /** Σ over passes. */
   loss: number;
   /** Completion tokens, the sum of their distributions' entropies in nats, and how many were the most likely token. */
   tokens: number;
+  /** Sum of the distributions' entropies, nats. */
   entropy: number;
+  /** Tokens that were the most likely one. */
   hits: number;
+  /** Numbers that are added up over the batch. */
   sums: Record<Sums, number>;
 }
 

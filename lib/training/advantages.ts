@@ -2,6 +2,7 @@ import { moments } from "./moments.ts";
 
 /** The baselines and scales. */
 export const advantageNames = ["group", "batch", "none", "rloo", "maxrl"] as const;
+/** One of the estimators. */
 export type AdvantageName = typeof advantageNames[number];
 
 /** How rewards become advantages. */

@@ -18,7 +18,9 @@ export interface TokenValues {
 
 /** A loss of log-probabilities, with ∂loss/∂logprob of every token. */
 export interface TokenLoss {
+  /** The value. */
   loss: number;
+  /** ∂loss/∂logprob, one a token. */
   gradient: Float32Array;
   /** ∂loss/∂entropy of every token, where the pass was asked for it. */
   entropyGradient?: Float32Array;

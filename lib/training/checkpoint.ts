@@ -63,6 +63,7 @@ interface Manifest {
 
 /** A checkpoint that could not be saved or loaded. */
 export class CheckpointError extends PlainError {
+  /** What tells it from other errors. */
   override name = "CheckpointError";
 }
 

@@ -2,6 +2,7 @@ import type { StepMetrics } from "./run.ts";
 
 /** What the rules need to know of a run beside its metrics. */
 export interface DiagnosisContext {
+  /** Which rules apply: those of losses on given texts or of rewards. */
   stage: "sft" | "grpo";
   /** How many steps the run will take. */
   steps?: number;
@@ -33,7 +34,9 @@ export type DiagnosisRule =
 
 /** What a rule found at the last step, in plain words. */
 export interface Diagnosis {
+  /** The step that it was found at. */
   step: number;
+  /** The rule that found it. */
   rule: DiagnosisRule;
   /** `note`: nothing is wrong, though it may look so. `warning`: learning suffers. `problem`: the run is failing. */
   level: "note" | "warning" | "problem";

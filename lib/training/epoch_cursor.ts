@@ -14,10 +14,12 @@ export class EpochCursor {
   #order: number[] = [];
   #next = 0;
 
+  /** Shuffles the places of `size` things by the seed. */
   constructor(readonly size: number, seed: number) {
     this.#random = new Random(seed);
   }
 
+  /** The next places; a new order where an epoch ends. */
   draw(count: number): number[] {
     return Array.from({ length: count }, () => {
       if (this.#next >= this.#order.length) {
@@ -28,6 +30,7 @@ export class EpochCursor {
     });
   }
 
+  /** For a checkpoint. */
   get state() {
     return { random: this.#random.state, order: this.#order, next: this.#next };
   }

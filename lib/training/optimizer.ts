@@ -5,14 +5,15 @@ import type { Gradients } from "./backward.ts";
 
 /** Options of {@linkcode AdamW}. */
 export interface AdamWOptions {
-  /** @default [0.9, 0.999] */
+  /** Decay of the two moments. @default [0.9, 0.999] */
   betas?: [number, number];
-  /** @default 1e-8 */
+  /** Added to the root of the second moment. @default 1e-8 */
   epsilon?: number;
 }
 
 /** The numbers of one update: any may change from step to step. */
 export interface UpdateOptions {
+  /** Of this update. */
   learningRate: number;
   /** Decoupled decay of matrices; vectors (norms, biases) are left alone. @default 0 */
   weightDecay?: number;
@@ -33,6 +34,7 @@ export class AdamW {
   readonly #options: Required<AdamWOptions>;
   #halfway = false;
 
+  /** Makes the moments, at zero. */
   constructor(readonly parameters: Parameter[], { betas = [0.9, 0.999], epsilon = 1e-8 }: AdamWOptions = {}) {
     if (parameters.length === 0) {
       throw new RangeError(
@@ -110,6 +112,7 @@ export class AdamW {
     this.updates = updates;
   }
 
+  /** Gives the memory of the moments back. */
   dispose(): void {
     for (const { m, v } of this.#moments.values()) tf.dispose([m, v]);
     this.#moments.clear();

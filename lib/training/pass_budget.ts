@@ -8,6 +8,7 @@ import type { TokenSequence } from "./token_batch.ts";
 export interface PassBudgetState {
   /** Rows that memory allows in a pass; `null` before the first. */
   rows: number | null;
+  /** Whether activations are computed again in the backward pass. */
   checkpointing: boolean;
 }
 
@@ -32,6 +33,7 @@ export class PassBudget {
   #measured = false;
   readonly #notes: string[] = [];
 
+  /** Begins with what goes through the model well. */
   constructor(readonly decoder: Decoder, { checkpointing = false }: { checkpointing?: boolean } = {}) {
     this.checkpointing = checkpointing;
   }
@@ -79,10 +81,12 @@ export class PassBudget {
     return this.#notes.splice(0);
   }
 
+  /** For a checkpoint. */
   get state(): PassBudgetState {
     return { rows: this.#measured ? this.#rows : null, checkpointing: this.checkpointing };
   }
 
+  /** Takes a state back. */
   restore({ rows, checkpointing }: PassBudgetState): void {
     this.#rows = rows;
     this.#measured = rows !== null;

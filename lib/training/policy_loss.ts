@@ -37,6 +37,7 @@ export const policyLossNames = [
   "luspo",
   "vespo",
 ] as const;
+/** One of the losses. */
 export type PolicyLossName = typeof policyLossNames[number];
 
 /** The options of the GRPO family. TRL's spelling is snake case unless said. */
@@ -109,11 +110,11 @@ export interface PolicyLossOptions {
   sapoTemperatureNeg?: number;
   /** `vespo`'s k and λ where the advantage is not negative. @default 2 */
   vespoKPos?: number;
-  /** @default 3 */
+  /** vespo's decay λ where the advantage is not negative. @default 3 */
   vespoLambdaPos?: number;
   /** `vespo`'s k and λ where the advantage is negative. @default 3 */
   vespoKNeg?: number;
-  /** @default 2 */
+  /** vespo's decay λ where the advantage is negative. @default 2 */
   vespoLambdaNeg?: number;
   /**
    * Weight of the entropy bonus: the loss is less by this times the mean entropy of the tokens that are trained, whatever the loss
@@ -140,6 +141,7 @@ export interface PolicyLossOptions {
 
 /** The loss, what is worth logging of it, and its gradient. */
 export interface PolicyLoss {
+  /** With the KL and the entropy bonus. */
   loss: number;
   /** The loss without its KL term. */
   policyLoss: number;
@@ -147,9 +149,11 @@ export interface PolicyLoss {
   kl: number;
   /** Share of ratios that were clipped below (advantage < 0) and above (advantage > 0); a ratio a token or a sequence. */
   clipLow: number;
+  /** The same at the high side. */
   clipHigh: number;
   /** How many ratios there are, and their mean. */
   ratios: number;
+  /** Mean ratio. */
   ratioMean: number;
   /** Tokens that the loss covers. */
   tokens: number;
@@ -159,6 +163,7 @@ export interface PolicyLoss {
   entropyGradient?: Float64Array[];
   /** Tokens that the entropy bonus acts on, and the sum of their entropies. */
   entropyTokens: number;
+  /** Sum of the entropies trained, nats. */
   entropySum: number;
 }
 

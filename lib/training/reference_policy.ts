@@ -138,6 +138,7 @@ export class ReferencePolicy {
     this.#replace({ kind, pairs: new Map(pairs) });
   }
 
+  /** Gives the memory of what it holds of its own back. */
   dispose(): void {
     if (this.#own.kind === "weights") this.#own.decoder.dispose();
     if (this.#own.kind === "adapter") {

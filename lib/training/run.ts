@@ -23,6 +23,7 @@ export interface StepMetrics {
   policyLoss?: number;
   /** Mean total reward over the step's completions, and its standard deviation (n − 1). */
   reward?: number;
+  /** Standard deviation of the total reward (n − 1). */
   rewardStd?: number;
   /** Mean and standard deviation of every component's raw score, and the weight in force. */
   components?: Record<string, { mean: number; std: number; weight: number; failures: number }>;
@@ -33,6 +34,7 @@ export interface StepMetrics {
   kl?: number;
   /** Share of ratios that were clipped, at the low and at the high side: one a token, or one a sequence. */
   clipLow?: number;
+  /** The same at the high side. */
   clipHigh?: number;
   /**
    * The trainer's probabilities by those of the program that drew the completions, of tokens or sequences: smallest, mean, largest, and the share out of
@@ -65,24 +67,33 @@ export interface StepMetrics {
 
 /** The tokens of a completion, to three decimals. */
 export interface RecordedTokens {
+  /** The text of each token. */
   text: string[];
   /** Log-probability when it was sampled, at the sampling temperature. */
   logprobs: number[];
   /** What the update that learned from it found: probability now by probability then, and k3's estimate of the KL to the reference. */
   ratios?: number[];
+  /** k3's estimate of the KL to the reference at each token. */
   kl?: number[];
 }
 
 /** One sampled completion, kept so that every number can be traced to a text. */
 export interface CompletionRecord {
+  /** The stage that it comes from. */
   stage: string;
+  /** The step that sampled it, from 1. */
   step: number;
+  /** The problem's id. */
   problemId: string;
+  /** What the model wrote. */
   completion: string;
+  /** Its total reward. */
   reward?: number;
+  /** Each component's raw score; `null` where it could not judge. */
   components?: Record<string, number | null>;
   /** What was asked, and the right answer, where the record stands for more than the problem's id. */
   question?: string;
+  /** The right answer. */
   reference?: string;
   /** What the completion was worth beside the others of its group. */
   advantage?: number;
@@ -90,6 +101,7 @@ export interface CompletionRecord {
   tokens?: RecordedTokens;
   /** Why a component has no score, where it failed. */
   errors?: Record<string, string>;
+  /** Whether the answer is right. */
   correct?: boolean;
 }
 
@@ -107,18 +119,23 @@ export interface Fork {
 
 /** What a training stage returns: plain data. */
 export interface TrainingRun {
+  /** The stage that it comes from. */
   stage: "pretrain" | "sft" | "grpo";
   /** The name that figures and tables use, such as `sft` or `grpo`. */
   name: string;
+  /** One entry an update. */
   steps: StepMetrics[];
+  /** How it ended. */
   ended: "finished" | "interrupted" | "time limit" | "failed";
   /** Why, in words, when the run did not finish. */
   reason?: string;
+  /** Its options, every default filled in. */
   config: Record<string, unknown>;
   /** The folder of the last checkpoint, when one was written. */
   checkpoint?: string;
   /** The best evaluation by the metric asked for, and the checkpoint saved with it. */
   best?: { step: number; metric: string; value: number; checkpoint: string };
+  /** How long it took, in all sessions. */
   seconds: number;
   /** Where it went on with other settings than those it came with, oldest first. */
   forkedFrom?: Fork[];

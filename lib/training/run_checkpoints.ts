@@ -14,13 +14,17 @@ import { originMismatch, type RunOrigin } from "./run_origin.ts";
 
 /** The part of a stage that goes into checkpoints. */
 export interface CheckpointedStage {
+  /** What kind of training it is. */
   stage: TrainingRun["stage"];
+  /** The run's name. */
   name: string;
+  /** Its options, every default filled in. */
   config: Record<string, unknown>;
   /** What the run begins with, and must go on with. */
   origin?: RunOrigin;
   /** All that the next step depends on. */
   save(): Promise<Pick<Checkpoint, "tensors" | "state">>;
+  /** Takes a state back. */
   restore(checkpoint: Pick<Checkpoint, "tensors" | "state">): void;
 }
 

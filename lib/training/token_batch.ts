@@ -3,7 +3,9 @@ import { Layout } from "../ops/layout.ts";
 
 /** A prompt and what follows it, as token ids. */
 export interface TokenSequence {
+  /** What it begins with; no loss. */
   prompt: readonly number[];
+  /** What is learned. */
   completion: readonly number[];
 }
 
@@ -51,6 +53,7 @@ function arrange(sequences: readonly TokenSequence[]) {
  * never from a token's id.
  */
 export class TokenBatch {
+  /** How rows lie in the model. */
   readonly layout: Layout;
   /** Completion tokens of each sequence, in order. */
   readonly lengths: number[];
@@ -85,6 +88,7 @@ export class TokenBatch {
     return this.lengths.map((length) => values.subarray(from, from += length));
   }
 
+  /** Gives its memory back. */
   dispose(): void {
     tf.dispose([this.rows, this.targets]);
     this.layout.dispose();

@@ -12,8 +12,9 @@ import { type GuardState, updateGuard } from "./update_guard.ts";
 export interface TrainerOptions {
   /** Updates in all: what schedules are shares of. */
   steps: number;
+  /** In force at each update. */
   learningRate: Pick<LearningRate, "at">;
-  /** @default [0.9, 0.999] */
+  /** AdamW's decay of the two moments. @default [0.9, 0.999] */
   betas?: [number, number];
   /** Decoupled decay of matrices. @default 0 */
   weightDecay?: Scheduled;
@@ -25,6 +26,7 @@ export interface TrainerOptions {
 
 /** What an update says for the log. */
 export interface Update {
+  /** In force at each update. */
   learningRate: number;
   /** Global L2 norm before clipping. */
   gradientNorm: number;
@@ -34,8 +36,11 @@ export interface Update {
 
 /** What a trainer keeps in a checkpoint beside its tensors. */
 export interface TrainerState {
+  /** Updates made. */
   updates: number;
+  /** Updates skipped so far, and in a row. */
   guard: GuardState;
+  /** What fits into memory, as found so far. */
   passes: PassBudgetState;
 }
 
@@ -57,6 +62,7 @@ export class Trainer {
   readonly #guard = updateGuard();
   readonly #options: TrainerOptions;
 
+  /** Makes the moments of the decoder's trainable parameters, at zero. */
   constructor(readonly decoder: Decoder, options: TrainerOptions) {
     this.#optimizer = new AdamW(decoder.parameters(), { betas: options.betas });
     this.#options = options;
@@ -115,6 +121,7 @@ export class Trainer {
     this.passes.restore(state.passes);
   }
 
+  /** Gives the memory of the moments back. */
   dispose(): void {
     this.#optimizer.dispose();
   }

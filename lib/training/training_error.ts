@@ -16,6 +16,7 @@ export interface TrainingErrorOptions {
  * that were made, so that they can still be drawn and exported.
  */
 export class TrainingError extends PlainError {
+  /** What tells it from other errors. */
   override name = "TrainingError";
 
   constructor(readonly run: TrainingRun, { steps, lost, cause }: TrainingErrorOptions) {

@@ -49,11 +49,13 @@ export interface LoopHooks {
 
 /** One step of a stage. */
 export interface StepResult {
+  /** The step's numbers. */
   metrics: Omit<StepMetrics, "step" | "seconds"> & { seconds: Omit<StepMetrics["seconds"], "total"> };
   /** Records to keep. */
   completions?: CompletionRecord[];
   /** All texts of the step, for the diagnosis. */
   texts?: string[];
+  /** A completion worth showing. */
   sample?: ObservedSample;
   /** What a person should know of it. */
   notes?: string[];
@@ -65,7 +67,9 @@ export interface StepResult {
 export interface LoopStage extends CheckpointedStage {
   /** What is trained, known again when another stage trains it. */
   weights?: object;
+  /** What its panel says. */
   title: string;
+  /** What the rules of the diagnosis need to know. */
   diagnosis: DiagnosisContext;
   /** What a person should know before the first step. */
   notes?: string[];

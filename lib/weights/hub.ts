@@ -6,6 +6,7 @@ import { dataFiles, filesBelow, ggufFiles, type HubSelection, transformersFiles 
 
 /** A model could not be fetched from the hub. */
 export class HubError extends PlainError {
+  /** What tells it from other errors. */
   override name = "HubError";
 }
 
