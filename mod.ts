@@ -206,7 +206,7 @@ export {
   policyLossNames,
   type PolicyLossOptions,
 } from "./lib/training/policy_loss.ts";
-export type { CompletionRecord, RecordedTokens, StepMetrics, TrainingRun } from "./lib/training/run.ts";
+export type { CompletionRecord, Fork, RecordedTokens, StepMetrics, TrainingRun } from "./lib/training/run.ts";
 export { AdamW, type AdamWOptions, type NamedArrays, type UpdateOptions } from "./lib/training/optimizer.ts";
 export { EpochCursor } from "./lib/training/epoch_cursor.ts";
 export {
@@ -235,7 +235,7 @@ export { crossEntropy } from "./lib/training/cross_entropy.ts";
 export type { CheckpointedStage } from "./lib/training/run_checkpoints.ts";
 export type { GrowingLists } from "./lib/training/checkpoint_lists.ts";
 export type { GuardState } from "./lib/training/update_guard.ts";
-export type { RunOrigin } from "./lib/training/run_origin.ts";
+export type { Fingerprint, RunOrigin } from "./lib/training/run_origin.ts";
 
 export type { AnswerJudge, JudgedAnswer } from "./lib/stages/judge_completion.ts";
 export { problemRate, type ShareInterval, shareInterval } from "./lib/stages/problem_rate.ts";

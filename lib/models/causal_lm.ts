@@ -285,10 +285,12 @@ export class CausalLM {
     return `${this.source}: ${config.architecture}, ${millions} M parameters, ${config.layers} layers, width ${config.hiddenSize}, vocabulary ${config.vocabSize}${adapter}`;
   }
 
+  /** How a notebook shows it. */
   [Symbol.for("Jupyter.display")](): Promise<MediaBundle> {
     return showResult({ "text/plain": this.toString() });
   }
 
+  /** How a terminal shows it. */
   [Symbol.for("Deno.customInspect")](): string {
     return this.toString();
   }

@@ -403,6 +403,7 @@ export class Decoder {
     this.#adapters.delete(name);
   }
 
+  /** Gives its memory back. */
   dispose(): void {
     for (const name of this.adapters) this.#disposeAdapter(name);
     for (const weight of this.#weights.values()) weight.dispose();

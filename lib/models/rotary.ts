@@ -44,6 +44,7 @@ export class RotaryTables {
     return table;
   }
 
+  /** Gives its memory back. */
   dispose(): void {
     for (const table of this.#tables.values()) table.dispose();
     this.#tables.clear();

@@ -180,6 +180,7 @@ export class Chat {
     }
   }
 
+  /** How a terminal shows it. */
   toString(): string {
     const head = `Chat with ${visibleLine(this.model.source)}`;
     return this.#turns.length
@@ -187,11 +188,13 @@ export class Chat {
       : `${head}: await chat.say("What is 2 + 3?")`;
   }
 
+  /** How a notebook shows it. */
   [Symbol.for("Jupyter.display")](): Promise<MediaBundle> {
     const head = `<div style="font:600 13px sans-serif">Chat with ${escapeHtml(this.model.source)}</div>`;
     return showResult({ "text/html": head + chatHtml(this.#turns), "text/plain": this.toString() });
   }
 
+  /** How a terminal shows it. */
   [Symbol.for("Deno.customInspect")](): string {
     return this.toString();
   }

@@ -9,6 +9,7 @@ export interface StopButton {
   readonly signal: AbortSignal;
   /** Gives the button back; always call it, in `finally`. `using button = stopButton()` does. */
   release(): void;
+  /** For `using`. */
   [Symbol.dispose](): void;
 }
 

@@ -130,10 +130,12 @@ Plotly.newPlot(box, figure.data, figure.layout, ${JSON.stringify(settings)});</s
     return { data, metadata: { "image/png": { width: width / zoom, height: height / zoom } } };
   }
 
+  /** How a terminal shows it. */
   [Symbol.for("Deno.customInspect")](): string {
     return String(this);
   }
 
+  /** How a terminal shows it. */
   toString(): string {
     const names = [...new Set(this.data.map((trace) => trace.name).filter(Boolean))];
     return visibleLine(

@@ -101,6 +101,7 @@ export interface RubricJudge extends RewardFunction {
   /** Requests sent, answers from the cache, and attempts after the first. */
   readonly counts: { requests: number; cached: number; retries: number };
   longestMs(samples: number): number;
+  /** As plain data, for a configuration. */
   toJSON(): Record<string, unknown>;
 }
 

@@ -27,6 +27,7 @@ export interface SandboxedReward extends RewardFunction {
   readonly started: number;
   /** Ends the process; the next score would start another. */
   close(): Promise<void>;
+  /** For `await using`. */
   [Symbol.asyncDispose](): Promise<void>;
 }
 

@@ -30,6 +30,7 @@ export interface Curriculum {
   /** What a checkpoint must keep. */
   readonly state: { phase: number; recent: number[] };
   restore(state: { phase: number; recent: number[] }): void;
+  /** As plain data, for a configuration. */
   toJSON(): CurriculumSpec;
 }
 

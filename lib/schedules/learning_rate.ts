@@ -19,6 +19,7 @@ export interface LearningRateSpec {
 export interface LearningRate {
   /** The rate of update `step` (from 0) of `steps`. */
   at(step: number, steps: number): number;
+  /** As plain data, for a configuration. */
   toJSON(): number | LearningRateSpec;
 }
 

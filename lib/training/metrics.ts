@@ -17,7 +17,9 @@ export interface MetricsLogOptions {
 export interface MetricsLog {
   /** Appends one line and waits until the system has taken it. When that fails, the line is kept and goes with the next. */
   append(metrics: StepMetrics): void;
+  /** Closes the file. */
   close(): void;
+  /** For `using`. */
   [Symbol.dispose](): void;
 }
 

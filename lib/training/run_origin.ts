@@ -4,7 +4,7 @@ import type { TokenSequence } from "./token_batch.ts";
 import type { Problem } from "../data/problem.ts";
 
 /** Some things in order, told apart by a hash. */
-interface Fingerprint {
+export interface Fingerprint {
   count: number;
   sha256: string;
 }
