@@ -5,7 +5,7 @@ export interface SampledPolicy extends SampledModel {
   /** Name of the adapter in use, `null` without one. */
   readonly adapter: string | null;
   /** Writes the adapter in use in PEFT's format. */
-  saveAdapter(directory: string): Promise<unknown>;
+  saveAdapter(directory: string, options?: { verify?: boolean }): Promise<unknown>;
 }
 
 /** How a sampler is asked. */
