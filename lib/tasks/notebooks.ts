@@ -55,14 +55,11 @@ async function notebooks(names: string[], output: string, timeout: number): Prom
       break;
     }
   }
-  console.log(`\n${textTable({ ...table, rows })}`);
+  const columns = ["notebook", "time", "before", "after", "ended"],
+    notes = ["Accuracy in the format of the first and the last evaluation, with 95 % intervals."];
+  console.log(`\n${textTable({ columns, rows, notes })}`);
   return status;
 }
-
-const table = {
-  columns: ["notebook", "time", "before", "after", "ended"],
-  notes: ["Accuracy in the format of the first and the last evaluation, with 95 % intervals."],
-};
 
 function chosenNotebooks(names: string[]): string[] {
   const known = [...Deno.readDirSync(join(projectRoot, "notebooks"))].map(({ name }) => name)
