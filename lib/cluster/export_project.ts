@@ -85,6 +85,23 @@ export class ProjectExportError extends PlainError {
 const cell = (value: unknown) =>
   (typeof value === "string" ? value : JSON.stringify(value) ?? "").replaceAll("|", "\\|");
 
+/** What becomes of the order in which the curriculum draws: TRL and verl keep the data's, OpenRLHF 0.11 shuffles it whatever it is told. */
+function curriculumFate({ curriculum }: RunConfig, engine: keyof typeof engines): OptionFate {
+  const { kind, phases } = curriculum, value = phases.map(({ name }) => name).join(" → ");
+  const lost = engine === "openrlhf" && phases.length > 1;
+  return {
+    option: "curriculum",
+    value: `${kind}: ${value}`,
+    theirs: null,
+    fate: lost ? "none" : kind === "adaptive" ? "approximated" : "same",
+    note: lost
+      ? "prompts are shuffled there: easy and hard ones come mixed from the start"
+      : kind === "adaptive"
+      ? "nobody moves it on there: all prompts are of its first phase"
+      : "the order of the prompts in data/grpo.jsonl",
+  };
+}
+
 const json = (value: unknown) => `${JSON.stringify(value, null, 2)}\n`;
 
 /** Options with a meaning of their own there, first those that differ. */
@@ -191,7 +208,9 @@ export async function exportProject(
       }; choose another`,
     );
   }
-  const { translate, files: scripts } = engines[engine], { files: optionFiles, fates } = translate(config);
+  const { translate, files: scripts } = engines[engine],
+    { files: optionFiles, fates: translated } = translate(config);
+  const fates = [...translated, curriculumFate(config, engine)];
   const written: string[] = [];
   const write = async (name: string, content: string | Uint8Array) => {
     await writeOutput(join(target, name), content);

@@ -63,6 +63,11 @@ for (const engine of ["trl", "verl", "openrlhf"] as const) {
           ? /dropZeroVariance \| true \| – \| \*\*not there\*\*/
           : /dropZeroVariance \| true \| [^|]+ \| approximated/,
       );
+      assert.equal(
+        options.find(({ option }) => option === "curriculum")!.fate,
+        engine === "openrlhf" ? "none" : "same",
+        "OpenRLHF shuffles",
+      );
       const back = await loadConfig(join(dir, "config.yaml"));
       assert.equal(back.grpo.steps, 10);
       const script = new Deno.Command("bash", { args: ["-n", join(dir, "run.sh")] });
