@@ -55,6 +55,16 @@ export const none = (note: string, harmless: unknown = undefined) => (value: unk
 /** The option belongs to this toolkit's own running and has nothing to say elsewhere. */
 export const ours = (): Translated => ({ fate: "same", note: "of this toolkit only" });
 
+/** Rules that no engine differs in: what the data and the rewards already hold, and what this toolkit alone does. */
+export const everywhere = {
+  format: (): Translated => ({ fate: "same", note: "in the data, and in the rewards" }),
+  systemPrompt: (): Translated => ({ fate: "same", note: "stands in every prompt of the data" }),
+  maxMinutes: none("trains to its last step; end it by the job's time limit", null),
+  evaluateEvery: none("evaluate here what was saved there", null),
+  bestBy: none("keeps the last checkpoints, not the best", "accuracy"),
+  checkpoints: ours,
+};
+
 /** A schedule becomes the value it begins with, and that is said. */
 export const startOf = (name: string) => (value: Scheduled): Translated =>
   typeof value === "number" ? { theirs: { [name]: value }, fate: "same" } : {

@@ -3,6 +3,7 @@ import { anneal } from "../../schedules/anneal.ts";
 import { learningRateParts } from "../learning_rate_parts.ts";
 import {
   type EngineOptions,
+  everywhere,
   type GrpoSection,
   type LoraSection,
   none,
@@ -40,23 +41,18 @@ const flag = (name: string) => (value: boolean): Translated => ({
 });
 
 const common = (prefix: string, checkpointing: string) => ({
+  ...everywhere,
   seed: same("train.seed"),
-  format: (): Translated => ({ fate: "same", note: "in the data, and in the rewards" }),
-  systemPrompt: (): Translated => ({ fate: "same", note: "stands in every prompt of the data" }),
   chatTemplateOptions: none("the template gets no options", undefined),
   gradientAccumulation: ours,
   checkpointing: flag(checkpointing),
   weightDecay: startOf(`${prefix}adam.weight_decay`),
   betas: same(`${prefix}adam.betas`),
   maxGradNorm: startOf(`${prefix}max_norm`),
-  maxMinutes: none("trains through its data; end it by the job's time limit", null),
-  evaluateEvery: none("evaluate the saved model here", null),
-  bestBy: none("keeps the last checkpoints, not the best", "accuracy"),
   checkpointEvery: (value: number | null): Translated => ({
     theirs: { "ckpt.save_steps": value ?? -1 },
     fate: "same",
   }),
-  checkpoints: ours,
   keepCheckpoints: same("ckpt.max_num"),
 });
 

@@ -2,6 +2,7 @@ import type { RunConfig } from "../../config/schema.ts";
 import { learningRateParts } from "../learning_rate_parts.ts";
 import {
   type EngineOptions,
+  everywhere,
   type GrpoSection,
   type LoraSection,
   none,
@@ -37,9 +38,8 @@ function learningRate(rate: GrpoSection["learningRate"], { steps }: { steps: num
 
 /** What both stages' configurations share. */
 const common = {
+  ...everywhere,
   seed: same("seed"),
-  format: (): Translated => ({ fate: "same", note: "in the data, and in the rewards" }),
-  systemPrompt: (): Translated => ({ fate: "same", note: "stands in every prompt of the data" }),
   chatTemplateOptions: (value: unknown): Translated => ({
     theirs: { chat_template_kwargs: value ?? {} },
     fate: "same",
@@ -52,14 +52,10 @@ const common = {
     fate: "same",
   }),
   maxGradNorm: startOf("max_grad_norm"),
-  maxMinutes: none("trains to max_steps; end it by the job's time limit", null),
-  evaluateEvery: none("evaluate the saved adapter here: loadAdapter, evaluate", null),
-  bestBy: none("keeps the last checkpoints, not the best", "accuracy"),
   checkpointEvery: (value: number | null): Translated => ({
     theirs: { save_strategy: value === null ? "no" : "steps", save_steps: value ?? 500 },
     fate: "same",
   }),
-  checkpoints: ours,
   keepCheckpoints: same("save_total_limit"),
 };
 

@@ -2,6 +2,7 @@ import type { RunConfig } from "../../config/schema.ts";
 import { learningRateParts } from "../learning_rate_parts.ts";
 import {
   type EngineOptions,
+  everywhere,
   type GrpoSection,
   type LoraSection,
   none,
@@ -35,8 +36,7 @@ const learningRate =
   };
 
 const common = (optim: string, gradClip: string) => ({
-  format: (): Translated => ({ fate: "same", note: "in the data, and in the rewards" }),
-  systemPrompt: (): Translated => ({ fate: "same", note: "stands in every prompt of the data" }),
+  ...everywhere,
   chatTemplateOptions: (value: unknown): Translated => ({
     theirs: { "data.apply_chat_template_kwargs": value ?? {} },
     fate: "same",
@@ -46,14 +46,10 @@ const common = (optim: string, gradClip: string) => ({
   weightDecay: startOf(`${optim}.weight_decay`),
   betas: same(`${optim}.betas`),
   maxGradNorm: startOf(gradClip),
-  maxMinutes: none("trains to total_training_steps; end it by the job's time limit", null),
-  evaluateEvery: none("evaluate the saved model here", null),
-  bestBy: none("keeps the last checkpoints, not the best", "accuracy"),
   checkpointEvery: (value: number | null): Translated => ({
     theirs: { "trainer.save_freq": value ?? -1 },
     fate: "same",
   }),
-  checkpoints: ours,
 });
 
 const sftRules: Rules<SftSection> = {
