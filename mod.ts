@@ -249,7 +249,8 @@ export * from "./lib/stages/evaluate.ts";
 export type { AtK, DistractorEffect, Evaluation, EvaluationItem, Rate } from "./lib/stages/evaluation.ts";
 export type { EvaluationInside, StageHooks } from "./lib/stages/evaluation_inside.ts";
 export * from "./lib/stages/experiment.ts";
-export * from "./lib/stages/grpo.ts";
+export { grpo } from "./lib/stages/grpo.ts";
+export type { GrpoOptions } from "./lib/stages/grpo_options.ts";
 export { meanInterval } from "./lib/stages/mean_interval.ts";
 export { restoreModel } from "./lib/stages/restore_model.ts";
 export * from "./lib/stages/resume.ts";
@@ -275,12 +276,9 @@ export {
   policyGradients,
   type TokenTrace,
 } from "./lib/stages/policy_gradients.ts";
-export {
-  type RolloutBatch,
-  type RolloutGroup,
-  type RolloutOptions,
-  Rollouts,
-} from "./lib/stages/rollouts.ts";
+export type { AdvantagedBatch, RolloutBatch, RolloutGroup } from "./lib/stages/rollout_batch.ts";
+export { rolloutAdvantages, type RolloutAdvantagesOptions } from "./lib/stages/rollout_advantages.ts";
+export { type RolloutOptions, Rollouts } from "./lib/stages/rollouts.ts";
 export { evaluateSchema } from "./lib/stages/evaluate_schema.ts";
 export { type ProblemPrompt, problemPrompt, type PromptOptions } from "./lib/stages/problem_prompt.ts";
 export { sftSchema } from "./lib/stages/sft_schema.ts";

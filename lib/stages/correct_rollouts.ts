@@ -3,7 +3,7 @@ import { tokenValues } from "../training/backward.ts";
 import { importanceCorrection, type ImportanceCorrectionOptions } from "../training/importance_correction.ts";
 import type { PassBudget } from "../training/pass_budget.ts";
 import { TokenBatch } from "../training/token_batch.ts";
-import type { RolloutBatch } from "./rollouts.ts";
+import type { RolloutBatch } from "./rollout_batch.ts";
 
 /** Options of {@linkcode correctRollouts}. */
 export interface CorrectRolloutsOptions {

@@ -9,7 +9,7 @@ import type { ReferencePolicy } from "../training/reference_policy.ts";
 import type { StepMetrics } from "../training/run.ts";
 import { TokenBatch } from "../training/token_batch.ts";
 import type { GrpoConfig } from "./grpo_schema.ts";
-import type { RolloutBatch } from "./rollouts.ts";
+import type { AdvantagedBatch } from "./rollout_batch.ts";
 
 /** Options of {@linkcode policyGradients}. */
 export interface PolicyGradientOptions {
@@ -25,8 +25,8 @@ export interface PolicyGradientOptions {
   index: number;
   /** Ends the update between two passes. */
   signal: AbortSignal;
-  /** Told of every completion's log-probabilities as the update finds them. */
-  watch?: (rollout: Completion, values: TokenTrace) => void;
+  /** Completions whose log-probabilities, as the update finds them, are wanted in `traces`. @default none */
+  traced?: readonly Completion[];
 }
 
 /** A completion's tokens as an update finds them. */
@@ -45,6 +45,8 @@ export interface PolicyGradients {
   loss: number;
   /** Mean entropy of the tokens that the entropy bonus acts on. */
   trainedEntropy: number;
+  /** Of the completions that were asked for. */
+  traces: Map<Completion, TokenTrace>;
   /** For the log. */
   metrics: Pick<
     StepMetrics,
@@ -55,8 +57,8 @@ export interface PolicyGradients {
 /** Sends rollouts and their advantages through the policy and its loss, pass by pass, as the configuration of GRPO has it. */
 export async function policyGradients(
   decoder: Decoder,
-  { groups, kl, samplerRatio, advantages }: RolloutBatch & { advantages: number[][] },
-  { reference, entropyCoef, budget, config, index, signal, watch }: PolicyGradientOptions,
+  { groups, kl, samplerRatio, advantages }: AdvantagedBatch,
+  { reference, entropyCoef, budget, config, index, signal, traced = [] }: PolicyGradientOptions,
 ): Promise<PolicyGradients> {
   const now = (value: Scheduled) => anneal(value).at(index, config.steps);
   const { loss, maskTruncated, gradientAccumulation } = config;
@@ -123,6 +125,7 @@ export async function policyGradients(
     return measured;
   };
 
+  const traces = new Map<Completion, TokenTrace>();
   const { gradients, tokens, entropy, sums, loss: sum } = await accumulate(
     decoder,
     batch,
@@ -140,13 +143,12 @@ export async function policyGradients(
           : part.length / sequences.length);
       return (values) => {
         const logprobs = tokens.split(values.logprobs);
-        if (watch) {
-          for (const [i, rollout] of rollouts.entries()) {
-            watch(rollout, {
-              logprobs: Array.from(logprobs[i]),
-              referenceLogprobs: referenceLogprobs && Array.from(referenceLogprobs[i]),
-            });
-          }
+        for (const [i, rollout] of rollouts.entries()) {
+          if (!traced.includes(rollout)) continue;
+          traces.set(rollout, {
+            logprobs: Array.from(logprobs[i]),
+            referenceLogprobs: referenceLogprobs && Array.from(referenceLogprobs[i]),
+          });
         }
         const policy = policyLoss({
           logprobs,
@@ -192,6 +194,7 @@ export async function policyGradients(
     gradients,
     loss: sum,
     trainedEntropy: sums.entropySum / Math.max(1, sums.entropyTokens),
+    traces,
     metrics: {
       loss: sum,
       policyLoss: sums.policyLoss,

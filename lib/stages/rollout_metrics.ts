@@ -5,7 +5,7 @@ import type { ObservedSample } from "../display/observer.ts";
 import type { Completion } from "../models/causal_lm.ts";
 import type { CompletionRecord, RecordedTokens, StepMetrics } from "../training/run.ts";
 import type { TokenTrace } from "./policy_gradients.ts";
-import type { RolloutBatch, RolloutGroup } from "./rollouts.ts";
+import type { RolloutBatch, RolloutGroup } from "./rollout_batch.ts";
 
 /** A standard deviation of fewer than two numbers is 0 in a log. */
 const spread = (std: number) => Number.isNaN(std) ? 0 : std;
@@ -58,8 +58,8 @@ export function rolloutMetrics(
 export interface RecordedRollouts {
   groups: RolloutGroup[];
   advantages: number[][];
-  /** What the update found of a completion's tokens; absent for a step whose tokens are not kept. */
-  traces?: Map<Completion, TokenTrace>;
+  /** What the update found of a completion's tokens, where they are kept. */
+  traces?: ReadonlyMap<Completion, TokenTrace>;
 }
 
 /** The first group of a step, as records: enough to read how the model changes. */
@@ -80,7 +80,7 @@ export function rolloutRecords(
       reward: rewards[i].total,
       advantage: advantages[0][i],
       components: Object.fromEntries(scores.map(([name, { score }]) => [name, score])),
-      ...(traces ? { tokens: recordedTokens(completion, traces.get(completion)) } : {}),
+      ...(traces?.has(completion) ? { tokens: recordedTokens(completion, traces.get(completion)!) } : {}),
       ...(failed.length
         ? { errors: Object.fromEntries(failed.map(([name, { error }]) => [name, error!])) }
         : {}),
@@ -99,12 +99,12 @@ export function keepsTokens(index: number, steps: number): boolean {
 
 const three = (value: number) => Number(value.toFixed(3)) + 0;
 
-function recordedTokens({ pieces, logprobs }: Completion, trace?: TokenTrace): RecordedTokens {
+function recordedTokens({ pieces, logprobs }: Completion, trace: TokenTrace): RecordedTokens {
   return {
     text: pieces,
     logprobs: logprobs.map(three),
-    ...(trace ? { ratios: trace.logprobs.map((now, t) => three(Math.exp(now - logprobs[t]))) } : {}),
-    ...(trace?.referenceLogprobs
+    ratios: trace.logprobs.map((now, t) => three(Math.exp(now - logprobs[t]))),
+    ...(trace.referenceLogprobs
       ? {
         kl: trace.referenceLogprobs.map((reference, t) => {
           const difference = reference - trace.logprobs[t];

@@ -1,5 +1,5 @@
 import type { Problem } from "../data/problem.ts";
-import type { CausalLM, Completion } from "../models/causal_lm.ts";
+import type { CausalLM } from "../models/causal_lm.ts";
 import { responseFormatOf } from "../formats/response_format_of.ts";
 import { localSampler, type Sampler } from "../generation/sampler.ts";
 import { counterUniform } from "../random/counter_random.ts";
@@ -8,52 +8,14 @@ import type { Reward, RewardResult } from "../rewards/reward.ts";
 import { anneal } from "../schedules/anneal.ts";
 import type { Curriculum } from "../schedules/curriculum.ts";
 import { klInReward } from "../training/kl_in_reward.ts";
+import { PassBudget } from "../training/pass_budget.ts";
 import type { ReferencePolicy } from "../training/reference_policy.ts";
-import type { StepMetrics } from "../training/run.ts";
 import { TokenBatch } from "../training/token_batch.ts";
 import { untilAborted } from "../training/until_aborted.ts";
+import { correctRollouts } from "./correct_rollouts.ts";
 import type { GrpoConfig } from "./grpo_schema.ts";
 import { problemPrompt } from "./problem_prompt.ts";
-
-/** The completions of one prompt and what they are worth. */
-export interface RolloutGroup {
-  /** What was asked. */
-  problem: Problem;
-  /** The prompt as token ids. */
-  promptIds: number[];
-  /** What the policy answered. */
-  completions: Completion[];
-  /** What each completion is worth. */
-  rewards: RewardResult[];
-  /** What each token's loss is multiplied by, a row a completion, where another program drew them. */
-  corrections?: number[][];
-}
-
-/** What the policy did at one step: plain data, for a checkpoint between two updates that it serves. */
-export interface RolloutBatch {
-  /** What is learned from: sampled at the step, or replayed in the place of groups without signal. */
-  groups: RolloutGroup[];
-  /** What was sampled at the step and not dropped. */
-  sampled: RolloutGroup[];
-  /** Groups of earlier steps among `groups`. */
-  replayed: number;
-  /** Total rewards, a row a group; less the KL penalty where that comes off the reward. */
-  rewards: number[][];
-  /** Groups without signal, and how many of them were dropped and sampled anew. */
-  withoutSignal: number;
-  /** How many of them were dropped and sampled anew. */
-  dropped: number;
-  /** Mean k3 estimate a token, where the KL comes off the reward. */
-  kl?: number;
-  /** The trainer's probabilities by the sampler's, where another program drew the completions, and how many were out of bounds. */
-  samplerRatio?: StepMetrics["samplerRatio"];
-  /** The curriculum's phase. */
-  phase: string;
-  /** Seconds spent sampling. */
-  samplingSeconds: number;
-  /** Seconds spent scoring. */
-  rewardSeconds: number;
-}
+import { type RolloutBatch, type RolloutGroup, withoutSignal } from "./rollout_batch.ts";
 
 /** What {@linkcode Rollouts} are made with. */
 export interface RolloutOptions {
@@ -69,6 +31,8 @@ export interface RolloutOptions {
   config: GrpoConfig;
   /** What draws the completions. @default the model itself */
   sampler?: Sampler;
+  /** What of the rollouts goes through the model at once, to correct another program's. @default one of its own */
+  budget?: PassBudget;
 }
 
 /** Further draws for groups without signal, when they are dropped. */
@@ -98,7 +62,7 @@ export class Rollouts {
 
   /** The rollouts of update number `index`. */
   async sample(index: number, signal: AbortSignal): Promise<RolloutBatch> {
-    const { problems, curriculum, config } = this.options, { steps, promptsPerStep } = config;
+    const { problems, curriculum, config, sampler } = this.options, { steps, promptsPerStep } = config;
     const batch: RolloutBatch = {
       groups: [],
       sampled: [],
@@ -128,6 +92,13 @@ export class Rollouts {
     batch.rewards = batch.groups.map((group) => group.rewards.map(({ total }) => total));
     const beta = anneal(config.beta).at(index, steps);
     if (config.klInReward && beta > 0) await this.#takeKlOff(batch, index, beta);
+    if (sampler?.foreign && config.importanceCorrection) {
+      await correctRollouts(this.model.decoder, batch, {
+        budget: this.options.budget ?? new PassBudget(this.model.decoder),
+        temperature: anneal(config.temperature).at(index, steps),
+        correction: config.importanceCorrection,
+      });
+    }
     return batch;
   }
 
@@ -265,10 +236,4 @@ function checkedResults(reward: Reward, results: RewardResult[], completions: nu
     );
   });
   return results;
-}
-
-/** Whether all rewards of a group are equal, so that it teaches nothing; a completion that could not be scored is not counted. */
-export function withoutSignal({ rewards }: Pick<RolloutGroup, "rewards">): boolean {
-  const known = rewards.map(({ total }) => total).filter((total) => !Number.isNaN(total));
-  return known.every((total) => total === known[0]);
 }

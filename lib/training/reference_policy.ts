@@ -53,6 +53,14 @@ export class ReferencePolicy {
     return this.#own.kind === "adapter" ? this.#own.pairs : new Map();
   }
 
+  /** Refreshes the reference after update number `index` (from 0) where one is due: every `referenceEvery` updates. */
+  async follow(
+    index: number,
+    { referenceEvery, referenceMixup }: { referenceEvery: number | null; referenceMixup: number },
+  ): Promise<void> {
+    if (referenceEvery !== null && (index + 1) % referenceEvery === 0) await this.refresh(referenceMixup);
+  }
+
   /**
    * Moves the reference towards the policy: π_ref ← α·π_θ + (1 − α)·π_ref, weight by weight, the adapter merged in (Gorbatovski
    * et al. 2024, "Learn your reference model", section 3; TRL's `sync_ref_model`). Under LoRA a mixture gets weights of its own by

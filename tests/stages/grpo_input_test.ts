@@ -5,7 +5,8 @@ import { setObserver } from "../../lib/display/observer.ts";
 import { useBackend } from "../../lib/kernels/use_backend.ts";
 import type { Reward, RewardResult } from "../../lib/rewards/reward.ts";
 import { fittingProblems } from "../../lib/stages/fitting_problems.ts";
-import { grpo, type GrpoOptions } from "../../lib/stages/grpo.ts";
+import { grpo } from "../../lib/stages/grpo.ts";
+import type { GrpoOptions } from "../../lib/stages/grpo_options.ts";
 import { digits, problems, tinyModel } from "../training/tiny_model.ts";
 
 await useBackend({ backend: "cpu", threads: 1 });

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { keepsTokens, rolloutMetrics, rolloutRecords } from "../../lib/stages/rollout_metrics.ts";
-import type { RolloutGroup } from "../../lib/stages/rollouts.ts";
+import type { RolloutGroup } from "../../lib/stages/rollout_batch.ts";
 import type { RewardResult } from "../../lib/rewards/reward.ts";
 
 const rewards: RewardResult[] = [
