@@ -27,6 +27,9 @@ export const stageColours: Record<string, string> = {
   grpo: "#3b5bdb",
 };
 
+/** An algorithm of one's own, beside those. */
+export const ownStageColour = "#9c36b5";
+
 /** Curriculum phases, light enough to lie behind a curve. */
 export const phaseColours = ["#f3f8fe", "#fff9ee", "#fdf3f5", "#f6f3fd", "#effaf4"] as const;
 

@@ -216,12 +216,12 @@ export class CausalLM {
    * ```
    */
   useAdapter(name: string | null): void {
-    this.decoder.useLora(name);
+    this.decoder.useAdapter(name);
   }
 
   /** Takes an adapter away and gives its memory back; without any left, training changes the base again. */
   removeAdapter(name: string): void {
-    this.decoder.removeLora(name);
+    this.decoder.removeAdapter(name);
     this.#lora.delete(name);
     this.#starts.delete(name);
   }

@@ -24,7 +24,7 @@ export interface LoraPair {
   dropout?: number;
 }
 
-/** The values that an adapter starts with: {@linkcode Decoder.setLora} copies them. */
+/** The values that an adapter starts with: {@linkcode Decoder.addAdapter} copies them. */
 export type LoraValues = Map<string, { a: tf.Tensor2D; b: tf.Tensor2D; scale: number; dropout?: number }>;
 
 /** What {@linkcode Decoder.hidden} leaves out, or in. */
@@ -321,7 +321,7 @@ export class Decoder {
   }
 
   /** Adds an adapter, in place of one of its name, and puts it to use; the base stays frozen from then on. */
-  setLora(pairs: LoraValues, name = "default"): void {
+  addAdapter(pairs: LoraValues, name = "default"): void {
     this.#disposeAdapter(name);
     const id = serial++, own = new Map<string, LoraPair>();
     for (const [module, { a, b, ...rest }] of pairs) {
@@ -337,13 +337,13 @@ export class Decoder {
   }
 
   /** Puts an adapter to use, or none; the base stays frozen. @throws {RangeError} when there is none of that name */
-  useLora(name: string | null): void {
+  useAdapter(name: string | null): void {
     if (name !== null) this.#known(name);
     this.#active = name;
   }
 
   /** Takes an adapter away; without any left the base is trained again, unless it is packed. @throws {RangeError} when there is none of that name */
-  removeLora(name: string): void {
+  removeAdapter(name: string): void {
     this.#known(name);
     this.#disposeAdapter(name);
     if (this.#active === name) this.#active = null;

@@ -19,7 +19,7 @@ export async function keepAdapter(decoder: Decoder, name: string): Promise<() =>
       module,
       { a: tf.tensor2d(a, shapes[0]), b: tf.tensor2d(b, shapes[1]), ...rest },
     ])) as LoraValues;
-    decoder.setLora(pairs, name);
+    decoder.addAdapter(pairs, name);
     for (const { a, b } of pairs.values()) tf.dispose([a, b]);
   };
 }

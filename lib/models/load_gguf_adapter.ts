@@ -84,7 +84,7 @@ export async function loadGgufAdapter(
         others.map(({ module, rank }) => [module.replaceAll(".", "\\."), rank]),
       ),
     });
-    decoder.setLora(values, name);
+    decoder.addAdapter(values, name);
     for (const { a, b } of values.values()) tf.dispose([a, b]);
     return settings;
   } finally {

@@ -67,7 +67,7 @@ export function addLora(decoder: Decoder, options: LoraOptions): LoraSettings {
       dropout: lora.dropout,
     });
   }
-  decoder.setLora(pairs, lora.name);
+  decoder.addAdapter(pairs, lora.name);
   for (const { a, b } of pairs.values()) tf.dispose([a, b]);
   return lora;
 }

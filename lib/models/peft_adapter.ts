@@ -106,7 +106,7 @@ async function readBack(
   { model, name }: { model: SavedModel; name: string },
 ): Promise<ReadBack> {
   const { decoder } = model, inUse = decoder.adapter, copy = `${name}.read-back`;
-  decoder.useLora(name);
+  decoder.useAdapter(name);
   try {
     return await compareLogits(model, {
       path,
@@ -116,12 +116,12 @@ async function readBack(
         try {
           return await logitsOf(decoder, ids);
         } finally {
-          decoder.removeLora(copy);
+          decoder.removeAdapter(copy);
         }
       },
     });
   } finally {
-    decoder.useLora(inUse);
+    decoder.useAdapter(inUse);
   }
 }
 
@@ -325,7 +325,7 @@ export async function loadAdapter(
       dropout: lora.dropout,
     });
   }
-  decoder.setLora(pairs, name);
+  decoder.addAdapter(pairs, name);
   for (const { a, b } of pairs.values()) tf.dispose([a, b]);
   return lora;
 }

@@ -128,11 +128,11 @@ export async function logitsOf(decoder: Decoder, ids: number[]): Promise<Float32
 async function baseLogits(decoder: Decoder, ids: number[]): Promise<Float32Array | null> {
   const { adapter } = decoder;
   if (adapter === null) return null;
-  decoder.useLora(null);
+  decoder.useAdapter(null);
   try {
     return await logitsOf(decoder, ids);
   } finally {
-    decoder.useLora(adapter);
+    decoder.useAdapter(adapter);
   }
 }
 

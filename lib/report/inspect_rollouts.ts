@@ -2,6 +2,7 @@ import { displayable } from "../display/displayable.ts";
 import { loadRun } from "./load_run.ts";
 import type { RolloutInspection, RolloutStep } from "./rollout_inspection.ts";
 import { rolloutsHtml, rolloutsText } from "./rollouts_view.ts";
+import { learnsFromRewards } from "../training/learns_from_rewards.ts";
 import type { TrainingRun } from "../training/run.ts";
 
 /** Options of {@linkcode inspectRollouts}. */
@@ -58,11 +59,13 @@ export async function inspectRollouts(
 }
 
 function choose(runs: TrainingRun[], folder: string, name?: string): TrainingRun {
-  const found = runs.findLast((run) => name === undefined ? run.stage === "grpo" : run.name === name);
+  const found = runs.findLast((run) =>
+    name === undefined ? learnsFromRewards(run.stage, run.steps) : run.name === name
+  );
   if (found) return found;
   throw new RangeError(
     `Inspecting rollouts: '${folder}' must hold ${
-      name === undefined ? "a GRPO run" : `a run named '${name}'`
+      name === undefined ? "a run that learned from rewards" : `a run named '${name}'`
     }, but it holds ${runs.map((run) => run.name).join(", ") || "none"}`,
   );
 }

@@ -1,11 +1,19 @@
+import { learnsFromRewards } from "../training/learns_from_rewards.ts";
 import type { StepMetrics, TrainingRun } from "../training/run.ts";
 import { inLine, type Measure, measures, type Read } from "../training/measures.ts";
 import { withForkMarks } from "./fork_marks.ts";
-import { stageLabel } from "./stage_label.ts";
+import { stageLabel, stagesOf, stageTitle } from "./stage_label.ts";
 import { escapeHtml } from "../display/escape_html.ts";
 import type { Figure } from "./figure.ts";
 import { formatDuration } from "../display/format_number.ts";
-import { ink, phaseColours, seriesColours, stageColours, translucent } from "../display/palette.ts";
+import {
+  ink,
+  ownStageColour,
+  phaseColours,
+  seriesColours,
+  stageColours,
+  translucent,
+} from "../display/palette.ts";
 import { legendLines, type Panel, shade, smallMultiples } from "./small_multiples.ts";
 import { smooth } from "./smooth.ts";
 import { listOf } from "../options/check_argument.ts";
@@ -23,7 +31,7 @@ interface Series {
   label: string;
   colour: string;
 }
-/** What pre-training and SFT show, which minimise the same loss; `stage` opens the titles. */
+/** What stages on given texts show, which minimise the same loss; `stage` opens the titles. */
 export const supervisedCurves = (stage: string): Curve[] =>
   [measures.loss, measures.tokenAccuracy, measures.entropy].map((measure) => ({
     ...measure,
@@ -33,28 +41,31 @@ export const supervisedCurves = (stage: string): Curve[] =>
 /** A measure with a panel of its own. */
 export type Curve = Measure & { title: string };
 
-/** A measure as GRPO's curves show it. */
+/** A measure as the curves of runs that learn from rewards show it. */
 export const policyCurve = (measure: Measure): Curve => ({
   ...measure,
   title: measure.title ?? measure.label,
   reading: measure.ofPolicy ?? measure.reading,
 });
 
-/** What GRPO's curves show, in their order. */
-export const policyCurves: Curve[] = [
-  measures.reward,
-  measures.correctness,
-  measures.trace,
-  measures.formatRate,
-  measures.kl,
-  measures.completionLength,
-  measures.entropy,
-  { ...measures.loss, title: "GRPO loss", fromZero: false },
-].map(policyCurve);
+/** What the curves of runs that learn from rewards show, in their order. */
+export function policyCurves(runs: readonly TrainingRun[]): Curve[] {
+  const stages = stagesOf(runs), algorithm = stages.length === 1 ? stageTitle(stages[0]) : "Policy";
+  return [
+    measures.reward,
+    measures.correctness,
+    measures.trace,
+    measures.formatRate,
+    measures.kl,
+    measures.completionLength,
+    measures.entropy,
+    { ...measures.loss, title: `${algorithm} loss`, fromZero: false },
+  ].map(policyCurve);
+}
 
 /**
  * The learning curves of any number of runs as one Plotly figure of small multiples: the pre-training and SFT runs' loss,
- * token accuracy and entropy; the GRPO runs' reward (± a standard deviation), correctness, trace score, format rate, KL,
+ * token accuracy and entropy; the reward of the runs of GRPO, or of another algorithm that measures one, (± a standard deviation), correctness, trace score, format rate, KL,
  * completion length, entropy, loss, lost signal (groups of equal rewards, truncated completions), component scores,
  * reward weights and curriculum phase. A quantity that no run measured has no panel. The faint line is what was measured;
  * the strong one is a local fit over about a tenth of the run, drawn from ten steps on. Diamonds are evaluations on held-out problems. With one GRPO run, its curriculum's phases are shaded. A dashed line stands where a run
@@ -69,35 +80,39 @@ export const policyCurves: Curve[] = [
  * ```
  */
 export function learningCurves(
-  given: TrainingRun | TrainingRun[],
+  drawnRuns: TrainingRun | TrainingRun[],
   options: LearningCurvesOptions = {},
 ): Figure {
-  const runs = listOf("learningCurves' first argument", "run", given);
+  const runs = listOf("learningCurves' first argument", "run", drawnRuns);
   if (!runs.length) {
     throw new RangeError("Drawing learning curves: runs must hold at least one TrainingRun, but it is empty");
   }
-  const pretrain = series(runs, "pretrain"), sft = series(runs, "sft"), grpo = series(runs, "grpo");
-  const bands = grpo.length === 1 ? phaseBands(grpo[0].run.steps) : [];
+  const policies = runs.filter(({ stage, steps }) => learnsFromRewards(stage, steps)),
+    onTexts = runs.filter((run) => !policies.includes(run));
+  const policySeries = series(policies),
+    supervised = stagesOf(onTexts).map((stage) => ({
+      stage,
+      all: series(onTexts.filter((run) => run.stage === stage)),
+    }));
+  const bands = policies.length === 1 ? phaseBands(policies[0].steps) : [];
   const drawn = (all: Series[], panels: (Panel | undefined)[]) =>
     withForkMarks(panels.filter((panel) => panel !== undefined), all);
   const panels = [
-    ...drawn(
-      pretrain,
-      supervisedCurves("Pre-training").map((measure) => measurePanel(measure, pretrain, [])),
+    ...supervised.flatMap(({ stage, all }) =>
+      drawn(all, supervisedCurves(stageTitle(stage)).map((measure) => measurePanel(measure, all, [])))
     ),
-    ...drawn(sft, supervisedCurves("SFT").map((measure) => measurePanel(measure, sft, []))),
-    ...drawn(grpo, [
-      ...policyCurves.map((measure) => measurePanel(measure, grpo, bands)),
-      lostSignalPanel(grpo, bands),
-      componentsPanel(grpo, "Component scores", ({ mean }) => mean),
-      componentsPanel(grpo, "Reward weights", ({ weight }) => weight),
-      phasePanel(grpo),
+    ...drawn(policySeries, [
+      ...policyCurves(policies).map((measure) => measurePanel(measure, policySeries, bands)),
+      lostSignalPanel(policySeries, bands),
+      componentsPanel(policySeries, "Component scores", ({ mean }) => mean),
+      componentsPanel(policySeries, "Reward weights", ({ weight }) => weight),
+      phasePanel(policySeries),
     ]),
   ];
   return smallMultiples(panels, {
     title: escapeHtml(options.title ?? "Learning curves"),
     subtitle: Object.values(Object.groupBy(
-      [...pretrain, ...sft, ...grpo].map(({ run, label, colour }) =>
+      [...supervised.flatMap(({ all }) => all), ...policySeries].map(({ run, label, colour }) =>
         `<span style="color:${colour}"><b>${label}</b></span> ${summary(run)}`
       ),
       (_, i) => Math.floor(i / 4),
@@ -106,15 +121,14 @@ export function learningCurves(
   });
 }
 
-/** The runs of a stage with a colour and a name each; equal names are numbered. */
-function series(runs: TrainingRun[], stage: TrainingRun["stage"]): Series[] {
-  const own = runs.filter((run) => run.stage === stage);
-  return own.map((run, i) => {
-    const same = own.filter((other) => other.name === run.name);
+/** Runs that are drawn together, with a colour and a name each; equal names are numbered. */
+function series(runs: TrainingRun[]): Series[] {
+  return runs.map((run, i) => {
+    const same = runs.filter((other) => other.name === run.name);
     const label = escapeHtml(stageLabel(run.name) + (same.length > 1 ? ` ${same.indexOf(run) + 1}` : ""));
-    const colour = own.length === 1
-      ? stageColours[stage]
-      : seriesColours[(i + (stage === "sft" ? 2 : 0)) % seriesColours.length];
+    const colour = runs.length === 1
+      ? stageColours[run.stage] ?? ownStageColour
+      : seriesColours[(i + (run.stage === "sft" ? 2 : 0)) % seriesColours.length];
     return { run, label, colour };
   });
 }

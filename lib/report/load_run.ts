@@ -43,7 +43,7 @@ const finalResults = z.object({
   seconds: z.number(),
   config: z.unknown(),
   runs: z.array(z.looseObject({
-    stage: z.enum(["pretrain", "sft", "grpo"]),
+    stage: z.string().min(1),
     name: z.string(),
     ended: z.enum(["finished", "interrupted", "time limit", "failed"]),
     config: z.record(z.string(), z.unknown()),

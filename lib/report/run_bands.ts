@@ -1,5 +1,6 @@
 import { escapeHtml } from "../display/escape_html.ts";
 import { ink, seriesColours, translucent } from "../display/palette.ts";
+import { learnsFromRewards } from "../training/learns_from_rewards.ts";
 import { measures } from "../training/measures.ts";
 import type { TrainingRun } from "../training/run.ts";
 import { stageLabel } from "./stage_label.ts";
@@ -63,10 +64,10 @@ export function runBands(
     colour: seriesColours[i % seriesColours.length],
     runs,
   }));
-  const supervised = all.every(({ stage }) => stage !== "grpo");
+  const policies = all.filter(({ stage, steps }) => learnsFromRewards(stage, steps));
   const panels = [
     heldOut,
-    ...(supervised ? supervisedCurves("Training") : policyCurves),
+    ...(policies.length ? policyCurves(policies) : supervisedCurves("Training")),
     ...further,
   ].map((measure) => bandPanel(measure, shown)).filter((panel) => panel !== undefined);
   return smallMultiples(panels, {

@@ -6,6 +6,7 @@ import type { TrainingRun } from "../training/run.ts";
 import { configDifferences } from "./config_differences.ts";
 import { listRuns, type RunList, runsTable } from "./list_runs.ts";
 import { loadRun } from "./load_run.ts";
+import { stagesOf, stageTitle } from "./stage_label.ts";
 import { runBands } from "./run_bands.ts";
 import { writeOutput } from "./write_output.ts";
 
@@ -32,7 +33,7 @@ export async function runsPage(folder: string, path: string): Promise<string> {
     ...await loadRun(dir),
   })));
   const figures: string[] = [];
-  for (const stage of ["pretrain", "sft", "grpo"] as const) {
+  for (const stage of stagesOf(loaded.flatMap(({ runs }) => runs))) {
     const groups = Object.fromEntries(
       loaded.map(({ name, runs }): [string, TrainingRun[]] => [
         name,
@@ -40,7 +41,7 @@ export async function runsPage(folder: string, path: string): Promise<string> {
       ]).filter(([, runs]) => runs.length),
     );
     if (Object.keys(groups).length) {
-      figures.push(await runBands(groups, { title: `${stage.toUpperCase()}, run by run` }).svg());
+      figures.push(await runBands(groups, { title: `${stageTitle(stage)}, run by run` }).svg());
     }
   }
   const names = loaded.map(({ name }) => name), target = resolve(path);

@@ -21,12 +21,11 @@ import type { sftSchema } from "./sft_schema.ts";
 export type ResumeSettings = Partial<z.input<typeof sftSchema> & z.input<typeof grpoSchema>>;
 
 /**
- * Options of {@linkcode resume}: the model and the problems that the run began with, the hooks that it had, and any of the stage's own
- * options that are to be another from here on.
+ * Options of {@linkcode resume}: the problems that the run began with, the hooks that it had, and those of the stage's own options
+ * that change from here on.
  */
 export type ResumeOptions = Omit<StageHooks, "resumeFrom"> & Omit<ResumeSettings, "format"> & {
-  /** The model as it was when the run began, with its adapter added if it had one; its weights are replaced. */
-  model: CausalLM;
+  /** The problems that the run began with. */
   problems: Problem[];
   /** A format of your own, whose functions no checkpoint keeps. @default the checkpoint's configuration */
   format?: ResponseFormat;
@@ -67,7 +66,8 @@ async function changed(
 
 /**
  * Goes on with a run that was stopped, from the run, a folder of checkpoints (the newest whole one) or one checkpoint, with the run's own
- * configuration: on the CPU it ends with the same bits as if it had never stopped.
+ * configuration: on the CPU it ends with the same bits as if it had never stopped. `model` is the one that the run began with, its adapter
+ * added if it had one; its weights are replaced by the checkpoint's.
  *
  * With other settings among the options it forks the run: the new one has the steps before the checkpoint and goes on with what was
  * given, its checkpoints in a folder of their own. Its `forkedFrom` says from which run, at which step and what changed there, as do
@@ -77,16 +77,20 @@ async function changed(
  * @throws {ConfigError} for an unknown or wrong option
  * @example
  * ```ts ignore
- * const run = await resume("results/demo/checkpoints/grpo", { model, problems: data.train });
- * const gentler = await resume(run, { model, problems: data.train, learningRate: 1e-5, steps: 400 });
+ * const run = await resume(model, "results/demo/checkpoints/grpo", { problems: data.train });
+ * const gentler = await resume(model, run, { problems: data.train, learningRate: 1e-5, steps: 400 });
  * learningCurves([run, gentler]);
  * ```
  */
-export async function resume(from: string | TrainingRun, options: ResumeOptions): Promise<TrainingRun> {
-  checkArgument("resume's second argument", "options", options);
-  checkArgument("`model` in resume's second argument", "model", options.model);
+export async function resume(
+  model: CausalLM,
+  from: string | TrainingRun,
+  options: ResumeOptions,
+): Promise<TrainingRun> {
+  checkArgument("resume's first argument", "model", model);
+  checkArgument("resume's third argument", "options", options);
   const path = checkpointPath(from, "resume");
-  const { model, problems, reward, curriculum: course, name: called, format, ...rest } = options;
+  const { problems, reward, curriculum: otherCurriculum, name: otherName, format, ...rest } = options;
   const { hooks, settings } = splitHooks(rest);
   const { step, state, path: found } = await loadCheckpoint(path),
     { stage, name, config: saved } = state as {
@@ -105,13 +109,13 @@ export async function resume(from: string | TrainingRun, options: ResumeOptions)
   else if (stage === "grpo") {
     run = await grpo(model, problems, {
       ...config,
-      name: called ?? name,
+      name: otherName ?? name,
       reward: reward ?? compositeReward(saved.reward as CompositeOptions),
-      curriculum: course ?? curriculum(saved.curriculum as CurriculumSpec),
+      curriculum: otherCurriculum ?? curriculum(saved.curriculum as CurriculumSpec),
     });
   } else {
     throw new CheckpointError(
-      `resuming ${found}: it is a checkpoint of ${stage}; only sft and grpo can be resumed so (pre-training: deno task pretrain --resume)`,
+      `resuming ${found}: it is a checkpoint of ${stage}; sft and grpo are resumed so; a stage of your own takes it as trainingLoop's resumeFrom (pre-training: deno task pretrain --resume)`,
     );
   }
   const fork = run.forkedFrom?.at(-1);

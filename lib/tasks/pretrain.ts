@@ -76,7 +76,7 @@ export async function pretrain(
       name: "pretrain",
       title: `Pre-training ${(model.parameterCount / 1e6).toFixed(2)} M parameters`,
       config: { steps, batch, seed, vocabularySize, peak, warmup, decayShare },
-      diagnosis: { stage: "sft" },
+      diagnosis: { stage: "pretrain" },
       async step(index, signal) {
         const started = performance.now();
         const documents = Array.from({ length: batch }, () => {

@@ -1,9 +1,13 @@
+import { learnsFromRewards } from "./learns_from_rewards.ts";
 import type { StepMetrics } from "./run.ts";
 
 /** What the rules need to know of a run beside its metrics. */
 export interface DiagnosisContext {
-  /** Which rules apply: those of losses on given texts or of rewards. */
-  stage: "sft" | "grpo";
+  /**
+   * Whose steps these are: `pretrain`, `sft`, `grpo`, or the name of an algorithm of one's own, to which the rules on rewards apply
+   * where its steps measure one.
+   */
+  stage: string;
   /** How many steps the run will take. */
   steps?: number;
   /** The limit on completion tokens. */
@@ -106,7 +110,7 @@ const rules: Record<DiagnosisRule, Rule> = {
 
   "loss near zero": (steps, { stage }) => {
     const { loss, gradientNorm, zeroVarianceFraction = 0 } = steps.at(-1)!;
-    if (stage !== "grpo" || steps.length > 1 || !(Math.abs(loss) < 0.01)) return null;
+    if (!learnsFromRewards(stage, steps) || steps.length > 1 || !(Math.abs(loss) < 0.01)) return null;
     if (!(gradientNorm > 0) || zeroVarianceFraction === 1) return null;
     return {
       level: "note",
@@ -158,7 +162,9 @@ const rules: Record<DiagnosisRule, Rule> = {
 
   "length collapse": (steps, { stage }) => {
     const length = change(steps, (metrics) => metrics.completionLength?.mean);
-    if (stage !== "grpo" || !length || length.from < 10 || length.to > 0.4 * length.from) return null;
+    if (!learnsFromRewards(stage, steps) || !length || length.from < 10 || length.to > 0.4 * length.from) {
+      return null;
+    }
     return {
       level: "warning",
       evidence: `completions shrank from ${short(length.from)} to ${
@@ -171,7 +177,9 @@ const rules: Record<DiagnosisRule, Rule> = {
 
   "entropy collapse": (steps, { stage }) => {
     const entropy = change(steps, (metrics) => metrics.entropy);
-    if (stage !== "grpo" || !entropy || entropy.to > 0.1 || entropy.to > 0.25 * entropy.from) return null;
+    if (
+      !learnsFromRewards(stage, steps) || !entropy || entropy.to > 0.1 || entropy.to > 0.25 * entropy.from
+    ) return null;
     // Low entropy is also what a solved task looks like, and harmless while a prompt's samples still differ in reward.
     const correct = recent(steps, (metrics) => metrics.components?.correctness?.mean);
     const flat = recent(steps, (metrics) => metrics.zeroVarianceFraction);
@@ -193,7 +201,7 @@ const rules: Record<DiagnosisRule, Rule> = {
     if (rules["entropy collapse"](steps, context)) return null;
     const entropy = change(steps, (metrics) => metrics.entropy),
       dead = change(steps, (metrics) => metrics.zeroVarianceFraction);
-    if (stage !== "grpo" || !entropy || !dead) return null;
+    if (!learnsFromRewards(stage, steps) || !entropy || !dead) return null;
     if (entropy.to > 0.5 * entropy.from || dead.to < dead.from + 0.15) return null;
     // a task that is being solved looks so too
     const correct = recent(steps, (metrics) => metrics.components?.correctness?.mean);

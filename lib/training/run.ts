@@ -119,8 +119,8 @@ export interface Fork {
 
 /** What a training stage returns: plain data. */
 export interface TrainingRun {
-  /** The stage that it comes from. */
-  stage: "pretrain" | "sft" | "grpo";
+  /** The stage that it comes from: `pretrain`, `sft`, `grpo`, or the name of an algorithm of one's own. */
+  stage: string;
   /** The name that figures and tables use, such as `sft` or `grpo`. */
   name: string;
   /** One entry an update. */

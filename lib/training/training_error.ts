@@ -24,8 +24,8 @@ export class TrainingError extends PlainError {
     const anew = lost ? "call useBackend(), load the model again and " : "";
     const saved = at === undefined
       ? "No checkpoint had been saved: start anew, with checkpointEvery to save more often"
-      : `The last checkpoint is ${at}: ${anew}go on with resume(${JSON.stringify(at)}, { model, problems })` +
+      : `The last checkpoint is ${at}: ${anew}go on with resume(model, ${JSON.stringify(at)}, { problems })` +
         (lost ? "; steps made after it are made again" : "");
-    super(`${run.stage} failed after ${run.steps.length} of ${steps} steps: ${what}. ${saved}.`, { cause });
+    super(`${run.name} failed after ${run.steps.length} of ${steps} steps: ${what}. ${saved}.`, { cause });
   }
 }

@@ -141,12 +141,12 @@ export async function rejectionSampling(
 
   try {
     return await trainingLoop({
-      stage: "grpo",
+      stage: "rejection sampling",
       name: "rejection sampling",
       title: `Rejection sampling, the best ${keep} of ${samples}`,
       weights: decoder,
       config: { ...options, reward: reward.toJSON() },
-      diagnosis: { stage: "grpo", steps, maxTokens },
+      diagnosis: { stage: "rejection sampling", steps, maxTokens },
       step,
       async save() {
         const { tensors, state } = await trainer.save();

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import * as tf from "@tensorflow/tfjs";
-import { useBackend } from "../../mod.ts";
+import { learningCurves, useBackend } from "../../mod.ts";
 import { setObserver } from "../../lib/display/observer.ts";
 import { digits, problems, tinyModel } from "../training/tiny_model.ts";
 import { rejectionSampling } from "./rejection_sampling.ts";
@@ -27,6 +27,9 @@ Deno.test({
     const first = mean(rewards.slice(0, 5)), last = mean(rewards.slice(-5));
     assert.equal(run.ended, "finished");
     assert.ok(last > first + 0.2, `from ${first} to ${last}`);
+    assert.equal(run.stage, "rejection sampling");
+    assert.match(Deno.inspect(run), /^rejection sampling: 30 steps/);
+    assert.match(JSON.stringify(learningCurves(run).layout), /Rejection sampling loss/);
     model.dispose();
     assert.equal(tf.memory().numTensors, tensors);
   },

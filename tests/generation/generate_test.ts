@@ -34,7 +34,7 @@ function withLora(decoder: Decoder): Decoder {
       scale: 0.3,
     });
   }
-  decoder.setLora(pairs);
+  decoder.addAdapter(pairs);
   for (const { a, b } of pairs.values()) tf.dispose([a, b]);
   return decoder;
 }

@@ -79,7 +79,7 @@ testOnWebgpu(
       ),
     );
     const pairs = new Map([...packed.lora]);
-    rounded.setLora(pairs);
+    rounded.addAdapter(pairs);
     await packed.packFrozen();
     const options = { maxTokens: 8, n: 3, seed: 4, temperature: 1.1 };
     const [actual, expected] = [
@@ -90,7 +90,7 @@ testOnWebgpu(
     const name = "model.layers.1.mlp.down_proj.weight", copy = await packed.copy();
     assertClose([await packed.merged(name)], [await rounded.merged(name)], 1e-6);
     assertClose([await copy.values(name)], [await rounded.merged(name)], 1e-6);
-    packed.removeLora("default");
+    packed.removeAdapter("default");
     assert.equal(packed.trainBase, false);
     for (const decoder of [packed, rounded, copy]) decoder.dispose();
   },

@@ -60,11 +60,17 @@ Deno.test("whatever a cell passes wrongly gets one sentence with the way out", a
         /evaluate's third argument must be a group of options, got 10/,
       ],
       [
-        () => resume(asAny({ stage: "sft" }), { model, problems }),
+        () => resume(model, asAny({ stage: "sft" }), { problems }),
         /what resume goes on from must be a run, got an object with stage/,
       ],
-      [() => resume("somewhere", asAny(undefined)), /resume's second argument must be a group of options/],
-      [() => resume("somewhere", asAny({ problems })), /`model` in resume's second argument must be a model/],
+      [
+        () => resume(model, "somewhere", asAny(undefined)),
+        /resume's third argument must be a group of options/,
+      ],
+      [
+        () => resume(asAny("somewhere"), asAny({ model, problems }), asAny(undefined)),
+        /resume's first argument must be a model/,
+      ],
       [() => restoreModel(model, asAny(undefined)), /goes on from must be the path of a folder, got nothing/],
       [
         () => loadModel("data/models/tiny-gemma", asAny({ loar: {} })),

@@ -39,11 +39,17 @@ Deno.test("exportRun() and loadRun() give back the runs and evaluations that wen
   await Deno.remove(dir, { recursive: true });
 });
 
-Deno.test("exportRun() and loadRun() keep a step whose loss was not finite and a run that made no step", async () => {
+Deno.test("exportRun() and loadRun() keep a step whose loss was not finite, a stage of one's own and a run that made no step", async () => {
   const dir = await Deno.makeTempDir(), target = join(dir, "r");
   const failed = { ...inventedSft(2), ended: "failed" as const, reason: "loss was NaN twice" };
   failed.steps[1] = { ...failed.steps[1], loss: NaN, gradientNorm: Infinity };
-  const runs = [failed, { ...inventedGrpo(3), steps: [], completions: [], ended: "interrupted" as const }];
+  const own = { ...inventedGrpo(3), stage: "rejection sampling", name: "best of 8" };
+  const runs = [failed, own, {
+    ...inventedGrpo(3),
+    steps: [],
+    completions: [],
+    ended: "interrupted" as const,
+  }];
   await exportRun(target, { config: {}, runs, evaluations: {} });
   assert.deepEqual((await loadRun(`${target}-failed`)).runs, runs);
   assert.deepEqual(names(dir), ["r-failed"]);

@@ -48,6 +48,20 @@ Deno.test("learningCurves() has a panel for each quantity that some run measured
   assert.deepEqual(titles(learningCurves([bare])), ["Reward", "GRPO loss"]);
 });
 
+Deno.test("learningCurves() draws an algorithm of one's own under its name, beside GRPO where it measures a reward", () => {
+  const own = { ...inventedGrpo(20), stage: "rejection sampling", name: "best of 8" };
+  assert.ok(titles(learningCurves([own])).includes("Rejection sampling loss"));
+  assert.deepEqual(titles(learningCurves([own])).length, grpoTitles.length);
+  assert.ok(titles(learningCurves([own, inventedGrpo(20)])).includes("Policy loss"));
+  const legend = JSON.stringify(learningCurves([own, inventedGrpo(20)]).layout);
+  assert.match(legend, /best of 8[\s\S]*GRPO/);
+  const onTexts = { ...inventedSft(20), stage: "distillation", name: "distillation" };
+  assert.deepEqual(
+    titles(learningCurves([onTexts, inventedSft(20)])),
+    [...sftTitles, "Distillation loss", "Distillation token accuracy", "Distillation entropy"],
+  );
+});
+
 Deno.test("learningCurves() draws what was measured, and its band is mean ± std", () => {
   const run = inventedGrpo(6), figure = learningCurves([run]);
   const reward = figure.data.filter((trace) => trace.xaxis === "x") as Loose[];

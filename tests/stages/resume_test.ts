@@ -63,7 +63,7 @@ Deno.test({
           );
           assert.equal(steps, 2);
           const resumed = await weights(async (model) => {
-            const run = await resume(checkpoints, { model, problems });
+            const run = await resume(model, checkpoints, { problems });
             assert.deepEqual(run.steps.map(({ step }) => step), [1, 2, 3, 4]);
             assert.equal(run.ended, "finished");
           });
@@ -91,7 +91,7 @@ Deno.test({
       });
       const before = [...Deno.readDirSync(checkpoints)].map(({ name }) => name).sort();
       await weights(async (model) => {
-        fork = await resume(run, { model, problems, learningRate: 1e-4, steps: 4 });
+        fork = await resume(model, run, { problems, learningRate: 1e-4, steps: 4 });
       });
       assert.deepEqual(fork.steps.map(({ learningRate }) => learningRate), [1e-3, 1e-3, 1e-4, 1e-4]);
       const record = {
@@ -115,9 +115,9 @@ Deno.test({
 
       // what goes on from the fork is the fork, and its export keeps where it came from
       await weights(async (model) => {
-        const more = await resume(fork, { model, problems });
+        const more = await resume(model, fork, { problems });
         assert.deepEqual(more.forkedFrom, [record]);
-        await assert.rejects(resume(fork, { model, problems, learningrate: 1 } as never), /learningRate/);
+        await assert.rejects(resume(model, fork, { problems, learningrate: 1 } as never), /learningRate/);
       });
       await exportRun(`${folder}/export`, { runs: fork });
       assert.deepEqual((await loadRun(`${folder}/export`)).runs[0].forkedFrom, [record]);
@@ -141,8 +141,7 @@ Deno.test({
         await grpo(model, problems, { ...options, beta: 0, checkpoints, reward });
       });
       await weights(async (model) => {
-        const run = await resume(checkpoints, {
-          model,
+        const run = await resume(model, checkpoints, {
           problems,
           algorithm: "rloo",
           reward: compositeReward({ preset: "r1" }),
@@ -157,7 +156,7 @@ Deno.test({
       });
       await weights(async (model) => {
         await assert.rejects(
-          resume(checkpoints, { model, problems, beta: 0.1 }),
+          resume(model, checkpoints, { problems, beta: 0.1 }),
           /its run had beta 0, and so keeps no reference policy/,
         );
       });

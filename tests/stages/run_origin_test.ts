@@ -167,14 +167,14 @@ for (const { title, began, model: make, problems: given = problems, says } of ca
       await stopped(stage, checkpoints, began);
       const model = make?.() ?? modelWith(began);
       await assert.rejects(
-        resume(checkpoints, { model, problems: given, reward: digits }),
+        resume(model, checkpoints, { problems: given, reward: digits }),
         (error: Error) =>
           error instanceof CheckpointError && says.test(error.message) && /restoreModel/.test(error.message),
       );
       model.dispose();
       // and the same beginning goes on
       const same = modelWith(began);
-      const run = await resume(checkpoints, { model: same, problems, reward: digits });
+      const run = await resume(same, checkpoints, { problems, reward: digits });
       assert.deepEqual([run.ended, run.steps.length], ["finished", 6]);
       same.dispose();
     }

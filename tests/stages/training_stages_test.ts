@@ -95,7 +95,7 @@ test("grpo() pressed twice while it trains drops the step, and resumes with the 
     2,
   ]);
   setObserver(null);
-  const again = tinyModel(), second = await resume(folder, { model: again, problems, reward: digits });
+  const again = tinyModel(), second = await resume(again, folder, { problems, reward: digits });
   assert.deepEqual(second.steps.map(({ loss }) => loss), undisturbed.steps.map(({ loss }) => loss));
   assert.deepEqual(await weights(again), await weights(whole));
   for (const model of [whole, stopped, again]) model.dispose();
@@ -114,7 +114,7 @@ test("sft() pressed twice within an accumulated batch drops the step, and resume
   assert.deepEqual([first.ended, first.steps.length], ["interrupted", 2]);
   assert.match(first.reason!, /stopped at once after step 2 of 4/);
   setObserver(null);
-  const again = tinyModel(), second = await resume(folder, { model: again, problems });
+  const again = tinyModel(), second = await resume(again, folder, { problems });
   assert.deepEqual(second.steps.map(({ loss }) => loss), undisturbed.steps.map(({ loss }) => loss));
   assert.deepEqual(await weights(again), await weights(whole));
   for (const model of [whole, stopped, again]) model.dispose();
@@ -233,7 +233,7 @@ test("grpo() replays groups with signal in the places of those without, and goes
     signal: stop.signal,
     onStep: ({ step }) => step === 3 && stop.abort(),
   });
-  const again = tinyModel(), resumed = await resume(folder, { model: again, problems, reward });
+  const again = tinyModel(), resumed = await resume(again, folder, { problems, reward });
   assert.deepEqual(resumed.steps.map(({ loss }) => loss), steps.map(({ loss }) => loss));
   assert.deepEqual(await weights(again), await weights(whole));
   for (const model of [whole, first, again]) model.dispose();
@@ -362,7 +362,7 @@ test("grpo() with an entropy bonus keeps more of its entropy, the adapted one af
     signal: stop.signal,
     onStep: ({ step }) => step === 5 && stop.abort(),
   });
-  const again = tinyModel(), { steps } = await resume(folder, { model: again, problems, reward: digits });
+  const again = tinyModel(), { steps } = await resume(again, folder, { problems, reward: digits });
   assert.deepEqual(steps.map(({ entropy, entropyCoef }) => [entropy, entropyCoef]), whole);
   for (const each of [model, again]) each.dispose();
 });
@@ -388,7 +388,7 @@ test("grpo() after sft() under LoRA measures KL against what SFT left, in one ru
     onStep: ({ step }) => step === 2 && stop.abort(),
   });
   const again = await start();
-  const { steps } = await resume(folder, { model: again, problems, reward: digits });
+  const { steps } = await resume(again, folder, { problems, reward: digits });
   assert.deepEqual(steps.map(({ kl }) => kl), kls);
   for (const model of [whole, stopped, again]) model.dispose();
 });

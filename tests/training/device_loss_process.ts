@@ -47,7 +47,7 @@ try {
   failure = error;
 }
 const backend = await useBackend({ backend: "webgpu" });
-const run = await resume(failure!.run.checkpoint!, { model: tinyModel(), problems, reward: digits });
+const run = await resume(tinyModel(), failure!.run.checkpoint!, { problems, reward: digits });
 const losses = ({ steps }: { steps: { loss: number }[] }) => steps.map(({ loss }) => loss);
 console.log(JSON.stringify({
   message: failure!.message,

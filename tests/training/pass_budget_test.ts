@@ -227,7 +227,7 @@ for (const stage of ["sft", "grpo"] as const) {
           onStep: ({ step }) => step === 2 && stop.abort(),
         }));
       fresh();
-      const resumed = await withRoom(room, () => resume(folder, { model, problems, reward: digits }));
+      const resumed = await withRoom(room, () => resume(model, folder, { problems, reward: digits }));
       assert.deepEqual(losses(resumed), losses(small));
       model.dispose();
       await Deno.remove(folder, { recursive: true });

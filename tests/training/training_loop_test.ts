@@ -311,7 +311,7 @@ Deno.test("trainingLoop() saves the steps before one that throws, and says from 
     assert.ok(error instanceof TrainingError);
     assert.match(
       error.message,
-      /^sft failed after 3 of 6 steps: out of memory\. The last checkpoint is .*-step-3: go on with resume\(".*-step-3", \{ model, problems \}\)\.$/,
+      /^sft failed after 3 of 6 steps: out of memory\. The last checkpoint is .*-step-3: go on with resume\(model, ".*-step-3", \{ problems \}\)\.$/,
     );
     assert.ok(error.cause instanceof RangeError);
     assert.deepEqual([error.run.ended, error.run.steps.length], ["failed", 3]);
