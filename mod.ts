@@ -251,6 +251,8 @@ export type { EvaluationInside, StageHooks } from "./lib/stages/evaluation_insid
 export * from "./lib/stages/experiment.ts";
 export { grpo } from "./lib/stages/grpo.ts";
 export type { GrpoOptions } from "./lib/stages/grpo_options.ts";
+export * from "./lib/stages/grpo.ts";
+export type { PreflightFinding } from "./lib/stages/findings_ahead.ts";
 export { meanInterval } from "./lib/stages/mean_interval.ts";
 export { restoreModel } from "./lib/stages/restore_model.ts";
 export * from "./lib/stages/resume.ts";

@@ -1,51 +1,32 @@
-import { statfs } from "node:fs/promises";
-import type { z } from "zod";
 import type { Problem } from "../data/problem.ts";
 import { displayable } from "../display/displayable.ts";
 import { formatDuration, formatNumber, formatPercent } from "../display/format_number.ts";
 import { type Cell, htmlTable, type Table, textTable } from "../display/table.ts";
+import { device } from "../kernels/device.ts";
 import type { CausalLM } from "../models/causal_lm.ts";
-import { parseOptions } from "../options/parse_options.ts";
-import { asReward } from "../rewards/as_reward.ts";
-import type { Reward, RewardFunction } from "../rewards/reward.ts";
 import { type Curriculum, curriculum as makeCurriculum } from "../schedules/curriculum.ts";
-import { fittingProblems } from "../stages/fitting_problems.ts";
+import { checkpointBytes, finding, findingsAhead, type PreflightFinding } from "../stages/findings_ahead.ts";
 import { groupOrder } from "../stages/group_order.ts";
-import { grpoSchema } from "../stages/grpo_schema.ts";
+import { type GrpoOptions, readGrpoOptions } from "../stages/grpo_options.ts";
+import type { GrpoConfig } from "../stages/grpo_schema.ts";
 import { policyGradients } from "../stages/policy_gradients.ts";
 import { type RolloutBatch, withoutSignal } from "../stages/rollout_batch.ts";
 import { Rollouts } from "../stages/rollouts.ts";
-import { disposeGradients } from "../training/backward.ts";
-import { PassBudget } from "../training/pass_budget.ts";
+import { moments } from "../training/moments.ts";
 import { ReferencePolicy } from "../training/reference_policy.ts";
+import { Trainer } from "../training/trainer.ts";
 
-/** Options of {@linkcode preflight}: those of `grpo`, and these. */
-export type PreflightOptions = z.input<typeof grpoSchema> & {
-  /** As `grpo` gets it. */
-  reward: Reward | RewardFunction;
-  /** As `grpo` gets it. @default R3's three phases */
-  curriculum?: Curriculum;
+/** Options of {@linkcode preflight}: those of `grpo`, as `grpo` gets them, and one more. */
+export type PreflightOptions = GrpoOptions & {
   /** Groups sampled to see how rewards spread, over all difficulties alike. @default 12 */
   groups?: number;
 };
-
-/** One thing that was looked at. */
-export interface PreflightFinding {
-  /** What was found, in a sentence. */
-  what: string;
-  /** How much it matters. */
-  level: "ok" | "warning" | "problem";
-  /** What was seen, with its numbers. */
-  found: string;
-  /** What to do; absent where all is well. */
-  remedy?: string;
-}
 
 /** What {@linkcode preflight} returns: plain data that displays as one table. */
 export interface Preflight {
   /** In the order looked at. */
   findings: PreflightFinding[];
-  /** Measured on whole steps, early, in the middle and late in the curriculum. */
+  /** Measured on whole steps, early, in the middle and late in the curriculum; time to evaluate comes on top. */
   secondsPerStep: number;
   /** Of the run, by that. */
   seconds: number;
@@ -53,14 +34,20 @@ export interface Preflight {
   truncatedFraction: number;
   /** Share of the sampled groups whose rewards are all equal, by difficulty. */
   deadGroups: Record<string, number>;
+  /** The most heap that the longest batch takes, with the optimizer's moments and the reference; `null` on a GPU, which does not say. */
+  memoryBytes: number | null;
   /** Size of one checkpoint. */
   checkpointBytes: number;
 }
 
+/** Whole steps that are timed: three, one a third of the curriculum, and more while their mean is not known well. */
+const timed = { least: 3, most: 12, error: 0.06 };
+
 /**
  * Looks at a GRPO run before it takes hours: prompts that are too long, the longest batch tried through the model, whether the model ends its
  * turns, how many completions will be cut, how many groups teach nothing at each difficulty, the seconds of a step measured on
- * whole ones, and the disk for checkpoints. Each finding comes with its remedy. The weights stay as they are; it takes about as long as six steps.
+ * whole ones, and the disk for checkpoints. Each finding comes with its remedy. The weights stay as they are: the optimizer's updates are
+ * made at a learning rate of 0. It takes about as long as six to fourteen steps, the more the more steps differ.
  *
  * @throws {ConfigError} for an option that `grpo` would refuse
  * @example
@@ -70,151 +57,178 @@ export interface Preflight {
  */
 export async function preflight(
   model: CausalLM,
-  problems: Problem[],
-  { reward: given, curriculum = makeCurriculum(), groups = 12, ...settings }: PreflightOptions,
+  given: Problem[],
+  options: PreflightOptions,
 ): Promise<Preflight> {
-  const config = parseOptions(grpoSchema, settings as z.input<typeof grpoSchema>, "grpo"),
-    reward = asReward(given),
-    { signal } = new AbortController();
-  const fitting = fittingProblems(model, problems, config), findings: PreflightFinding[] = [];
-  const add = (what: string, found: string, bad: false | "warning" | "problem" = false, remedy?: string) =>
-    void findings.push({ what, level: bad || "ok", found, ...(bad && remedy ? { remedy } : {}) });
+  const { groups = 12, ...asked } = options ?? {};
+  const run = readGrpoOptions(model, given, options && asked as GrpoOptions, "preflight"),
+    { config, problems, prompts, tooLong, note, reward, curriculum, sampler } = run;
+  if (!(Number.isSafeInteger(groups) && groups > 0)) {
+    throw new RangeError(`preflight samples \`groups\` groups, a whole number of at least 1, got ${groups}`);
+  }
 
-  const { tooLong } = fitting;
-  add(
-    "prompts",
-    tooLong.length ? fitting.note! : `all ${problems.length} leave room for ${config.maxTokens} tokens`,
-    tooLong.length > 0 && "warning",
-    "Shorten them, or lower maxTokens; left out they teach nothing",
-  );
-  const lost = config.systemPrompt && !fitting.prompts[0].text.includes(config.systemPrompt.trim());
-  add(
-    "chat template",
-    lost
-      ? "the system prompt is not in the text that the model sees"
-      : "question and system prompt reach the model",
-    lost ? "problem" : false,
-    "Put it into the question, or take a model whose template knows system prompts",
-  );
-
-  const { decoder } = model, reference = config.beta === 0 ? null : await ReferencePolicy.of(decoder);
-  const budget = new PassBudget(decoder, { checkpointing: config.checkpointing });
-  const learn = async (batch: RolloutBatch) => {
-    const started = performance.now();
-    const { gradients } = await policyGradients(decoder, {
+  const { decoder } = model, { signal } = new AbortController(), free = device().memoryLeft;
+  const reference = config.beta === 0 ? null : await ReferencePolicy.of(decoder),
+    trainer = new Trainer(decoder, { ...config, learningRate: { at: () => 0 } });
+  const rollouts = (from: Curriculum, changes: Partial<GrpoConfig> = {}) =>
+    new Rollouts(model, {
+      problems,
+      reward,
+      curriculum: from,
+      reference,
+      config: { ...config, ...changes },
+      sampler,
+      budget: trainer.passes,
+    });
+  const learn = async (batch: RolloutBatch, index: number) => {
+    const learned = await policyGradients(decoder, {
       ...batch,
       advantages: batch.groups.map(({ completions }) => completions.map((_, i) => i % 2 ? 1 : -1)),
-    }, { reference, entropyCoef: 0, budget, config, index: 0, signal });
-    disposeGradients(gradients);
-    return (performance.now() - started) / 1000;
+    }, { reference, entropyCoef: 0, budget: trainer.passes, config, index, signal });
+    await trainer.update(index, learned);
   };
   try {
     const everything = makeCurriculum({
       kind: "fixed",
       phases: [{
         name: "all",
-        difficulties: [...new Set(fitting.problems.map(({ difficulty }) => difficulty))],
+        difficulties: [...new Set(problems.map(({ difficulty }) => difficulty))],
       }],
     });
-    const draw = (promptsPerStep: number, index: number, from: Curriculum) =>
-      new Rollouts(model, {
-        ...fitting,
-        reward,
-        curriculum: from,
-        reference,
-        config: { ...config, promptsPerStep, dropZeroVariance: false, klInReward: false },
-      }).sample(index, signal);
+    const apart = { promptsPerStep: groups, dropZeroVariance: false, replay: null, klInReward: false };
+    const sampled = await device().measure(() => rollouts(everything, apart).sample(0, signal)),
+      spread = sampled.value;
+    const learned = await device().measure(() => learn(longest(spread, prompts, config), 0));
+    const notes = trainer.passes.takeNotes(), passes = [sampled.bytes, learned.bytes];
+    const memoryBytes = passes.some((bytes) => bytes === null)
+      ? null
+      : Math.max(...passes as number[]) + free - device().memoryLeft;
 
-    const spread = await draw(groups, 0, everything);
-    await learn(longest(spread, fitting, config));
-    const memory = budget.takeNotes();
-    add(
-      "memory",
-      memory.length ? memory.join("; ") : "the longest batch went through the model as it is",
-      memory.length > 0 && "warning",
-      "It still learns the same, more slowly: fewer generations or a lower maxTokens are faster",
-    );
-
-    const third = config.steps / 3, steps: RolloutBatch[] = [];
-    let stepSeconds = 0;
-    for (const i of [0, 1, 2]) {
-      const step = await draw(config.promptsPerStep, Math.floor((i + 0.5) * third), curriculum);
-      stepSeconds += (step.samplingSeconds + step.rewardSeconds) / config.iterations + await learn(step);
-      steps.push(step);
-    }
-    const completions = steps.flatMap((step) => step.groups.flatMap((group) => group.completions));
+    // the first one warms the sampler up
+    const steps = await wholeSteps(rollouts(curriculum), { learn, signal });
+    const [, ...warm] = steps, secondsPerStep = mean(warm.map(({ seconds }) => seconds));
+    const completions = steps.flatMap(({ batch }) => batch.sampled.flatMap((group) => group.completions));
     const cut = completions.filter(({ truncated }) => truncated).length,
       truncatedFraction = cut / completions.length;
-    add(
-      "end of turn",
-      cut === completions.length
-        ? `none of ${completions.length} completions ended by itself`
-        : `${completions.length - cut} of ${completions.length} completions ended by themselves`,
-      cut === completions.length && "problem",
-      "Teach the end by SFT first, or raise maxTokens",
-    );
-    add(
-      "truncation",
-      `${formatPercent(truncatedFraction)} of the completions hit ${config.maxTokens} tokens`,
-      truncatedFraction > 0.2 && "warning",
-      `Raise maxTokens, or set maskTruncated${config.maskTruncated ? " (it is set)" : ""}`,
-    );
     const totals = spread.groups.flatMap(({ rewards }) => rewards.map(({ total }) => total));
-    const byDifficulty = Map.groupBy(spread.groups, ({ problem }) => problem.difficulty);
-    const deadGroups = Object.fromEntries(
-      groupOrder([...byDifficulty.keys()]).map((name) => {
-        const own = byDifficulty.get(name as Problem["difficulty"])!;
-        return [name, own.filter(withoutSignal).length / own.length];
-      }),
-    );
-    const dead = spread.withoutSignal / spread.groups.length;
-    add(
-      "reward spread",
-      `rewards from ${formatNumber(Math.min(...totals))} to ${
-        formatNumber(Math.max(...totals))
-      }; groups of equal rewards: ${
-        Object.entries(deadGroups).map(([name, share]) => `${name} ${formatPercent(share, { digits: 0 })}`)
-          .join(", ")
-      }`,
-      dead >= 1 ? "problem" : dead > 0.5 && "warning",
-      "Such groups teach nothing: more generations, a higher temperature, SFT first, or problems that are neither solved nor hopeless",
-    );
-
-    const secondsPerStep = stepSeconds / steps.length;
+    const deadGroups = deadByDifficulty(spread), dead = spread.withoutSignal / spread.groups.length;
     const seconds = secondsPerStep * config.steps, limit = config.maxMinutes;
-    add(
-      "time",
-      `${formatDuration(secondsPerStep)} a step, ${formatDuration(seconds)} in all, until ${
-        new Date(Date.now() + 1000 * seconds).toISOString().slice(0, 16).replace("T", " ")
-      } UTC`,
-      typeof limit === "number" && seconds > 60 * limit && "warning",
-      `maxMinutes ends it after ${limit} minutes: lower steps, promptsPerStep or generations`,
-    );
-
-    const trained = decoder.parameters().reduce((sum, { variable }) => sum + variable.size, 0);
-    // weights, AdamW's two moments and the reference; the newest ones and the best
-    const checkpointBytes = 4 * trained * (reference ? 4 : 3),
-      needed = checkpointBytes * ((config.keepCheckpoints ?? 2) + 1);
-    const free = await freeBytes(config.checkpoints ?? ".");
-    add(
-      "disk",
-      `${megabytes(needed)} for checkpoints${free === null ? "" : ` of ${megabytes(free)} free`}`,
-      free !== null && needed > free && "problem",
-      "Free the disk, name another folder in checkpoints, or lower keepCheckpoints",
-    );
+    const [template, , disk] = await findingsAhead(decoder, prompts, config);
+    const findings: PreflightFinding[] = [
+      finding(
+        "prompts",
+        note ?? `all ${problems.length} leave room for ${config.maxTokens} tokens`,
+        tooLong.length > 0 && "warning",
+        "Shorten them, or lower maxTokens; left out they teach nothing",
+      ),
+      template,
+      finding(
+        "memory",
+        [
+          ...(notes.length ? notes : ["the longest batch went through the model as it is"]),
+          ...(memoryBytes === null
+            ? []
+            : [`with the optimizer it takes ${megabytes(memoryBytes)} of ${megabytes(free)} free`]),
+        ].join("; "),
+        notes.length > 0 && "warning",
+        "It still learns the same, more slowly: fewer generations or a lower maxTokens are faster",
+      ),
+      finding(
+        "end of turn",
+        cut === completions.length
+          ? `none of ${completions.length} completions ended by itself`
+          : `${completions.length - cut} of ${completions.length} completions ended by themselves`,
+        cut === completions.length && "problem",
+        "Teach the end by SFT first, or raise maxTokens",
+      ),
+      finding(
+        "truncation",
+        `${formatPercent(truncatedFraction)} of the completions hit ${config.maxTokens} tokens`,
+        truncatedFraction > 0.2 && "warning",
+        `Raise maxTokens, or set maskTruncated${config.maskTruncated ? " (it is set)" : ""}`,
+      ),
+      finding(
+        "reward spread",
+        `rewards from ${formatNumber(Math.min(...totals))} to ${
+          formatNumber(Math.max(...totals))
+        }; groups of equal rewards: ${
+          Object.entries(deadGroups).map(([name, share]) => `${name} ${formatPercent(share, { digits: 0 })}`)
+            .join(", ")
+        }`,
+        dead >= 1 ? "problem" : dead > 0.5 && "warning",
+        "Such groups teach nothing: more generations, a higher temperature, SFT first, or problems that are neither solved nor hopeless",
+      ),
+      finding(
+        "time",
+        `${formatDuration(secondsPerStep)} a step, ${formatDuration(seconds)} in all, until ${
+          new Date(Date.now() + 1000 * seconds).toISOString().slice(0, 16).replace("T", " ")
+        } UTC`,
+        typeof limit === "number" && seconds > 60 * limit && "warning",
+        `maxMinutes ends it after ${limit} minutes: lower steps, promptsPerStep or generations`,
+      ),
+      disk,
+    ];
     return displayable(
-      { findings, secondsPerStep, seconds, truncatedFraction, deadGroups, checkpointBytes },
+      {
+        findings,
+        secondsPerStep,
+        seconds,
+        truncatedFraction,
+        deadGroups,
+        memoryBytes,
+        checkpointBytes: checkpointBytes(decoder, config),
+      },
       { text: (shown) => textTable(table(shown)), html: (shown) => htmlTable(table(shown)) },
     );
   } finally {
     reference?.dispose();
+    trainer.dispose();
   }
+}
+
+/** A step that was made to see how long it takes. */
+interface TimedStep {
+  batch: RolloutBatch;
+  seconds: number;
+}
+
+/** Makes whole steps over all of a run, as many as it takes to know their mean; the first is one more, to warm up. */
+async function wholeSteps(
+  rollouts: Rollouts,
+  { learn, signal }: { learn: (batch: RolloutBatch, index: number) => Promise<void>; signal: AbortSignal },
+): Promise<TimedStep[]> {
+  const { steps, iterations } = rollouts.options.config, made: TimedStep[] = [];
+  for (let i = 0; i <= timed.most; i++) {
+    // thirds in turn, each further into its third than before
+    const place = (i % 3 + (Math.floor(i / 3) + 0.5) / Math.ceil(timed.most / 3)) / 3;
+    const index = Math.min(steps - 1, Math.floor(place * steps)), started = performance.now();
+    const batch = await rollouts.sample(index, signal), sampled = performance.now();
+    await learn(batch, index);
+    const seconds = ((sampled - started) / iterations + performance.now() - sampled) / 1000;
+    made.push({ batch, seconds });
+    const all = made.slice(1).map(({ seconds }) => seconds);
+    if (all.length >= timed.least && moments(all).std / Math.sqrt(all.length) < timed.error * mean(all)) {
+      break;
+    }
+  }
+  return made;
+}
+
+/** Share of the groups whose rewards are all equal, by difficulty. */
+function deadByDifficulty({ groups }: RolloutBatch): Record<string, number> {
+  const byDifficulty = Map.groupBy(groups, ({ problem }) => problem.difficulty);
+  return Object.fromEntries(
+    groupOrder([...byDifficulty.keys()]).map((name) => {
+      const own = byDifficulty.get(name as Problem["difficulty"])!;
+      return [name, own.filter(withoutSignal).length / own.length];
+    }),
+  );
 }
 
 /** The largest batch that a step can hold: the longest prompt, and completions as long as they may be. */
 function longest(
   { groups: [group], ...batch }: RolloutBatch,
-  { prompts }: { prompts: { ids: number[] }[] },
+  prompts: readonly { ids: number[] }[],
   { maxTokens, promptsPerStep }: { maxTokens: number; promptsPerStep: number },
 ): RolloutBatch {
   const promptIds = prompts.reduce((a, b) => b.ids.length > a.ids.length ? b : a).ids;
@@ -226,18 +240,7 @@ function longest(
   return { ...batch, groups: Array(promptsPerStep).fill({ ...group, promptIds, completions: stretched }) };
 }
 
-async function freeBytes(folder: string): Promise<number | null> {
-  for (const path of [folder, "."]) {
-    try {
-      const { bavail, bsize } = await statfs(path);
-      return bavail * bsize;
-    } catch {
-      // the folder is made when it is needed
-    }
-  }
-  return null;
-}
-
+const mean = (values: number[]) => moments(values).mean;
 const megabytes = (bytes: number) => `${formatNumber(bytes / 1e6)} MB`;
 
 function table({ findings }: Preflight): Table {

@@ -9,6 +9,7 @@ import { runOrigin } from "../training/run_origin.ts";
 import { Trainer, type TrainerState } from "../training/trainer.ts";
 import { type StepResult, trainingLoop } from "../training/training_loop.ts";
 import { evaluationHook } from "./evaluation_inside.ts";
+import { worstAhead } from "./findings_ahead.ts";
 import { type GrpoOptions, readGrpoOptions } from "./grpo_options.ts";
 import { wholeOptions } from "./grpo_schema.ts";
 import { grpoStep } from "./grpo_step.ts";
@@ -113,6 +114,7 @@ export async function grpo(model: CausalLM, given: Problem[], options: GrpoOptio
         diagnosis: { stage: "grpo", steps, maxTokens, maskTruncated, beta: anneal(beta).at(0, steps) },
         origin: await runOrigin(decoder, problems, prompts.map(({ ids }) => ({ prompt: ids }))),
         notes: note === null ? [] : [note],
+        worst: await worstAhead(decoder, prompts, config),
         step,
         async save() {
           const { tensors, state } = await trainer.save();

@@ -27,21 +27,23 @@ export type GrpoOptions = z.input<typeof grpoSchema> & StageHooks & {
 
 /**
  * What `grpo` was given, parsed and checked against each other before any work: options with every default, the problems that
- * the model has room for, and the reward, curriculum and hooks as the algorithm uses them.
+ * the model has room for, and the reward, curriculum and hooks as the algorithm uses them. `call` is whose name errors bear.
  *
  * @throws {ConfigError} for an unknown or wrong option
  * @throws {RangeError} when there is no problem to draw, or the options contradict each other
  * @throws {TypeError} for an argument that is missing or of another kind
  */
-export function readGrpoOptions(model: CausalLM, given: Problem[], options: GrpoOptions) {
-  checkArgument("grpo's first argument", "model", model);
-  checkArgument("grpo's third argument", "options", options);
-  const problems = asProblems(given, "grpo"),
+export function readGrpoOptions(model: CausalLM, given: Problem[], options: GrpoOptions, call = "grpo") {
+  checkArgument(`${call}'s first argument`, "model", model);
+  checkArgument(`${call}'s third argument`, "options", options);
+  const problems = asProblems(given, call),
     { reward, curriculum = makeCurriculum(), sampler, name = "grpo", ...rest } = options,
     { hooks, settings } = splitHooks(rest as StageHooks);
-  const config = parseOptions(grpoSchema, settings as z.input<typeof grpoSchema>, "grpo");
-  if (problems.length === 0) throw new RangeError("grpo needs at least one problem, got none");
-  if (!reward) throw new TypeError("grpo needs a reward: pass { reward: compositeReward(config.reward) }");
+  const config = parseOptions(grpoSchema, settings as z.input<typeof grpoSchema>, call);
+  if (problems.length === 0) throw new RangeError(`${call} needs at least one problem, got none`);
+  if (!reward) {
+    throw new TypeError(`${call} needs a reward: pass { reward: compositeReward(config.reward) }`);
+  }
   if (sampler?.foreign && config.replay !== null) {
     throw new RangeError(
       "grpo replays what its own sampler drew: the log-probabilities of another program's are corrected at the step they are drawn; leave " +

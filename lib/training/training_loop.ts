@@ -5,7 +5,13 @@ import { CheckpointError } from "./checkpoint.ts";
 import type { DiagnosisContext } from "./diagnose.ts";
 import { diagnostician } from "./diagnostician.ts";
 import { type MetricsLog, metricsLog } from "./metrics.ts";
-import { insideStage, type ObservedSample, observer, type StageView } from "../display/observer.ts";
+import {
+  insideStage,
+  type NoteLevel,
+  type ObservedSample,
+  observer,
+  type StageView,
+} from "../display/observer.ts";
 import type { CompletionRecord, StepMetrics, TrainingRun } from "./run.ts";
 import { type CheckpointedStage, RunCheckpoints } from "./run_checkpoints.ts";
 import { runTable } from "./run_table.ts";
@@ -73,6 +79,8 @@ export interface LoopStage extends CheckpointedStage {
   diagnosis: DiagnosisContext;
   /** What a person should know before the first step. */
   notes?: string[];
+  /** What most speaks against the run, said before the first step too. */
+  worst?: { text: string; level: NoteLevel } | null;
   /** Makes step number `index` (from 0): exactly one optimizer update, or a skipped one. */
   step(index: number, signal: AbortSignal): Promise<StepResult>;
 }
@@ -153,6 +161,7 @@ export async function trainingLoop(
       view.note(describeTraining(before));
     }
     for (const note of [...stage.notes ?? [], ...checkpoints.notes]) view.note(note);
+    if (stage.worst) view.note(stage.worst.text, stage.worst.level);
     for (let index = run.steps.length; index < steps; index++) {
       const from = performance.now();
       const { metrics, completions = [], texts, sample, notes = [], failure } = await untilAborted(

@@ -1,5 +1,6 @@
 /** What people hand to grpo(): long prompts, rewards of their own, data without a phase's problems. */
 import assert from "node:assert/strict";
+import { heapUse } from "../../lib/backend/shared_wasm.ts";
 import type { Problem } from "../../lib/data/problem.ts";
 import { setObserver } from "../../lib/display/observer.ts";
 import { useBackend } from "../../lib/kernels/use_backend.ts";
@@ -149,5 +150,24 @@ test("grpo() asks for problems of every phase that the run comes to, before its 
   // the last of R3's phases draws all difficulties, so that some are enough
   const { steps } = await grpo(model, easy, { ...small, beta: 0, reward: digits });
   assert.equal(steps.length, 2);
+  model.dispose();
+});
+
+test("grpo() says the worst of what can be found without sampling before its first step, and nothing where all is well", async () => {
+  const model = tinyModel(), first = (notes: string[]) => notes.filter((note) => /^Before/.test(note));
+  const fine = await notesOf(() => grpo(model, problems, { ...small, reward: digits }));
+  assert.deepEqual(first(fine), []);
+  // a heap with room for the moments and the reference, and hardly a sequence
+  const { limit } = heapUse,
+    trained = model.decoder.parameters().reduce((n, { variable }) => n + variable.size, 0);
+  heapUse.limit = heapUse.bytes + 12 * trained + 60_000;
+  const [full] = first(
+    await notesOf(() => grpo(model, problems, { ...small, reward: digits }).catch((error) => error)),
+  );
+  heapUse.limit = limit;
+  assert.match(
+    full,
+    /^Before the first step: one sequence: checkpointing is on .* a lower maxTokens is faster$/,
+  );
   model.dispose();
 });
