@@ -32,11 +32,9 @@ for (const [name, sizes] of Object.entries(configurations)) {
   console.log(
     `${name}: in ${looked.toFixed(1)} s it said ${said.secondsPerStep.toFixed(3)} s a step, ${
       percent(said.truncatedFraction)
-    } cut, ${(said.memoryBytes! / 1e6).toFixed(0)} MB; 24 steps took ${
-      seconds.toFixed(3)
-    } s each (it said ${percent(said.secondsPerStep / seconds - 1)} too much), ${percent(cut)} cut, ${
-      ((peak - before) / 1e6).toFixed(0)
-    } MB`,
+    } cut, ${(said.memoryBytes! / 1e6).toFixed(0)} MB; 24 steps took ${seconds.toFixed(3)} s each (it said ${
+      percent(said.secondsPerStep / seconds - 1)
+    } too much), ${percent(cut)} cut, ${((peak - before) / 1e6).toFixed(0)} MB`,
   );
   model.dispose();
 }
