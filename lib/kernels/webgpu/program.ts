@@ -10,11 +10,14 @@ import { type Binding, part } from "./binding.ts";
 import { type CommandStream, commandStream } from "./command_stream.ts";
 import { type KernelText, type Pipeline, pipelineOf } from "./pipelines.ts";
 
-/** One launch: a dispatch, two where the workgroups pass one dimension's limit. */
+/** One launch: a dispatch, several where the workgroups pass one dimension's limit or the work a watchdog's patience. */
 export interface Launch extends KernelText {
   /** Workgroups. */
   groups: number;
-  /** Floating-point operations, roughly: a submission gets so many that a watchdog sees none last long. @default 64 an invocation */
+  /**
+   * Floating-point operations, roughly: no submission gets so many that a watchdog would see it last long, and one launch of more is
+   * cut into several by its workgroups. @default 64 an invocation
+   */
   flop?: number;
   /** Read-only tensors by their WGSL name. */
   reads?: Record<string, Binding>;
@@ -183,27 +186,37 @@ export function launch(kernel: Launch): void {
   const recorder = recorderOf(stream), { pipelines } = recorder;
   const made = pipelineOf(kernel, { types, uniforms, device: stream.device, pipelines });
   const bindGroup = bindGroupOf(recorder, made, entries, bytes, stream.device);
-  recorder.flop += kernel.flop ?? 64 * groups * workgroupSize;
-  // whole rows of the widest, then what is left: no workgroup is without work
-  const rows = Math.floor(groups / widest), rest = groups % widest;
-  for (const [wide, high, firstGroup] of [[widest, rows, 0], [rest, 1, rows * widest]]) {
-    if (wide * high === 0) continue;
-    if (recorder.used === uniformSlots) submit(stream);
-    const slot = recorder.used++ * slotBytes, whole = [firstGroup, ...Object.values(ints)];
-    new Int32Array(recorder.staged, slot).set(whole);
-    new Float32Array(recorder.staged, slot).set(Object.values(floats), whole.length);
-    stream.ensureCommandEncoderReady();
-    stream.computePassEncoder ??= stream.commandEncoder.beginComputePass();
-    stream.computePassEncoder.setPipeline(made.pipeline);
-    stream.computePassEncoder.setBindGroup(0, bindGroup, [slot]);
-    stream.computePassEncoder.dispatchWorkgroups(wide, high, 1);
-    launched++;
-    stream.dispatchCountInPass++;
+  const flopAGroup = (kernel.flop ?? 64 * groups * workgroupSize) / groups;
+  for (const [first, count] of stretches(groups, Math.max(1, Math.floor(submissionFlop / flopAGroup)))) {
+    const flop = flopAGroup * count;
+    if (recorder.flop > 0 && recorder.flop + flop > submissionFlop) submit(stream);
+    recorder.flop += flop;
+    // whole rows of the widest, then what is left: no workgroup is without work
+    const rows = Math.floor(count / widest), rest = count % widest;
+    for (const [wide, high, firstGroup] of [[widest, rows, first], [rest, 1, first + rows * widest]]) {
+      if (wide * high === 0) continue;
+      if (recorder.used === uniformSlots) submit(stream);
+      const slot = recorder.used++ * slotBytes, whole = [firstGroup, ...Object.values(ints)];
+      new Int32Array(recorder.staged, slot).set(whole);
+      new Float32Array(recorder.staged, slot).set(Object.values(floats), whole.length);
+      stream.ensureCommandEncoderReady();
+      stream.computePassEncoder ??= stream.commandEncoder.beginComputePass();
+      stream.computePassEncoder.setPipeline(made.pipeline);
+      stream.computePassEncoder.setBindGroup(0, bindGroup, [slot]);
+      stream.computePassEncoder.dispatchWorkgroups(wide, high, 1);
+      launched++;
+      stream.dispatchCountInPass++;
+    }
   }
   if (
     stream.dispatchCountInPass >= tf.env().getNumber("WEBGPU_DEFERRED_SUBMIT_BATCH_SIZE") ||
-    recorder.flop >= submissionFlop || recorder.bytes >= submissionBytes
+    recorder.bytes >= submissionBytes
   ) submit(stream);
+}
+
+/** Workgroups in stretches of `most`. */
+function* stretches(groups: number, most: number): Generator<[first: number, count: number]> {
+  for (let first = 0; first < groups; first += most) yield [first, Math.min(most, groups - first)];
 }
 
 function submit(stream: CommandStream): void {

@@ -23,44 +23,64 @@ fn read_b(base: i32, major: i32, minor: i32, majors: i32, minors: i32, width: i3
 }`;
 }
 
-/** Fills both tiles with the next `depth` of inner, from `k` on. */
-export function loadTiles(plan: TilePlan): string {
+/** How both tiles get the next `depth` of inner: through registers, so that reading them can go on under the products before. */
+export interface TileLoading {
+  /** The registers. */
+  declare: string;
+  /** Reads what begins at `k` of inner. */
+  fetch(k: string): string;
+  /** Puts what was read into the tiles. */
+  store: string;
+}
+
+/** The tiles' loading for a plan: an invocation's share is one or two vectors of each. */
+export function tileLoading(plan: TilePlan): TileLoading {
   const { size, depth, threads, strideA, strideB, transposeA, transposeB } = plan;
-  const load = (
-    { name, tile, stride, inRows, first, limits }: {
-      name: string;
-      tile: string;
-      stride: number;
-      /** Lines of the tile are rows of the result; otherwise they go along inner. */
-      inRows: boolean;
-      first: string;
-      limits: string;
-    },
-  ) => {
-    const perLine = inRows ? depth / 4 : size / 4;
-    return unrolled(size * depth / 4 / threads, (turn) => `
+  const turns = size * depth / 4 / threads;
+  const both = [
     {
-      let slot = lane + ${turn * threads};
-      let major = slot / ${perLine};
-      let minor = slot % ${perLine};
-      ${tile}[major * ${stride} + minor] = read_${name}(base_${name}, ${
-      inRows ? `${first} + major, k + minor * 4` : `k + major, ${first} + minor * 4`
-    }, ${limits});
-    }`);
+      name: "a",
+      tile: "tileA",
+      stride: strideA,
+      inRows: !transposeA,
+      first: "firstRow",
+      limits: transposeA ? "inner, u.rows, u.widthA" : "u.rows, inner, u.widthA",
+    },
+    {
+      name: "b",
+      tile: "tileB",
+      stride: strideB,
+      // lines of the tile are columns of the result; otherwise they go along inner
+      inRows: transposeB,
+      first: "firstColumn",
+      limits: transposeB ? "columns, inner, width_b" : "inner, columns, width_b",
+    },
+  ];
+  const each = (
+    text: (part: typeof both[number] & { next: string; major: string; minor: string }) => string,
+  ) =>
+    both.map((part) => {
+      const perLine = part.inRows ? depth / 4 : size / 4;
+      return unrolled(turns, (turn) => {
+        const slot = `(lane + ${turn * threads})`;
+        return text({
+          ...part,
+          next: `next_${part.name}${turn}`,
+          major: `${slot} / ${perLine}`,
+          minor: `${slot} % ${perLine}`,
+        });
+      });
+    }).join("\n");
+  return {
+    declare: each(({ next }) => `var ${next} = vec4<f32>(0.0);`),
+    fetch: (k) =>
+      each(({ name, next, major, minor, inRows, first, limits }) =>
+        `${next} = read_${name}(base_${name}, ${
+          inRows ? `${first} + ${major}, ${k} + ${minor} * 4` : `${k} + ${major}, ${first} + ${minor} * 4`
+        }, ${limits});`
+      ),
+    store: each(({ next, tile, stride, major, minor }) =>
+      `${tile}[${major} * ${stride} + ${minor}] = ${next};`
+    ),
   };
-  return load({
-    name: "a",
-    tile: "tileA",
-    stride: strideA,
-    inRows: !transposeA,
-    first: "firstRow",
-    limits: transposeA ? "inner, u.rows, u.widthA" : "u.rows, inner, u.widthA",
-  }) + load({
-    name: "b",
-    tile: "tileB",
-    stride: strideB,
-    inRows: transposeB,
-    first: "firstColumn",
-    limits: transposeB ? "columns, inner, width_b" : "inner, columns, width_b",
-  });
 }

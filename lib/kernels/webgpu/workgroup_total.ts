@@ -1,4 +1,5 @@
 import { hasSubgroups } from "./command_stream.ts";
+import { halvings } from "./unrolled.ts";
 
 /** Sum over a workgroup: `total(value, lane)`, called by every invocation; `size` a power of two. */
 export const workgroupTotal = (size: number): string =>
@@ -20,9 +21,6 @@ fn total(value: f32, lane: i32) -> f32 {
   workgroupBarrier();
   sums[lane] = value;
   workgroupBarrier();
-  for (var step = ${size / 2}; step > 0; step /= 2) {
-    if (lane < step) { sums[lane] += sums[lane + step]; }
-    workgroupBarrier();
-  }
+  ${halvings(size, (step) => `if (lane < ${step}) { sums[lane] += sums[lane + ${step}]; }`)}
   return sums[0];
 }`;

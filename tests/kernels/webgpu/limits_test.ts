@@ -66,19 +66,54 @@ testOnWebgpu(
       submissions = 0;
       few(1e6);
       assert.equal(submissions, 0);
+      // two of them would pass the bound of 5e10: each goes before the next
       few(3e10);
-      assert.equal(submissions, 2);
+      assert.equal(submissions, 3);
       for (let i = 0; i < 8; i++) {
         output([1 << 24]).dispose();
         few(1);
       }
-      assert.equal(submissions, 4);
+      assert.equal(submissions, 5);
     } finally {
       Reflect.deleteProperty(queue, "submit");
       y.dispose();
     }
   },
 );
+
+testOnWebgpu("launch() cuts one dispatch that would keep the card for too long into several", async () => {
+  const { queue } = activeDevice(), { submit } = queue, groups = 1001, y = tf.zeros([groups]);
+  await y.data();
+  let submissions = 0;
+  queue.submit = (commands) => (submissions++, submit.call(queue, commands));
+  try {
+    const before = launchCount();
+    // 10 of the bound's 5e10: no whole number of workgroups goes in evenly
+    launch({
+      key: "test/cut",
+      groups,
+      flop: 5e11,
+      writes: { y },
+      body: "if (lane == 0) { y[group] += f32(group + 1); }",
+    });
+    assert.equal(launchCount() - before, 11);
+    assert.equal(submissions, 10);
+    const values = await y.data();
+    assert.ok(values.every((value, group) => value === group + 1), `${values}`);
+    // a workgroup is never cut
+    launch({
+      key: "test/cut",
+      groups: 2,
+      flop: 1e13,
+      writes: { y },
+      body: "if (lane == 0) { y[group] += f32(group + 1); }",
+    });
+    assert.equal(launchCount() - before, 13);
+  } finally {
+    Reflect.deleteProperty(queue, "submit");
+    y.dispose();
+  }
+});
 
 /** Every kernel's text of a decoding and of training steps, tied and untied, with biases, soft-caps and adapters. */
 async function texts(): Promise<string[]> {
