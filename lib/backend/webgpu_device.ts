@@ -64,7 +64,8 @@ export function deviceLoss(): AbortSignal | null {
   return tf.getBackend() === "webgpu" ? trouble.signal : null;
 }
 
-function fail(message: string): void {
+/** Keeps what the device refused, for all who read from it: what is on it may be wrong. */
+export function reportTrouble(message: string): void {
   failure ??= new DeviceLostError(message);
   trouble.abort(failure);
 }
@@ -118,14 +119,16 @@ export async function openWebgpuDevice(
   failure = null;
   trouble = new AbortController();
   device.addEventListener("uncapturederror", (event) => {
-    fail(`the WebGPU device refused an operation: ${(event as GPUUncapturedErrorEvent).error.message}`);
+    reportTrouble(
+      `the WebGPU device refused an operation: ${(event as GPUUncapturedErrorEvent).error.message}`,
+    );
     event.preventDefault();
   });
   device.lost.then(({ message, reason }) => {
     // one that was replaced may go; the one in use may not, whoever destroyed it
     if (opened?.device !== device) return;
     opened = null;
-    fail(`the WebGPU device was lost (${reason}): ${message}`);
+    reportTrouble(`the WebGPU device was lost (${reason}): ${message}`);
   });
   tf.removeBackend("webgpu");
   tf.registerBackend(

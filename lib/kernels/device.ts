@@ -1,5 +1,6 @@
 import * as tf from "@tensorflow/tfjs";
 import { heapUse } from "../backend/shared_wasm.ts";
+import { withinGpuMemory } from "../backend/webgpu_memory.ts";
 import { cpuKernels } from "./cpu/cpu_kernels.ts";
 import { type CpuEngine, cpuEngine } from "./cpu/engine.ts";
 import type { Device, Kernels } from "./kernels.ts";
@@ -13,6 +14,7 @@ const reference: Device = {
   halves: null,
   quantisedMatrices: false,
   tokensAtOnce: 1536,
+  mostTokensAtOnce: 1536,
   largestTensor: Infinity,
   get memoryLeft() {
     return heapLeft();
@@ -27,11 +29,13 @@ const webgpu: Device = {
   quantisedMatrices: true,
   // enough work a launch for a large card; 4,096 rows of a 270M model keep about 5 GB for the backward pass
   tokensAtOnce: 1 << 12,
+  // more fill the largest card no better
+  mostTokensAtOnce: 1 << 14,
   get largestTensor() {
     return activeDevice().limits.maxBufferSize;
   },
   memoryLeft: Infinity,
-  measure: async (work) => ({ value: await work(), bytes: null }),
+  measure: async (work) => ({ value: await withinGpuMemory(work), bytes: null }),
 };
 
 const held = new WeakMap<CpuEngine, Kernels>();
@@ -46,6 +50,7 @@ function cpu(engine: CpuEngine): Device {
     quantisedMatrices: true,
     // larger passes gain a few percent and take the memory for it
     tokensAtOnce: 1536,
+    mostTokensAtOnce: 1536,
     largestTensor: Infinity,
     memoryLeft: heapLeft(),
     measure: measureHeap,

@@ -17,11 +17,16 @@ export interface Device {
   readonly quantisedMatrices: boolean;
   /** Tokens that should go through a model at once in training. */
   readonly tokensAtOnce: number;
+  /** As many as that after passes of fewer fitted into memory. */
+  readonly mostTokensAtOnce: number;
   /** The largest tensor, in bytes. */
   readonly largestTensor: number;
   /** Bytes that tensors may still take; Infinity where that is not known. */
   readonly memoryLeft: number;
-  /** What `work` comes to, with the bytes that it took at its height beyond those before; `null` where that is not known. */
+  /**
+   * What `work` comes to, with the bytes that it took at its height beyond those before; `null` where that is not known: then every
+   * pass is made so, and fails alone where memory ends.
+   */
   measure<T>(work: () => Promise<T>): Promise<{ value: T; bytes: number | null }>;
 }
 

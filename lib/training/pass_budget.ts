@@ -1,4 +1,5 @@
 import { HeapError } from "../backend/shared_wasm.ts";
+import { GpuMemoryError } from "../backend/webgpu_memory.ts";
 import { device } from "../kernels/device.ts";
 import type { Decoder } from "../models/decoder.ts";
 import { microBatches, rowsOf } from "./micro_batches.ts";
@@ -17,8 +18,9 @@ const share = 0.8;
 
 /**
  * How much of a batch goes through the model at once: as much as the device likes, and as memory allows by what a row of this model
- * took in the first pass. A pass that fails for memory is halved; where a single sequence would fail, its activations are computed
- * again in the backward pass instead of kept. Each is said once.
+ * took in the first pass. A GPU does not tell what it has left: there passes begin small and grow while they fit. A pass that fails for
+ * memory is halved; where a single sequence would fail, its activations are computed again in the backward pass instead of kept.
+ * Each is said once.
  *
  * @example
  * ```ts ignore
@@ -30,6 +32,8 @@ export class PassBudget {
   /** Keep only what goes into each layer. */
   checkpointing: boolean;
   #rows: number | null = null;
+  /** What the device likes, as far as passes have grown. */
+  #atOnce = device().tokensAtOnce;
   #measured = false;
   readonly #notes: string[] = [];
 
@@ -45,22 +49,23 @@ export class PassBudget {
     if (longest > this.#rows && !this.checkpointing) {
       this.#checkpoint(`a sequence of ${longest} tokens would not fit into memory otherwise`);
     }
-    const rows = size === null ? Math.min(this.#rows, device().tokensAtOnce) : this.#rows;
+    const rows = size === null ? Math.min(this.#rows, this.#atOnce) : this.#rows;
     return [...microBatches(sequences, { size, rows })];
   }
 
-  /** Makes a pass, and takes what the first took for what a row takes. */
+  /** Makes a pass, and takes what the first took for what a row takes; where that is not told, what fitted lets the next ones grow. */
   async measure<T>(sequences: readonly TokenSequence[], pass: () => Promise<T>): Promise<T> {
-    if (this.#measured) return await pass();
-    const { value, bytes } = await device().measure(pass);
+    if (this.#measured && device().memoryLeft !== Infinity) return await pass();
+    const { value, bytes } = await device().measure(pass), rows = rowsOf(sequences);
     this.#measured = true;
-    if (bytes !== null) this.#rows = this.#rowsAt(bytes / rowsOf(sequences));
+    if (bytes !== null) this.#rows = this.#rowsAt(bytes / rows);
+    else if (rows > this.#atOnce / 2) this.#atOnce = Math.min(2 * this.#atOnce, device().mostTokensAtOnce);
     return value;
   }
 
   /** Makes room after a pass of some sequences failed. @returns false when the failure was of another kind, or nothing is left to try */
   shrink(sequences: readonly TokenSequence[], error: unknown): boolean {
-    if (!(error instanceof HeapError)) return false;
+    if (!(error instanceof HeapError || error instanceof GpuMemoryError)) return false;
     if (sequences.length === 1) {
       if (this.checkpointing) return false;
       this.#checkpoint(`a sequence of ${rowsOf(sequences)} tokens did not fit into memory otherwise`);

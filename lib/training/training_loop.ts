@@ -26,7 +26,8 @@ export interface LoopOptions {
   maxMinutes?: number | null;
   /**
    * A checkpoint every so many steps; `null`: when the stage ends early, and on a GPU, which can be lost with all that
-   * it holds, after the first step and then every ten minutes.
+   * it holds, after the first step and then every ten minutes, and before what keeps the host waiting for a minute: steps that take
+   * so long, and an evaluation after as much training. A GPU that is lost while it is read may end the process.
    */
   checkpointEvery?: number | null;
   /** The folder for checkpoints; `null`: `results/checkpoints/NAME-1`, or the next number, made when it is needed. */
@@ -85,8 +86,8 @@ export interface LoopStage extends CheckpointedStage {
   step(index: number, signal: AbortSignal): Promise<StepResult>;
 }
 
-/** On a GPU, when nothing else was asked for. */
-const secondsBetweenCheckpoints = 600;
+/** On a GPU, when nothing else was asked for: between checkpoints, and what may be lost to a read. */
+const secondsBetweenCheckpoints = 600, secondsAtRisk = 60;
 
 /**
  * Runs a stage's steps: progress, stop button, time limit, checkpoints, evaluations, metrics file, diagnosis. A step is one
@@ -177,7 +178,9 @@ export async function trainingLoop(
       for (const note of notes) view.note(`Step ${index + 1}: ${note}`);
       run.steps.push(complete);
       run.completions.push(...completions);
+      const guarded = device !== null && checkpointEvery === null;
       if (hooks.evaluation && ((index + 1) % evaluateEvery === 0 || index + 1 === steps)) {
+        if (guarded && session() - savedAt > secondsAtRisk) await save();
         complete.evaluation = await untilAborted(measure(), device);
       }
       for (const { rule, level, message } of watch.observe(complete, texts)) {
@@ -200,9 +203,8 @@ export async function trainingLoop(
           `${maxMinutes} minutes passed after step ${index + 1} of ${steps}`,
         ];
       }
-      const due = checkpointEvery !== null
-        ? (index + 1) % checkpointEvery === 0
-        : device !== null && session() - savedAt > secondsBetweenCheckpoints;
+      const due = checkpointEvery !== null ? (index + 1) % checkpointEvery === 0 : guarded &&
+        (session() - savedAt > secondsBetweenCheckpoints || complete.seconds.total > secondsAtRisk);
       if (run.ended !== "finished" || due || complete.evaluation) await save();
       if (run.ended !== "finished") break;
     }

@@ -25,3 +25,34 @@ testOnWebgpu(
     assert.ok(made > 2 ** 30 && highest < 320 << 20, `${made} bytes made, at most ${highest} held`);
   },
 );
+
+testOnWebgpu(
+  "CheckedWebgpuBackend makes no buffer anew in a run of equal steps, however much lies idle between them",
+  async () => {
+    const { device } = tf.backend() as unknown as { device: GPUDevice }, { createBuffer } = device;
+    let made = 0;
+    device.createBuffer = (descriptor) => (made++, createBuffer.call(device, descriptor));
+    try {
+      const counts: number[] = [];
+      for (let step = 0; step < 3; step++) {
+        made = 0;
+        // 432 MB at once, of which nothing is left in the end
+        const tensors = Array.from({ length: 6 }, (_, i) => output([(i + 2) << 18, 16]));
+        for (const tensor of tensors) clear(tensor);
+        const one = output([1]);
+        clear(one);
+        assert.deepEqual([...await one.data()], [0]);
+        tf.dispose([one, ...tensors]);
+        const last = output([1]);
+        clear(last);
+        assert.deepEqual([...await last.data()], [0]);
+        last.dispose();
+        counts.push(made);
+      }
+      assert.ok(counts[0] >= 6, `${counts}`);
+      assert.deepEqual(counts.slice(1), [0, 0]);
+    } finally {
+      Reflect.deleteProperty(device, "createBuffer");
+    }
+  },
+);
