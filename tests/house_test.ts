@@ -71,3 +71,106 @@ Deno.test("no file imports itself by way of others", async () => {
   }
   assert.deepEqual([...circles], []);
 });
+
+/** Files of a device that are no operation, each with the reason why the other device has none. */
+const ofOneDevice = {
+  cpu: {
+    blas: "BLAS by FFI",
+    blas_kernels: "tfjs-wasm's own products given to BLAS",
+    blas_library: "where a BLAS lies",
+    decode_phases: "decoding runs as tasks of threads, phase by phase",
+    decode_plan: "addresses on the heap, once a run",
+    decode_products: "decoding's products by rows in hand",
+    decode_runner: "threads of decoding",
+    engine: "wasm module, heap and threads",
+    gemm_source: "the WebAssembly of the products, written by a program",
+    heap_address: "where a tensor lies on the heap",
+    huge_pages: "asks Linux for large pages under the heap",
+    pool: "threads",
+    stored_product: "products of weights kept in few bits",
+    tasks: "what a thread may be told to do",
+    worker: "a thread",
+  },
+  webgpu: {
+    activation_text: "WGSL that two kernels share",
+    add_lines: "sums in a fixed order: the CPU's kernels add as they go",
+    add_partials: "split products added up: the CPU splits none",
+    binding: "parts of buffers under the adapter's binding limit",
+    column_sums: "a bias's gradient: on the CPU a part of the product's task",
+    command_stream: "tfjs's encoder",
+    copy_cache_rows: "caches packed anew: the CPU's rows stay where they are",
+    gather_ints: "a stock kernel that rounds",
+    heads_backward: "norms and rotation of heads: the CPU's attention does them itself",
+    heads_forward: "the same",
+    heads_plan: "the same",
+    install_kernels: "stock kernels of tfjs-webgpu replaced",
+    matrix_reader: "WGSL that reads weights kept in few bits",
+    matrix_storage: "how a kernel sees such weights",
+    multiply: "products: the CPU has BLAS",
+    multiply_few_rows: "the same",
+    multiply_tiles: "the same",
+    pipelines: "compiled kernels",
+    product: "what is multiplied",
+    program: "a launch",
+    record_tokens: "one read-back for many tokens",
+    residual_norms: "two norms in a launch: the CPU's decoding does them row by row",
+    sample_tokens: "sampling: in the CPU's decoding task",
+    squared_norm_parts: "a sum over a whole card in two launches",
+    squared_norms: "the same",
+    tanh: "WGSL whose own overflows",
+    tile_epilogue: "parts of the tiled product's text",
+    tile_loading: "the same",
+    tile_plan: "the same",
+    tile_products: "the same",
+    unrolled: "WGSL loops written out",
+    workgroup_total: "WGSL that kernels share",
+  },
+} as const;
+
+Deno.test("every operation has a file of one name on the CPU and on WebGPU, and every other file a reason", async () => {
+  const root = new URL("../lib/kernels/", import.meta.url);
+  const filesOf = async (device: string) =>
+    (await Array.fromAsync(Deno.readDir(new URL(`${device}/`, root))))
+      .flatMap(({ name }) => /^(?!.*\.(?:as|d)\.ts$)(.*)\.ts$/.exec(name)?.[1] ?? [])
+      .filter((name) => name !== `${device}_kernels`);
+  const [cpu, webgpu] = await Promise.all([filesOf("cpu"), filesOf("webgpu")]);
+  const operations = cpu.filter((name) => webgpu.includes(name));
+  assert.deepEqual(operations.sort(), [
+    "adamw",
+    "attention",
+    "decode",
+    "embedding",
+    "gated_activation",
+    "projection",
+    "rms_norm",
+    "token_logprobs",
+  ]);
+  for (const [device, files] of [["cpu", cpu], ["webgpu", webgpu]] as const) {
+    const others = files.filter((name) => !operations.includes(name)),
+      reasons = Object.keys(ofOneDevice[device]);
+    // one kernel a file: `rms_norm_forward` is a part of `rms_norm`
+    const partOf = (name: string) => operations.some((operation) => name.startsWith(`${operation}_`));
+    assert.deepEqual(others.filter((name) => !reasons.includes(name) && !partOf(name)), [], device);
+    assert.deepEqual(
+      reasons.filter((name) => !others.includes(name)),
+      [],
+      `${device}: no such file any more`,
+    );
+    for (const operation of operations) {
+      const text = await Deno.readTextFile(new URL(`${device}/${operation}.ts`, root));
+      const name = operation.replace(/_(\w)/g, (_, letter: string) => letter.toUpperCase());
+      const face = operation === "decode" ? "decode\\b" : `${name}Kernels\\b`;
+      assert.match(text, new RegExp(`^export (const|function|async function) ${face}`, "m"), operation);
+    }
+  }
+});
+
+Deno.test("a WGSL kernel a file", async () => {
+  const folder = new URL("../lib/kernels/webgpu/", import.meta.url), launches: Record<string, number> = {};
+  for await (const { name } of Deno.readDir(folder)) {
+    const text = await Deno.readTextFile(new URL(name, folder));
+    launches[name] = [...text.matchAll(/^\s*launch\(/gm)].length;
+  }
+  assert.ok(Object.values(launches).filter((count) => count === 1).length > 20);
+  assert.deepEqual(Object.entries(launches).filter(([, count]) => count > 1), []);
+});

@@ -1,7 +1,7 @@
 import * as tf from "@tensorflow/tfjs";
 import type { DecoderDescription } from "../../lib/kernels/decoder_description.ts";
 import type { QuantisedMatrix } from "../../lib/kernels/quantised_matrix.ts";
-import { attentionForward } from "../../lib/kernels/webgpu/attention.ts";
+import { attentionForward } from "../../lib/kernels/webgpu/attention_forward.ts";
 import { formOf, quantisedTensor } from "../../lib/kernels/stored_form.ts";
 import { multiply } from "../../lib/kernels/webgpu/multiply.ts";
 import { multiplyTiles } from "../../lib/kernels/webgpu/multiply_tiles.ts";

@@ -2,29 +2,51 @@
  * Causal grouped-query attention on WebGPU with a streaming softmax (Dao et al. 2022, arXiv 2205.14135): no [T × T]
  * tensor exists, forward or backward. One launch forward, three backward, all sums in a fixed order; each kernel has a file.
  */
-import type * as tf from "@tensorflow/tfjs-core";
-import { attentionKeyGradient } from "./attention_key_gradient.ts";
-import { type AttentionNumbers, attentionPlan } from "./attention_plan.ts";
-import { attentionQueryGradient } from "./attention_query_gradient.ts";
-import { attentionStats } from "./attention_stats.ts";
+import * as tf from "@tensorflow/tfjs-core";
+import type { AttentionKernels, AttentionNumbers } from "../kernels.ts";
+import { attentionBackward } from "./attention_backward.ts";
+import { attentionForward } from "./attention_forward.ts";
+import { headsBackward } from "./heads_backward.ts";
+import { headsForward } from "./heads_forward.ts";
 
-export { attentionForward } from "./attention_forward.ts";
-export type { AttentionNumbers, PackedSequences } from "./attention_plan.ts";
+const headsOf = ({ layout, ...numbers }: AttentionNumbers) => ({
+  ...numbers,
+  batch: 1,
+  positions: layout.tensors().positions,
+});
+const scoresOf = ({ layout, scale, window, softcap }: AttentionNumbers) => ({
+  scale,
+  window,
+  softcap,
+  packed: { spans: layout.tensors().spans, longest: layout.longest },
+});
 
-/** The gradients of {@linkcode attentionForward}, given its results. The caller disposes of all three. */
-export function attentionBackward(
-  dout: tf.Tensor4D,
-  q: tf.Tensor4D,
-  k: tf.Tensor4D,
-  v: tf.Tensor4D,
-  out: tf.Tensor4D,
-  logSumExp: tf.Tensor3D,
-  starts: tf.Tensor1D | null,
-  numbers: AttentionNumbers,
-): { dq: tf.Tensor4D; dk: tf.Tensor4D; dv: tf.Tensor4D } {
-  const plan = attentionPlan(q, k, starts, numbers), stats = attentionStats(dout, out, logSumExp);
-  const inputs = { q, k, v, dout, stats };
-  const dq = attentionQueryGradient(inputs, plan), { dk, dv } = attentionKeyGradient(inputs, plan, numbers);
-  stats.dispose();
-  return { dq, dk, dv };
-}
+/** Attention on WebGPU: heads split, normed and rotated, scores and values streamed. */
+export const attentionKernels: AttentionKernels = {
+  forward(packed, numbers) {
+    const { heads, headDim } = numbers;
+    const { q, k, v } = headsForward(packed, headsOf(numbers)),
+      { out, logSumExp } = attentionForward(q, k, v, null, scoresOf(numbers));
+    return { out: tf.reshape(out, [packed.shape[0], heads * headDim]), saved: [q, k, v, out, logSumExp] };
+  },
+  backward(dOut, packed, saved, numbers) {
+    const [q, k, v, out] = saved as tf.Tensor4D[];
+    const dy = tf.reshape(dOut, out.shape) as tf.Tensor4D;
+    const { dq, dk, dv } = attentionBackward(
+      dy,
+      q,
+      k,
+      v,
+      out,
+      saved[4] as tf.Tensor3D,
+      null,
+      scoresOf(numbers),
+    );
+    const { dpacked, dqueryNorm, dkeyNorm } = headsBackward(
+      { q: dq, k: dk, v: dv },
+      packed,
+      headsOf(numbers),
+    );
+    return { dPacked: dpacked, norms: dqueryNorm && dkeyNorm ? [dqueryNorm, dkeyNorm] : null };
+  },
+};

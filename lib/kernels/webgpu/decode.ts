@@ -10,15 +10,18 @@
 import * as tf from "@tensorflow/tfjs-core";
 import type { DecoderDescription, Linear } from "../decoder_description.ts";
 import type { DecodedTokens, DecodeNumbers } from "../kernels.ts";
-import { attentionForward } from "./attention.ts";
-import { embeddingForward } from "./embedding.ts";
-import { gatedForward } from "./gated_activation.ts";
+import { attentionForward } from "./attention_forward.ts";
+import { copyCacheRows } from "./copy_cache_rows.ts";
+import { embeddingForward } from "./embedding_forward.ts";
+import { gatedActivationForward } from "./gated_activation_forward.ts";
+import { gatherInts } from "./gather_ints.ts";
 import { headsForward } from "./heads_forward.ts";
 import type { HeadsNumbers, KeyValueCache } from "./heads_plan.ts";
 import { multiply } from "./multiply.ts";
 import { bindableRows, rowsOf } from "./binding.ts";
-import { launch, output } from "./program.ts";
-import { projectForward } from "./projection.ts";
+import { output } from "./program.ts";
+import { projectionForward } from "./projection_forward.ts";
+import { recordTokens } from "./record_tokens.ts";
 import { residualNormsForward } from "./residual_norms.ts";
 import { rmsNormForward } from "./rms_norm_forward.ts";
 import { sampleTokens } from "./sample_tokens.ts";
@@ -136,8 +139,8 @@ function prefill(
     starts: each((prompt) => missing[prompt]),
     seeds: ints(seeds),
     caches: caches.map(({ keys, values }) => ({
-      keys: copyRows(keys, sources, capacity, longest),
-      values: copyRows(values, sources, capacity, longest),
+      keys: copyCacheRows(keys, sources, { capacity, filled: longest }),
+      values: copyCacheRows(values, sources, { capacity, filled: longest }),
     })),
   };
 }
@@ -159,50 +162,10 @@ function chosen(
     starts: gatherInts(starts, indices),
     seeds: gatherInts(seeds, indices),
     caches: caches.map(({ keys, values }) => ({
-      keys: copyRows(keys, indices, capacity, filled),
-      values: copyRows(values, indices, capacity, filled),
+      keys: copyCacheRows(keys, indices, { capacity, filled }),
+      values: copyCacheRows(values, indices, { capacity, filled }),
     })),
   };
-}
-
-/** tfjs-webgpu 4.22 gathers int32 values through float32, which rounds seeds. */
-function gatherInts(values: tf.Tensor1D, indices: tf.Tensor1D): tf.Tensor1D {
-  const picked = output<tf.Tensor1D>([indices.size], "int32");
-  launch({
-    key: "gather_ints",
-    groups: Math.ceil(indices.size / 64),
-    reads: { values, indices },
-    writes: { picked },
-    ints: { count: indices.size },
-    body: `
-  if (index >= u.count) { return; }
-  picked[index] = values[indices[index]];`,
-  });
-  return picked;
-}
-
-/** target[row, t] = source[sources[row], t] for t < filled, in a cache of its own capacity. */
-function copyRows(source: tf.Tensor4D, sources: tf.Tensor1D, capacity: number, filled: number): tf.Tensor4D {
-  const [, length, kvHeads, headDim] = source.shape,
-    target = output<tf.Tensor4D>([sources.size, capacity, kvHeads, headDim]);
-  const span = Math.min(filled, length) * kvHeads * headDim;
-  launch({
-    key: "copy_cache_rows",
-    groups: Math.ceil(sources.size * span / 64),
-    reads: { source, sources },
-    writes: { copy: target },
-    ints: {
-      total: sources.size * span,
-      span,
-      from_row: length * kvHeads * headDim,
-      to_row: capacity * kvHeads * headDim,
-    },
-    body: `
-  if (index >= u.total) { return; }
-  let row = index / u.span;
-  copy[row * u.to_row + index % u.span] = source[sources[row] * u.from_row + index % u.span];`,
-  });
-  return target;
 }
 
 /** Draws the tokens of `hidden` and records them and their log-probabilities. ids int32 [rows] */
@@ -235,17 +198,7 @@ function draw(
   });
   const joined = (parts: tf.Tensor1D[]) => parts.length === 1 ? parts[0] : tf.concat1d(parts);
   const ids = joined(drawn.map(({ ids }) => ids)), logprob = joined(drawn.map(({ logprob }) => logprob));
-  launch({
-    key: "record_tokens",
-    groups: Math.ceil(rows / 64),
-    reads: { ids, logprob },
-    writes: { history },
-    ints: { rows, count, step },
-    body: `
-  if (index >= u.rows) { return; }
-  history[index * u.count + u.step] = ids[index];
-  history[(u.rows + index) * u.count + u.step] = bitcast<i32>(logprob[index]);`,
-  });
+  recordTokens(history, { ids, logprob }, { step, count });
   return ids;
 }
 
@@ -259,20 +212,26 @@ function layers(
   const { heads, kvHeads, headDim, epsilon, addOne, queryScale, attentionSoftcap } = model,
     empty = caches.length === 0;
   let x = embeddingForward(ids, model.embedding, model.embeddingScale);
-  const norm = (w: tf.Tensor1D) => rmsNormForward(x, w, { epsilon, addOne }).y;
+  const norm = (w: tf.Tensor1D) => rmsNormForward(x, w, { epsilon, addOne });
   /** x becomes x + linear(y), through the norm behind the layer where there is one; gives its norm for the next layer. */
   const add = (y: tf.Tensor2D, linear: Linear, w: tf.Tensor1D | undefined, next: tf.Tensor1D) => {
     if (!w) {
-      x = projectForward(y, [linear], x);
+      x = projectionForward(y, [linear], x);
       return norm(next);
     }
-    const both = residualNormsForward(projectForward(y, [linear]), { w, residual: x, next, epsilon, addOne });
+    const both = residualNormsForward(projectionForward(y, [linear]), {
+      w,
+      residual: x,
+      next,
+      epsilon,
+      addOne,
+    });
     x = both.x;
     return both.normed;
   };
   let normed = norm(model.layers[0].inputNorm);
   for (const [index, layer] of model.layers.entries()) {
-    const packed = projectForward(normed, [layer.query, layer.key, layer.value]);
+    const packed = projectionForward(normed, [layer.query, layer.key, layer.value]);
     const { queryNorm, keyNorm, rotary, window } = layer;
     const numbers: HeadsNumbers = {
       batch: starts.size,
@@ -301,7 +260,7 @@ function layers(
       layer.postAttentionNorm,
       layer.mlpNorm,
     );
-    const gated = gatedForward(projectForward(normed, [layer.gate, layer.up]), model.activation);
+    const gated = gatedActivationForward(projectionForward(normed, [layer.gate, layer.up]), model.activation);
     normed = add(gated, layer.down, layer.postMlpNorm, model.layers[index + 1]?.inputNorm ?? model.finalNorm);
   }
   return normed;

@@ -1,6 +1,6 @@
 import type * as tf from "@tensorflow/tfjs-core";
 import { launch, output } from "./program.ts";
-import { groupSize, type RmsNormNumbers } from "./rms_norm_forward.ts";
+import { type RmsNormNumbers, rowInvocations } from "./rms_norm_numbers.ts";
 import { workgroupTotal } from "./workgroup_total.ts";
 
 /**
@@ -15,7 +15,7 @@ export function residualNormsForward(
     next: tf.Tensor1D;
   },
 ): { x: tf.Tensor2D; normed: tf.Tensor2D } {
-  const [rows, width] = y.shape, size = groupSize(width);
+  const [rows, width] = y.shape, size = Math.max(64, rowInvocations(width));
   const x = output<tf.Tensor2D>([rows, width]), normed = output<tf.Tensor2D>([rows, width]);
   launch({
     key: "residual_norms_forward",

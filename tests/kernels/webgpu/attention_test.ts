@@ -1,9 +1,7 @@
 import * as tf from "@tensorflow/tfjs";
-import {
-  attentionBackward,
-  attentionForward,
-  type AttentionNumbers,
-} from "../../../lib/kernels/webgpu/attention.ts";
+import { attentionBackward } from "../../../lib/kernels/webgpu/attention_backward.ts";
+import { attentionForward } from "../../../lib/kernels/webgpu/attention_forward.ts";
+import type { AttentionNumbers } from "../../../lib/kernels/webgpu/attention_plan.ts";
 import { assertClose, gradientsOf, integers, normal, testOnWebgpu, valuesOn } from "./on_webgpu.ts";
 
 interface Case extends AttentionNumbers {

@@ -1,5 +1,6 @@
 import * as tf from "@tensorflow/tfjs";
-import { embeddingBackward, embeddingForward } from "../../../lib/kernels/webgpu/embedding.ts";
+import { embeddingBackward } from "../../../lib/kernels/webgpu/embedding_backward.ts";
+import { embeddingForward } from "../../../lib/kernels/webgpu/embedding_forward.ts";
 import { assertClose, gradientsOf, integers, normal, testOnWebgpu, valuesOn } from "./on_webgpu.ts";
 
 testOnWebgpu(

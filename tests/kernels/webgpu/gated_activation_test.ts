@@ -1,5 +1,6 @@
 import * as tf from "@tensorflow/tfjs";
-import { gatedBackward, gatedForward } from "../../../lib/kernels/webgpu/gated_activation.ts";
+import { gatedActivationBackward } from "../../../lib/kernels/webgpu/gated_activation_backward.ts";
+import { gatedActivationForward } from "../../../lib/kernels/webgpu/gated_activation_forward.ts";
 import { assertClose, gradientsOf, normal, testOnWebgpu, valuesOn } from "./on_webgpu.ts";
 
 const reference = {
@@ -19,11 +20,14 @@ for (const activation of ["silu", "gelu_tanh"] as const) {
   ];
 
   testOnWebgpu(
-    `gatedForward() and gatedBackward() agree with tfjs-core for ${activation}`,
+    `gatedActivationForward() and gatedActivationBackward() agree with tfjs-core for ${activation}`,
     async () => {
       const actual = await valuesOn("webgpu", [gate, up, dy], (gate, up, dy) => {
         const x = tf.concat([gate, up], 1) as tf.Tensor2D;
-        return [gatedForward(x, activation), ...tf.split(gatedBackward(dy, x, activation), 2, 1)];
+        return [
+          gatedActivationForward(x, activation),
+          ...tf.split(gatedActivationBackward(dy, x, activation), 2, 1),
+        ];
       });
       assertClose(actual, await valuesOn("cpu", [gate, up, dy], expected));
     },

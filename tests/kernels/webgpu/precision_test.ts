@@ -1,11 +1,12 @@
 import assert from "node:assert/strict";
 import * as tf from "@tensorflow/tfjs";
-import { gatedBackward, gatedForward } from "../../../lib/kernels/webgpu/gated_activation.ts";
-import { embeddingForward } from "../../../lib/kernels/webgpu/embedding.ts";
+import { gatedActivationBackward } from "../../../lib/kernels/webgpu/gated_activation_backward.ts";
+import { gatedActivationForward } from "../../../lib/kernels/webgpu/gated_activation_forward.ts";
+import { embeddingForward } from "../../../lib/kernels/webgpu/embedding_forward.ts";
 import { multiply } from "../../../lib/kernels/webgpu/multiply.ts";
 import { output } from "../../../lib/kernels/webgpu/program.ts";
 import { sampleTokens } from "../../../lib/kernels/webgpu/sample_tokens.ts";
-import { tokenLogprobsForward } from "../../../lib/kernels/webgpu/token_logprobs.ts";
+import { tokenLogprobsForward } from "../../../lib/kernels/webgpu/token_logprobs_forward.ts";
 import { packHalf } from "../../../lib/weights/pack_half.ts";
 import { integers, testOnWebgpu, testWithAndWithoutSubgroups, valuesOn } from "./on_webgpu.ts";
 
@@ -48,8 +49,8 @@ for (const activation of ["silu", "gelu_tanh"] as const) {
     const x = { shape: [extremes.length, 2], data: Float32Array.from(extremes.flatMap((x) => [x, 1])) };
     const ones = { shape: [extremes.length, 1], data: new Float32Array(extremes.length).fill(1) };
     const [y, dx] = await valuesOn("webgpu", [x, ones], (x, ones) => [
-      gatedForward(x, activation),
-      gatedBackward(ones, x, activation),
+      gatedActivationForward(x, activation),
+      gatedActivationBackward(ones, x, activation),
     ]);
     for (const [i, at] of extremes.entries()) {
       const [value, slope] = oracles[activation](Math.fround(at));
@@ -65,7 +66,7 @@ testOnWebgpu("soft-capped log-probabilities are those of float64, however large 
     { shape: [1, 1], data: Float32Array.of(1) },
     { shape: [table.length, 1], data: Float32Array.from(table) },
     integers([3]),
-  ], (hidden, table, targets) => [tokenLogprobsForward(hidden, table, targets, { softcap }).logprob]);
+  ], (hidden, table, targets) => [tokenLogprobsForward(hidden, table, targets, { softcap }).logprobs]);
   const z = table.map((x) => softcap * Math.tanh(x / softcap)), top = Math.max(...z);
   const expected = z[3] - top - Math.log(z.reduce((sum, x) => sum + Math.exp(x - top), 0));
   assert.ok(Math.abs(logprob[0] - expected) < 1e-4, `${logprob[0]}, expected ${expected}`);

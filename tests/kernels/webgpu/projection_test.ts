@@ -1,13 +1,14 @@
 import * as tf from "@tensorflow/tfjs";
 import type { Linear } from "../../../lib/kernels/decoder_description.ts";
-import { projectBackward, projectForward } from "../../../lib/kernels/webgpu/projection.ts";
+import { projectionBackward } from "../../../lib/kernels/webgpu/projection_backward.ts";
+import { projectionForward } from "../../../lib/kernels/webgpu/projection_forward.ts";
 import { assertClose, gradientsOf, normal, testOnWebgpu, valuesOn } from "./on_webgpu.ts";
 
 const rows = 9, scale = 0.5;
 
 for (const [inner, first, second] of [[10, 7, 12], [8, 12, 4]]) {
   testOnWebgpu(
-    `projectForward() and projectBackward() agree with tfjs-core: ${inner} to ${first} and ${second}`,
+    `projectionForward() and projectionBackward() agree with tfjs-core: ${inner} to ${first} and ${second}`,
     async () => {
       const x = normal([rows, inner], 1), dy = normal([rows, first + second], 2);
       const weights = [
@@ -33,8 +34,8 @@ for (const [inner, first, second] of [[10, 7, 12], [8, 12, 4]]) {
           trainable: false,
           lora: { a, b, scale },
         }];
-        const { dx, layers: [one, two] } = projectBackward(dy, x, linears);
-        return [projectForward(x, linears), dx, one.weight!, one.bias!, two.a!, two.b!];
+        const { dx, layers: [one, two] } = projectionBackward(dy, x, linears);
+        return [projectionForward(x, linears), dx, one.weight!, one.bias!, two.a!, two.b!];
       });
       assertClose(actual, expected);
     },

@@ -1,11 +1,13 @@
 import assert from "node:assert/strict";
 import type * as tf from "@tensorflow/tfjs";
 import { dequantiseRows, type QuantisedMatrix } from "../../../lib/kernels/quantised_matrix.ts";
-import { embeddingForward } from "../../../lib/kernels/webgpu/embedding.ts";
+import { embeddingForward } from "../../../lib/kernels/webgpu/embedding_forward.ts";
 import { halvesTensor, quantisedTensor } from "../../../lib/kernels/stored_form.ts";
 import { compiledPipelines } from "../../../lib/kernels/webgpu/pipelines.ts";
-import { projectBackward, projectForward } from "../../../lib/kernels/webgpu/projection.ts";
-import { tokenLogprobsBackward, tokenLogprobsForward } from "../../../lib/kernels/webgpu/token_logprobs.ts";
+import { projectionBackward } from "../../../lib/kernels/webgpu/projection_backward.ts";
+import { projectionForward } from "../../../lib/kernels/webgpu/projection_forward.ts";
+import { tokenLogprobsBackward } from "../../../lib/kernels/webgpu/token_logprobs_backward.ts";
+import { tokenLogprobsForward } from "../../../lib/kernels/webgpu/token_logprobs_forward.ts";
 import {
   assertClose,
   integers,
@@ -61,9 +63,9 @@ for (const kind of kinds) {
             trainable: false,
             lora: i ? undefined : { a: a as tf.Tensor2D, b: b as tf.Tensor2D, scale: 0.5 },
           }));
-          const { dx, layers } = projectBackward(dy as tf.Tensor2D, x as tf.Tensor2D, linears);
+          const { dx, layers } = projectionBackward(dy as tf.Tensor2D, x as tf.Tensor2D, linears);
           return [
-            projectForward(x as tf.Tensor2D, linears),
+            projectionForward(x as tf.Tensor2D, linears),
             dx,
             layers[0].a!,
             layers[0].b!,
@@ -94,18 +96,18 @@ testOnWebgpu(
     const targets = integers([0, 299, 128, 5, 64]);
     const run = (table: tf.Tensor2D, [hidden, targets, dy]: tf.Tensor[]) => {
       const numbers = { chunk: 128, tableGradient: false };
-      const { logprob, logSumExp, entropy } = tokenLogprobsForward(
+      const { logprobs, logSumExp, entropy } = tokenLogprobsForward(
         hidden as tf.Tensor2D,
         table,
         targets as tf.Tensor1D,
         numbers,
       );
-      const { dhidden } = tokenLogprobsBackward(
+      const { dHidden } = tokenLogprobsBackward(
         { logprobs: dy as tf.Tensor1D, entropy: null },
         { hidden: hidden as tf.Tensor2D, table, targets: targets as tf.Tensor1D, logSumExp, entropy },
         numbers,
       );
-      return [logprob, entropy, dhidden];
+      return [logprobs, entropy, dHidden];
     };
     const inputs = [hidden, targets, dy];
     const expected = await valuesOn(
@@ -162,8 +164,8 @@ testOnWebgpu(
       const run = (weight: tf.Tensor2D, [x, dy, ids]: tf.Tensor[]) => {
         const linears = [{ weight, trainable: false }];
         return [
-          projectForward(x as tf.Tensor2D, linears),
-          projectBackward(dy as tf.Tensor2D, x as tf.Tensor2D, linears).dx,
+          projectionForward(x as tf.Tensor2D, linears),
+          projectionBackward(dy as tf.Tensor2D, x as tf.Tensor2D, linears).dx,
           embeddingForward(ids as tf.Tensor1D, weight, 1),
         ];
       };

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
-import { attentionBackward, attentionForward } from "../../../lib/kernels/webgpu/attention.ts";
+import { attentionBackward } from "../../../lib/kernels/webgpu/attention_backward.ts";
+import { attentionForward } from "../../../lib/kernels/webgpu/attention_forward.ts";
 import { sampleTokens } from "../../../lib/kernels/webgpu/sample_tokens.ts";
-import { tokenLogprobsForward } from "../../../lib/kernels/webgpu/token_logprobs.ts";
+import { tokenLogprobsForward } from "../../../lib/kernels/webgpu/token_logprobs_forward.ts";
 import { counterGumbel } from "../../../lib/random/counter_random.ts";
 import { integers, normal, testOnWebgpu, valuesOn } from "./on_webgpu.ts";
 import { sampled, trained } from "./passes.ts";
@@ -67,8 +68,8 @@ testOnWebgpu("log-probabilities over a vocabulary of 262,144 agree with float64"
   const rows = 3, width = 4, hidden = normal([rows, width], 1), table = normal([vocabulary, width], 2);
   const targets = integers([5, 262_143, 100_000]);
   const [logprob, entropy] = await valuesOn("webgpu", [hidden, table, targets], (h, e, targets) => {
-    const { logprob, entropy } = tokenLogprobsForward(h, e, targets);
-    return [logprob, entropy];
+    const { logprobs, entropy } = tokenLogprobsForward(h, e, targets);
+    return [logprobs, entropy];
   });
   for (let row = 0; row < rows; row++) {
     const z = Float64Array.from({ length: vocabulary }, (_, id) => {

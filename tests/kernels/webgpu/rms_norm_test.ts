@@ -1,6 +1,6 @@
 import * as tf from "@tensorflow/tfjs";
 import { residualNormsForward } from "../../../lib/kernels/webgpu/residual_norms.ts";
-import { rmsNormBackward } from "../../../lib/kernels/webgpu/rms_norm_backward.ts";
+import { rmsNormKernels } from "../../../lib/kernels/webgpu/rms_norm.ts";
 import { rmsNormForward } from "../../../lib/kernels/webgpu/rms_norm_forward.ts";
 import { assertClose, gradientsOf, normal, testWithAndWithoutSubgroups, valuesOn } from "./on_webgpu.ts";
 
@@ -17,15 +17,21 @@ for (
   const x = normal([rows, width], 1), w = normal([width], 2), dy = normal([rows, width], 3);
 
   testWithAndWithoutSubgroups(
-    `rmsNormForward() and rmsNormBackward() agree with tfjs-core on ${rows} rows of ${width}`,
+    `rmsNormKernels agree with tfjs-core on ${rows} rows of ${width}`,
     async () => {
       const expected = await valuesOn("cpu", [x, w, dy], (x, w, dy) => [
         reference(addOne)(x, w),
         ...gradientsOf(reference(addOne), [x, w], dy),
       ]);
       const actual = await valuesOn("webgpu", [x, w, dy], (x, w, dy) => {
-        const { dx, dw } = rmsNormBackward(dy, x, w, { epsilon, addOne });
-        return [rmsNormForward(x, w, { epsilon, addOne }).y, dx, dw!];
+        const numbers = { epsilon, addOne, weightGradient: true };
+        const { dx, dWeight } = rmsNormKernels.backward(
+          dy as tf.Tensor2D,
+          x as tf.Tensor2D,
+          w as tf.Tensor1D,
+          numbers,
+        );
+        return [rmsNormForward(x, w, numbers), dx, dWeight!];
       });
       assertClose(actual, expected);
     },
@@ -36,7 +42,7 @@ testWithAndWithoutSubgroups("rmsNormForward() adds the residual", async () => {
   const x = normal([3, 65], 4), w = normal([65], 5), residual = normal([3, 65], 6);
   const expected = await valuesOn("cpu", [x, w, residual], (x, w, r) => [tf.add(r, reference(true)(x, w))]);
   const actual = await valuesOn("webgpu", [x, w, residual], (x, w, residual) => [
-    rmsNormForward(x, w, { epsilon, addOne: true, residual }).y,
+    rmsNormForward(x, w, { epsilon, addOne: true, residual }),
   ]);
   assertClose(actual, expected);
 });

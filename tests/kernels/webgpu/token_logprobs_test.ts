@@ -1,5 +1,6 @@
 import * as tf from "@tensorflow/tfjs";
-import { tokenLogprobsBackward, tokenLogprobsForward } from "../../../lib/kernels/webgpu/token_logprobs.ts";
+import { tokenLogprobsBackward } from "../../../lib/kernels/webgpu/token_logprobs_backward.ts";
+import { tokenLogprobsForward } from "../../../lib/kernels/webgpu/token_logprobs_forward.ts";
 import { assertClose, gradientsOf, integers, normal, testOnWebgpu, valuesOn } from "./on_webgpu.ts";
 
 const rows = 7, width = 10, vocabulary = 150;
@@ -34,13 +35,13 @@ for (const { temperature, softcap } of [{ temperature: 1, softcap: 0 }, { temper
       for (const chunk of [64, 128, undefined]) {
         const numbers = { temperature, softcap, chunk };
         const actual = await valuesOn("webgpu", [hidden, table, targets, dy], (h, e, targets, dy) => {
-          const { logprob, logSumExp, entropy, argmaxMatches } = tokenLogprobsForward(h, e, targets, numbers);
-          const { dhidden, dtable } = tokenLogprobsBackward(
+          const { logprobs, logSumExp, entropy, hits } = tokenLogprobsForward(h, e, targets, numbers);
+          const { dHidden, dTable } = tokenLogprobsBackward(
             { logprobs: dy, entropy: null },
             { hidden: h, table: e, targets, logSumExp, entropy },
             numbers,
           );
-          return [logprob, logSumExp, entropy, argmaxMatches, dhidden, dtable!];
+          return [logprobs, logSumExp, entropy, hits, dHidden, dTable!];
         });
         assertClose(actual, expected);
       }
