@@ -313,6 +313,7 @@ export { learningCurves, type LearningCurvesOptions } from "./lib/report/learnin
 export { type ListedRun, listRuns, type RunList } from "./lib/report/list_runs.ts";
 export { type LoadedRun, loadRun, ResultsError } from "./lib/report/load_run.ts";
 export * from "./lib/report/plot_schedules.ts";
+export { type HubPush, pushToHub, type PushToHubOptions } from "./lib/report/push_to_hub.ts";
 export * from "./lib/report/run_bands.ts";
 export { runsPage } from "./lib/report/runs_page.ts";
 export { OutputError } from "./lib/report/write_output.ts";

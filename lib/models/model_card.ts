@@ -2,8 +2,10 @@ import { stringify } from "@std/yaml";
 
 /** What a {@linkcode modelCard} tells; a part that is left out is left out of the card. */
 export interface ModelCardParts {
-  /** The adapter's name. */
+  /** The adapter's name, or the model's. */
   title: string;
+  /** What lies beside the card. @default "adapter" */
+  kind?: "adapter" | "model";
   /** The hub id or directory of the base model. */
   baseModel: string;
   /** The licence of the base model, as the hub names it: `gemma`, `apache-2.0`. An adapter falls under it. */
@@ -31,7 +33,7 @@ export interface ModelCardParts {
 }
 
 /**
- * A README for an adapter's folder, with the front matter that the hub and PEFT read.
+ * A README for an adapter's or a model's folder, with the front matter that the hub, PEFT and `transformers` read.
  *
  * @example
  * ```ts
@@ -44,6 +46,7 @@ export interface ModelCardParts {
 export function modelCard(parts: ModelCardParts): string {
   const {
     title,
+    kind = "adapter",
     baseModel,
     licence,
     adapter,
@@ -56,10 +59,13 @@ export function modelCard(parts: ModelCardParts): string {
   } = parts;
   const front = {
     base_model: baseModel,
-    library_name: "peft",
+    library_name: kind === "adapter" ? "peft" : "transformers",
     ...(licence ? { license: licence } : {}),
-    tags: ["lora", "showwork"],
+    tags: [...(kind === "adapter" ? ["lora"] : []), "showwork"],
   };
+  const loader = kind === "adapter"
+    ? ["peft", "AutoPeftModelForCausalLM"]
+    : ["transformers", "AutoModelForCausalLM"];
   const percent = (share: number) => `${(100 * share).toFixed(1)} %`;
   const section = (name: string, lines: string[]) => lines.length ? [`## ${name}`, "", ...lines, ""] : [];
   const code = (value: unknown) => "`" + (typeof value === "string" ? value : JSON.stringify(value)) + "`";
@@ -70,7 +76,9 @@ export function modelCard(parts: ModelCardParts): string {
     "",
     `# ${title.replaceAll(/\s+/g, " ")}`,
     "",
-    `A LoRA adapter for ${code(baseModel)}, trained with showwork${format ? ` to ${format}` : ""}.` +
+    `${kind === "adapter" ? "A LoRA adapter for" : "A model made from"} ${
+      code(baseModel)
+    }, trained with showwork${format ? ` to ${format}` : ""}.` +
     (licence
       ? ` The base model's licence (${licence}) holds for it.`
       : " The base model's licence holds for it; it was not stated."),
@@ -110,8 +118,8 @@ export function modelCard(parts: ModelCardParts): string {
     ...section("Seeds", Object.entries(seeds).map(([name, seed]) => `- ${name}: ${seed}`)),
     ...section("Use", [
       "```python",
-      "from peft import AutoPeftModelForCausalLM",
-      'model = AutoPeftModelForCausalLM.from_pretrained("path/to/this/folder")',
+      `from ${loader[0]} import ${loader[1]}`,
+      `model = ${loader[1]}.from_pretrained("path/to/this/folder")`,
       "```",
     ]),
   ];
