@@ -5,6 +5,7 @@
 import * as tf from "@tensorflow/tfjs";
 import * as tfwasm from "@tensorflow/tfjs-backend-wasm";
 import { PlainError } from "../display/plain_error.ts";
+import { memoryOf, memorySpan, OuterMemory } from "./outer_memory.ts";
 import { packageRequire } from "./package_files.ts";
 
 /** The largest heap a 32-bit WebAssembly module can have, in bytes. */
@@ -22,6 +23,8 @@ export const heapUse = {
 /** What the CPU kernels need to know of tfjs-wasm. */
 export interface SharedWasm {
   memory: WebAssembly.Memory;
+  /** The memories beside it. */
+  outer: OuterMemory;
   /** Allocates `bytes` on tfjs's heap for the life of the process. */
   allocate(bytes: number): number;
 }
@@ -43,6 +46,51 @@ export class HeapError extends PlainError {
 }
 
 let shared: Promise<SharedWasm> | undefined;
+/** What tfjs-wasm knows of a tensor's data. */
+interface WasmData {
+  id: number;
+  memoryOffset: number;
+  shape: number[];
+  dtype: tf.DataType;
+  refCount: number;
+}
+interface WasmBackend extends tf.KernelBackend {
+  dataIdNextNumber: number;
+  dataIdMap: { get(id: unknown): WasmData; set(id: unknown, data: WasmData): void };
+  readSync(dataId: object, start?: number, end?: number): tf.backend_util.BackendValues;
+}
+
+let outerMemory: OuterMemory | null = null;
+
+/** Whether a tensor lies outside the heap, where tfjs's operations do not read it. */
+export const isOuter = ({ dataId }: tf.TensorInfo): boolean =>
+  tf.getBackend() === "wasm" && outerMemory !== null &&
+  memoryOf((tf.backend() as WasmBackend).dataIdMap.get(dataId)?.memoryOffset ?? 0) > 0;
+
+/** Bytes that weights may still take outside the heap; 0 where the heap is not in use. */
+export const outerLeft = (): number => tf.getBackend() === "wasm" && outerMemory ? outerMemory.left : 0;
+
+/**
+ * A tensor outside the heap, with its numbers to be filled in: kernels of ours, `data()` and `dispose()` know it, tfjs's operations do
+ * not. `null` where tfjs-wasm on our heap is not the backend.
+ */
+export function outerTensor(
+  shape: number[],
+  dtype: "float32" | "int32",
+): { tensor: tf.Tensor; values: Float32Array | Int32Array } | null {
+  if (tf.getBackend() !== "wasm" || !outerMemory) return null;
+  const backend = tf.backend() as WasmBackend, size = tf.util.sizeFromShape(shape);
+  const address = outerMemory.allocate(4 * size), bytes = outerMemory.view(address, 4 * size);
+  // not registered with the module: an operation of tfjs that is given it fails instead of reading the heap
+  const id = backend.dataIdNextNumber++, dataId = { id };
+  backend.dataIdMap.set(dataId, { id, memoryOffset: address, shape, dtype, refCount: 1 });
+  return {
+    tensor: tf.engine().makeTensorFromTensorInfo({ dataId, shape, dtype }),
+    values: dtype === "float32"
+      ? new Float32Array(bytes.buffer, bytes.byteOffset, size)
+      : new Int32Array(bytes.buffer, bytes.byteOffset, size),
+  };
+}
 
 /** Registers the tfjs backend `wasm` on a shared memory, once a process. */
 export function sharedWasm(): Promise<SharedWasm> {
@@ -101,7 +149,9 @@ async function load(): Promise<SharedWasm> {
     heapUse.peak = Math.max(heapUse.peak, heapUse.bytes);
     return address;
   };
+  const outer = new OuterMemory();
   module._free = (address: number) => {
+    if (address >= memorySpan) return outer.free(address);
     heapUse.bytes -= sizes.get(address >>> 0) ?? 0;
     sizes.delete(address >>> 0);
     free(address);
@@ -116,12 +166,21 @@ async function load(): Promise<SharedWasm> {
     dispose: wrap("dispose", null, []),
   };
   tfwasm.setThreadsCount(1);
-  const Backend =
-    (tfwasm as unknown as { BackendWasm: new (module: unknown) => tf.KernelBackend }).BackendWasm;
+  const Stock = (tfwasm as unknown as { BackendWasm: new (module: unknown) => WasmBackend }).BackendWasm;
+  class Backend extends Stock {
+    override readSync(dataId: object, start = 0, end?: number) {
+      const { memoryOffset, shape, dtype } = this.dataIdMap.get(dataId);
+      if (memoryOf(memoryOffset ?? 0) === 0) return super.readSync(dataId, start, end);
+      const bytes = outer.view(memoryOffset + 4 * start, 4 * ((end ?? tf.util.sizeFromShape(shape)) - start));
+      const { buffer } = bytes.slice();
+      return dtype === "float32" ? new Float32Array(buffer) : new Int32Array(buffer);
+    }
+  }
   tf.removeBackend("wasm");
   tf.registerBackend("wasm", () => new Backend(module), 2);
   shareClones();
-  return { memory, allocate: (bytes) => module._malloc(bytes) };
+  outerMemory = outer;
+  return { memory, outer, allocate: (bytes) => module._malloc(bytes) };
 }
 
 /**

@@ -1,5 +1,5 @@
 import * as tf from "@tensorflow/tfjs";
-import { heapUse } from "../backend/shared_wasm.ts";
+import { heapUse, outerLeft } from "../backend/shared_wasm.ts";
 import { withinGpuMemory } from "../backend/webgpu_memory.ts";
 import { cpuKernels } from "./cpu/cpu_kernels.ts";
 import { type CpuEngine, cpuEngine } from "./cpu/engine.ts";
@@ -19,6 +19,7 @@ const reference: Device = {
   get memoryLeft() {
     return heapLeft();
   },
+  weightsLeft: null,
   measure: measureHeap,
 };
 
@@ -35,6 +36,7 @@ const webgpu: Device = {
     return activeDevice().limits.maxBufferSize;
   },
   memoryLeft: Infinity,
+  weightsLeft: null,
   measure: async (work) => ({ value: await withinGpuMemory(work), bytes: null }),
 };
 
@@ -53,6 +55,9 @@ function cpu(engine: CpuEngine): Device {
     mostTokensAtOnce: 1536,
     largestTensor: Infinity,
     memoryLeft: heapLeft(),
+    get weightsLeft() {
+      return Math.min(outerLeft(), machineLeft());
+    },
     measure: measureHeap,
   };
 }
@@ -63,6 +68,15 @@ async function measureHeap<T>(work: () => Promise<T>) {
 }
 
 const heapLeft = () => tf.getBackend() === "wasm" ? heapUse.limit - heapUse.bytes : Infinity;
+
+/** Bytes of the machine's memory that nobody uses; Infinity where the process may not ask. */
+function machineLeft(): number {
+  try {
+    return Deno.systemMemoryInfo().available;
+  } catch {
+    return Infinity;
+  }
+}
 
 let byReference = false;
 

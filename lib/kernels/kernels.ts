@@ -23,6 +23,8 @@ export interface Device {
   readonly largestTensor: number;
   /** Bytes that tensors may still take; Infinity where that is not known. */
   readonly memoryLeft: number;
+  /** Bytes that frozen weights may still take beside that; `null` where they are tensors like others. */
+  readonly weightsLeft: number | null;
   /**
    * What `work` comes to, with the bytes that it took at its height beyond those before; `null` where that is not known: then every
    * pass is made so, and fails alone where memory ends.

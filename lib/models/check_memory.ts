@@ -10,9 +10,13 @@ export class ModelMemoryError extends PlainError {
   override name = "ModelMemoryError";
 }
 
-/** Bytes that tensors may still take: on the CPU what is left of the WebAssembly heap; what a GPU has is not known. */
-export function memoryLeft(): number {
-  return device().memoryLeft;
+/**
+ * Bytes that tensors may still take, and frozen weights beside them: on the CPU what is left of the WebAssembly heap, and of the memories
+ * beside it and of the machine; what a GPU has is not known.
+ */
+export function memoryLeft(): Required<Pick<EstimateMemoryOptions, "limit" | "weightLimit">> {
+  const { memoryLeft, weightsLeft } = device();
+  return { limit: memoryLeft, weightLimit: weightsLeft };
 }
 
 /**
@@ -25,7 +29,7 @@ export function checkMemory(
   config: DecoderConfig,
   { where, ...options }: EstimateMemoryOptions & { where: string },
 ): MemoryEstimate {
-  const limit = memoryLeft(), estimate = estimateMemory(config, { limit, ...options });
+  const estimate = estimateMemory(config, { ...memoryLeft(), ...options });
   if (!estimate.fits) {
     throw new ModelMemoryError(
       `loading ${where} on the CPU, whose WebAssembly heap ends at ${(heapLimit / 1e9).toFixed(2)} GB: ` +

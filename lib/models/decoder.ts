@@ -1,6 +1,8 @@
 import * as tf from "@tensorflow/tfjs";
 import type { DecoderDescription, LayerDescription, Linear } from "../kernels/decoder_description.ts";
 import { device, requireBackend } from "../kernels/device.ts";
+import { isOuter } from "../backend/shared_wasm.ts";
+import { frozenRoom } from "../kernels/frozen_room.ts";
 import { formOf, storedValues } from "../kernels/stored_form.ts";
 import { checkpoint } from "../ops/checkpoint.ts";
 import { decoderLayer } from "../ops/decoder_layer.ts";
@@ -9,7 +11,6 @@ import { Layout } from "../ops/layout.ts";
 import { project } from "../ops/projection.ts";
 import { rmsNorm } from "../ops/rms_norm.ts";
 import type { DecoderConfig } from "./decoder_config.ts";
-import { packHalf } from "../weights/pack_half.ts";
 import { RotaryTables } from "./rotary.ts";
 
 /** A low-rank adapter's matrices for one linear layer. */
@@ -57,23 +58,34 @@ export const linearNames = [
 
 let serial = 0;
 
+/** The tensor of a weight, where it belongs. */
+const placed = ({ shape, data }: { shape: number[]; data: Float32Array }, frozen: boolean): tf.Tensor => {
+  if (!frozen || shape.length !== 2) return tf.tensor(data, shape, "float32");
+  const room = frozenRoom(shape as [number, number], "float32");
+  room.values.set(data);
+  return room.tensor();
+};
+
 /**
  * A decoder-only transformer, described by data: Gemma 2 and 3, Qwen, Llama are values of {@linkcode DecoderConfig}.
  * Pre-norm attention and gated MLP with residual sums; Gemma adds norms behind each.
  */
 export class Decoder {
   readonly rotary: RotaryTables;
-  /** Whether the base weights are trained; false once an adapter was added. */
-  trainBase = true;
   readonly #adapters = new Map<string, Map<string, LoraPair>>();
   #active: string | null = null;
   readonly #weights = new Map<string, tf.Variable>();
   #packed = false;
+  #trainBase: boolean;
 
-  /** Takes the weights over: tensors among them become the decoder's own. Where some are kept in few bits, the base is never trained. */
+  /**
+   * Takes the weights over: tensors among them become the decoder's own. Where some are kept in few bits, the base is never trained; where
+   * it is `frozen`, not before an adapter comes and goes.
+   */
   constructor(
     readonly config: DecoderConfig,
     weights: Iterable<[string, tf.Tensor | { shape: number[]; data: Float32Array }]>,
+    { frozen = false }: { frozen?: boolean } = {},
   ) {
     if (config.headDim % 2) {
       throw new RangeError(
@@ -89,14 +101,32 @@ export class Decoder {
           `building a decoder: ${name} [${given.shape}] takes ${bytes} bytes, and a buffer of this GPU holds ${largestTensor}: take the CPU, useBackend({ backend: "cpu" })`,
         );
       }
-      const tensor = given instanceof tf.Tensor ? given : tf.tensor(given.data, given.shape, "float32");
+      const tensor = given instanceof tf.Tensor ? given : placed(given, frozen);
       const stored = tensor.dtype !== "float32";
       this.#weights.set(name, tf.variable(tensor, !stored, `decoder${id}/${name}`));
       this.#packed ||= stored;
       tensor.dispose();
     }
-    this.trainBase = !this.#packed;
+    this.#trainBase = !this.#packed && !frozen;
+    this.#place();
     this.rotary = new RotaryTables(config.headDim);
+  }
+
+  /** Whether the base weights are trained; false once an adapter was added. */
+  get trainBase(): boolean {
+    return this.#trainBase;
+  }
+
+  /** Matrices that are frozen lie outside tfjs's heap on the CPU, those that are trained on it: moves the ones that do not. */
+  #place(): void {
+    for (const [name, weight] of this.#weights) {
+      if (weight.dtype !== "float32" || weight.rank !== 2 || isOuter(weight) !== this.#trainBase) continue;
+      const given = { shape: weight.shape as number[], data: weight.dataSync() as Float32Array };
+      const tensor = placed(given, !this.#trainBase);
+      weight.dispose();
+      this.#weights.set(name, tf.variable(tensor, true, weight.name));
+      tensor.dispose();
+    }
   }
 
   /** The matrices of the adapter in use by module name, such as `model.layers.0.self_attn.q_proj`; empty without one. */
@@ -125,12 +155,14 @@ export class Decoder {
     return [...this.#weights.keys()];
   }
 
-  /** A weight's float32 tensor by its Hugging Face name. @throws {RangeError} when there is none, or it is packed */
+  /** A weight's float32 tensor by its Hugging Face name. @throws {RangeError} when there is none, or it is no tensor for tfjs's operations */
   weight<T extends tf.Tensor = tf.Tensor2D>(name: string): T {
     const weight = this.#stored(name);
-    if (weight.dtype !== "float32") {
+    if (weight.dtype !== "float32" || isOuter(weight)) {
       throw new RangeError(
-        `reading a decoder's weight: ${name} is kept in few bits, read it with values() or shape()`,
+        `reading a decoder's weight: ${name} is ${
+          weight.dtype === "float32" ? "frozen and lies outside tfjs's heap" : "kept in few bits"
+        }, read it with values() or shape()`,
       );
     }
     return weight as unknown as T;
@@ -168,29 +200,6 @@ export class Decoder {
     return this.config.tiedEmbeddings
       ? this.embeddings
       : this.#stored("lm_head.weight") as unknown as tf.Tensor2D;
-  }
-
-  /**
-   * Stores the frozen matrices in 16 bits on webgpu, the nearest float16 each: half the memory, and half the bytes that a
-   * decoding step reads; kernels still add up in float32. Elsewhere nothing changes. The base is not trained after that.
-   *
-   * @throws {RangeError} when the base is trained, or a weight is beyond float16's ±65504
-   */
-  async packFrozen(): Promise<void> {
-    if (this.trainBase) {
-      throw new RangeError("packing weights to 16 bits needs a frozen base: add or load an adapter first");
-    }
-    if (device().halves !== "float16") return;
-    for (const [name, weight] of this.#weights) {
-      const [rows, width] = weight.shape as number[];
-      // the products read four halves at a time
-      if (weight.dtype !== "float32" || weight.shape.length !== 2 || width % 4) continue;
-      const halves = packHalf(await weight.data() as Float32Array, name);
-      const packed = tf.tensor2d(halves, [rows, width / 2], "int32");
-      this.#weights.set(name, tf.variable(packed, false, `${weight.name}/half`));
-      tf.dispose([packed, weight]);
-    }
-    this.#packed = true;
   }
 
   /** What training updates: the adapter's matrices, or all weights. */
@@ -333,7 +342,8 @@ export class Decoder {
     }
     this.#adapters.set(name, own);
     this.#active = name;
-    this.trainBase = false;
+    this.#trainBase = false;
+    this.#place();
   }
 
   /** Puts an adapter to use, or none; the base stays frozen. @throws {RangeError} when there is none of that name */
@@ -347,7 +357,8 @@ export class Decoder {
     this.#known(name);
     this.#disposeAdapter(name);
     if (this.#active === name) this.#active = null;
-    this.trainBase = this.#adapters.size === 0 && !this.#packed;
+    this.#trainBase = this.#adapters.size === 0 && !this.#packed;
+    this.#place();
   }
 
   /** A frozen copy of the weights, adapter merged in: the reference policy of a full fine-tuning. */
@@ -364,9 +375,7 @@ export class Decoder {
 
   /** A frozen decoder of the same shape from given weights. */
   frozen(weights: Iterable<[string, { shape: number[]; data: Float32Array }]>): Decoder {
-    const decoder = new Decoder(this.config, weights);
-    decoder.trainBase = false;
-    return decoder;
+    return new Decoder(this.config, weights, { frozen: true });
   }
 
   /** A weight's values with the active adapter, or with other pairs, added: W + scale·B·A. */

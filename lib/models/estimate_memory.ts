@@ -15,6 +15,11 @@ export interface EstimateMemoryOptions {
   weightBytes?: number;
   /** Bytes there are: a wasm heap ends at 4 GB; `Infinity` where that is not known. @default 2 ** 32 */
   limit?: number;
+  /**
+   * Bytes there are beside that for weights which are frozen under an adapter or kept in few bits: on the CPU they lie outside the heap;
+   * `null`: they count against `limit` like the rest. @default 2 ** 35 on the CPU, `null` where a limit is given
+   */
+  weightLimit?: number | null;
 }
 
 /** Bytes by purpose. */
@@ -33,7 +38,7 @@ export interface MemoryEstimate {
   workspace: number;
   /** What is held at once: weights, adapter, optimizer and workspace, and the larger of cache and activations. */
   total: number;
-  /** Whether it fits under the limit. */
+  /** Whether it fits under the limits. */
   fits: boolean;
   /** The figure in words, with the way out when it does not fit. */
   message: string;
@@ -58,8 +63,8 @@ export interface MemoryEstimate {
  * ```
  */
 export function estimateMemory(config: DecoderConfig, options: EstimateMemoryOptions = {}): MemoryEstimate {
-  const { batchSize = 1, length = 512, loraRank = null, training = false, weightBytes = 4, limit = 2 ** 32 } =
-    options;
+  const { batchSize = 1, length = 512, loraRank = null, training = false, weightBytes = 4 } = options;
+  const { limit = 2 ** 32, weightLimit = options.limit === undefined ? 2 ** 35 : null } = options;
   for (const [name, value] of Object.entries({ batchSize, length, loraRank: loraRank ?? 1 })) {
     if (!(Number.isSafeInteger(value) && value >= 1)) {
       throw new RangeError(`estimateMemory(): ${name} must be a whole number from 1, not ${value}`);
@@ -84,16 +89,19 @@ export function estimateMemory(config: DecoderConfig, options: EstimateMemoryOpt
 
   const workspace = 4 * config.vocabSize * Math.min(tokens, 128) + 2 ** 24;
   const total = weights + adapter + optimizer + workspace + Math.max(cache, activations),
-    fits = total <= limit;
+    apart = weightLimit !== null && (loraRank !== null || weightBytes < 4),
+    fits = apart ? weights <= weightLimit && total - weights <= limit : total <= limit;
   const gigabytes = (bytes: number) => `${(bytes / 1e9).toFixed(2)} GB`;
   const way = !training || loraRank !== null
-    ? "choose a smaller model, batchSize or length"
+    ? `choose a smaller model, batchSize or length${
+      apart && weights > weightLimit ? ', or fewer bits (weights: "q4")' : ""
+    }`
     : "train a LoRA adapter instead of the weights, or choose a smaller model, batchSize or length";
   const verdict = limit === Infinity
     ? ""
-    : fits
-    ? `; it fits into ${gigabytes(limit)}`
-    : `; there are ${gigabytes(limit)}: ${way}`;
+    : `; ${fits ? "it fits into" : "there are"} ${gigabytes(limit)}${
+      apart ? ` and ${gigabytes(weightLimit)} for frozen weights` : ""
+    }${fits ? "" : `: ${way}`}`;
   const message = `${config.architecture} with ${(numbers / 1e6).toFixed(1)} M parameters takes about ${
     gigabytes(total)
   } (weights ${gigabytes(weights)}, adapter and optimizer ${gigabytes(adapter + optimizer)}, ${

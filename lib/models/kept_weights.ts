@@ -22,5 +22,5 @@ export function keptWeights(
 ): KeptWeights {
   if (weights !== "auto") return weights;
   if (!frozen) return "float32";
-  return estimateMemory(config, { limit: memoryLeft(), ...use }).fits ? "file" : "bfloat16";
+  return estimateMemory(config, { ...memoryLeft(), ...use }).fits ? "file" : "bfloat16";
 }

@@ -35,7 +35,7 @@ export async function loadModel(
 ): Promise<CausalLM> {
   if (typeof model !== "string") checkArgument("loadModel's argument, if it is no path,", "options", model);
   checkArgument("loadModel's second argument", "options", options);
-  const { path, revision, lora, adapter, seed, frozen, weights } = parseOptions(
+  const { path, revision, lora, adapter, seed, weights } = parseOptions(
     modelSchema,
     typeof model === "string" ? { path: model, ...options } : { ...model, ...options },
     "loadModel",
@@ -43,17 +43,19 @@ export async function loadModel(
   await chooseBackend();
   // what describes it first: a model that does not fit is refused before gigabytes are fetched
   const source = await findModel(path, { revision });
-  const use = { loraRank: lora?.rank ?? null, training: lora !== null, length: 128 };
-  const kept = keptWeights(source.config, { ...use, weights, frozen: lora !== null || adapter !== null });
+  const frozen = lora !== null || adapter !== null;
+  // (the rank of a saved adapter is read with it)
+  const use = { loraRank: frozen ? lora?.rank ?? 16 : null, training: lora !== null, length: 128 };
+  const kept = keptWeights(source.config, { ...use, weights, frozen });
   checkMemory(source.config, { where: path, ...use, weightBytes: keptBytes[kept] });
   const { config, tokenizer, checkpoint, directory } = await source.open();
   const eosIds = [...new Set([...config.eosIds, ...tokenizer.eosIds])];
-  const decoder = await readDecoder({ ...config, eosIds }, checkpoint, kept);
+  const decoder = await readDecoder({ ...config, eosIds }, checkpoint, { kept, frozen });
   // a few weights tell whether the files are still the same when they are read again
   const norm = (await decoder.values("model.norm.weight")).slice();
   const again = async () => {
     const { config, checkpoint } = await source.open(),
-      fresh = await readDecoder({ ...config, eosIds }, checkpoint, kept),
+      fresh = await readDecoder({ ...config, eosIds }, checkpoint, { kept }),
       found = await fresh.values("model.norm.weight");
     if (norm.length === found.length && norm.every((value, i) => value === found[i])) return fresh;
     fresh.dispose();
@@ -66,7 +68,6 @@ export async function loadModel(
   try {
     if (adapter) await loaded.loadAdapter(adapter);
     else if (lora) loaded.addLora({ seed, ...lora });
-    if (frozen === "float16") await decoder.packFrozen();
   } catch (error) {
     loaded.dispose();
     throw error;

@@ -8,7 +8,7 @@ export interface ModelMemoryOptions extends EstimateMemoryOptions, HubOptions {}
 
 /**
  * Says what a model in a directory or on the hub would take, from its `config.json` alone: no weight is downloaded, read or allocated.
- * The default `limit` is what is left of the CPU's heap; on a GPU give what the card has.
+ * The default limits are what is left of the CPU's heap, and for frozen weights beside it; on a GPU give what the card has.
  *
  * @throws {ModelFileError} when there is no `config.json`, or one that is not supported
  * @throws {HubError} when it cannot be fetched
@@ -21,5 +21,6 @@ export interface ModelMemoryOptions extends EstimateMemoryOptions, HubOptions {}
  */
 export async function modelMemory(path: string, options: ModelMemoryOptions = {}): Promise<MemoryEstimate> {
   const { revision, ...rest } = options, { config } = await findModel(path, { revision });
-  return estimateMemory(config, { limit: memoryLeft(), ...rest });
+  // (a limit that is given is all there is)
+  return estimateMemory(config, rest.limit === undefined ? { ...memoryLeft(), ...rest } : rest);
 }

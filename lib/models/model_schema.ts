@@ -55,7 +55,4 @@ export const modelSchema = z.strictObject({
     "How frozen matrices are kept: auto takes 8 or 4 bits of a GGUF file and 16 bits as they are where an adapter freezes them, and 16 bits where " +
       "float32 would not fit; the others freeze the weights. On webgpu 16 bits are float16. Default auto.",
   ),
-  frozen: z.enum(["float32", "float16"]).default("float32").describe(
-    "How webgpu stores weights that an adapter freezes: float16 halves their memory; the CPU keeps float32. Default float32.",
-  ),
 });

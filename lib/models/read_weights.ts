@@ -22,6 +22,14 @@ export interface Checkpoint {
   places: ReadonlyMap<string, ParameterPlace>;
 }
 
+/** How a decoder's weights are kept. */
+export interface KeepOptions {
+  /** @default "float32" */
+  kept?: KeptWeights;
+  /** Whether no weight will be trained: float32 matrices then lie where those in few bits do. @default false */
+  frozen?: boolean;
+}
+
 /**
  * Reads a decoder's weights into tensors, one after the other, so that no tensor is in memory twice: float32, or matrices as `kept` says,
  * which cannot be trained. The caller disposes of them, and closes the files.
@@ -31,7 +39,7 @@ export interface Checkpoint {
 export async function readWeights(
   config: DecoderConfig,
   { files, places }: Checkpoint,
-  kept: KeptWeights = "float32",
+  { kept = "float32", frozen = false }: KeepOptions = {},
 ): Promise<[string, tf.Tensor][]> {
   // All shapes before any number: a checkpoint of another size is refused at once.
   const found = parameterNames(config).map(({ name, shape }) => {
@@ -50,7 +58,10 @@ export async function readWeights(
       const few = name.includes("norm") || rest.add
         ? null
         : await readStored(file, stored, { ...rest, kept });
-      weights.push([name, few ?? await readWeight(file, stored, rest)]);
+      weights.push([
+        name,
+        few ?? await readWeight(file, stored, { ...rest, frozen: frozen && rest.shape.length === 2 }),
+      ]);
     }
     return weights;
   } catch (error) {

@@ -41,6 +41,7 @@ const elsewhere: Record<string, string> = {
   max_prompt_length: "is not needed: prompts that do not fit are left out, counted and said",
   peft_config: "is the model's: `loadModel({ path, lora: { rank: 16 } })`, or `model.addLora({ rank: 16 })`",
   logging_steps: "is not needed: every step is kept in `run.steps`",
+  frozen: 'is `weights: "bfloat16"`: 16 bits on the CPU and on a GPU, where they are float16',
   do_sample: "is not needed: `temperature: 0` takes the likeliest token",
 };
 

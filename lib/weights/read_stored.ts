@@ -1,11 +1,11 @@
 import type * as tf from "@tensorflow/tfjs";
 import { device } from "../kernels/device.ts";
 import type { QuantisedMatrix } from "../kernels/quantised_matrix.ts";
-import { halvesTensor, quantisedTensor } from "../kernels/stored_form.ts";
+import { halvesRows, quantisedRows, quantisedTensor, type StoredRows } from "../kernels/stored_form.ts";
 import { ModelFileError } from "./model_file_error.ts";
 import { packHalf } from "./pack_half.ts";
 import { quantiseMatrix } from "./quantise_matrix.ts";
-import type { ReadWeightOptions } from "./read_weight.ts";
+import { pieceElements, type ReadWeightOptions } from "./read_weight.ts";
 import type { WeightFile } from "./weight_file.ts";
 
 /**
@@ -31,7 +31,7 @@ function packBfloat16(values: Float32Array): Int32Array {
 export async function readStored(
   file: WeightFile,
   stored: string,
-  { shape, rowOf, kept }: Omit<ReadWeightOptions, "add"> & { kept: KeptWeights },
+  { shape, rowOf, kept }: Omit<ReadWeightOptions, "add" | "frozen"> & { kept: KeptWeights },
 ): Promise<tf.Tensor2D | null> {
   const { halves, quantisedMatrices } = device(),
     [rows, columns] = shape,
@@ -44,31 +44,50 @@ export async function readStored(
   }
   const half = dtype === "F16" || dtype === "BF16";
   const wanted = kept !== "file" ? kept : half ? "bfloat16" : "float32";
-  if (wanted === "float32") return null;
-  const whole = new Float32Array(rows * columns);
-  for await (
-    const { at, values } of file.pieces(stored, rowOf ? columns * Math.ceil(2 ** 21 / columns) : undefined)
-  ) {
-    const bad = values.findIndex((value) => !(Math.abs(value) < Infinity));
-    if (bad >= 0) throw damaged(file, stored, values[bad], at + bad);
-    if (!rowOf) whole.set(values, at);
-    else {
-      for (let from = 0; from < values.length; from += columns) {
-        whole.set(values.subarray(from, from + columns), rowOf((at + from) / columns) * columns);
-      }
-    }
+  const whole: [number, number] = [rows, columns];
+  const pieces = () => wholeRows(file, stored, { columns, rowOf });
+  if ((wanted === "int8" || wanted === "q4") && quantisedMatrices) {
+    const bits = wanted === "int8" ? 8 : 4;
+    const round = (values: Float32Array) => quantiseMatrix(values, [values.length / columns, columns], bits);
+    const { codes: _, scales: __, offsets, ...form } = round(new Float32Array(columns));
+    return await filled(quantisedRows({ ...form, shape: whole, offsets: offsets !== null }), pieces(), round);
   }
-  if (wanted !== "bfloat16" && quantisedMatrices) {
-    return quantisedTensor(quantiseMatrix(whole, [rows, columns], wanted === "int8" ? 8 : 4));
-  }
-  if (halves === null) return null;
+  if (wanted === "float32" || halves === null) return null;
   // a file's float16 stays what it is where the device reads both
   const kind = halves === "bfloat16" && dtype !== "F16" ? "bfloat16" : "float16";
-  return halvesTensor(
-    kind === "float16" ? packHalf(whole, stored) : packBfloat16(whole),
-    [rows, columns],
-    kind,
-  );
+  const round = (values: Float32Array) =>
+    kind === "float16" ? packHalf(values, stored) : packBfloat16(values);
+  return await filled(halvesRows(whole, kind), pieces(), round);
+}
+
+/** Numbers of whole rows, as the file has them one after the other, and where these rows stand in the matrix. */
+type WholeRows = AsyncGenerator<{ values: Float32Array; rowOf: (row: number) => number }>;
+
+async function* wholeRows(
+  file: WeightFile,
+  stored: string,
+  { columns, rowOf = (row) => row }: { columns: number; rowOf?: (stored: number) => number },
+): WholeRows {
+  for await (const { at, values } of file.pieces(stored, columns * Math.ceil(pieceElements / columns))) {
+    const bad = values.findIndex((value) => !(Math.abs(value) < Infinity));
+    if (bad >= 0) throw damaged(file, stored, values[bad], at + bad);
+    yield { values, rowOf: (row) => rowOf(at / columns + row) };
+  }
+}
+
+/** A matrix piece by piece, so that it never is in memory whole in float32. */
+async function filled<Part>(
+  rows: StoredRows<Part>,
+  pieces: WholeRows,
+  round: (values: Float32Array) => Part,
+): Promise<tf.Tensor2D> {
+  try {
+    for await (const { values, rowOf } of pieces) rows.write(round(values), rowOf);
+  } catch (error) {
+    rows.drop();
+    throw error;
+  }
+  return rows.tensor();
 }
 
 function checked(matrix: QuantisedMatrix, file: WeightFile, stored: string): QuantisedMatrix {

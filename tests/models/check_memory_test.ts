@@ -33,27 +33,28 @@ async function withConfig(json: unknown, use: (directory: string) => Promise<voi
 }
 
 testOnCpu(
-  "loadModel() refuses a model that the CPU's heap cannot hold, before it looks for weights",
+  "loadModel() refuses a model that the CPU's memories cannot hold, before it looks for weights",
   async () => {
-    const engine = await startEngine({ threads: 1 }), heap = engine.wasm.memory.buffer.byteLength;
-    await withConfig(gemma1b, async (directory) => {
-      await assert.rejects(
-        loadModel({ path: directory, lora: { rank: 16 }, weights: "float32" }),
-        (error) => {
-          assert.ok(error instanceof ModelMemoryError, `${error}`);
-          assert.match(error.message, /on the CPU, whose WebAssembly heap ends at 4\.29 GB/);
-          assert.match(error.message, /gemma3_text with 999\.9 M parameters takes about \d\.\d+ GB/);
-          assert.match(
-            error.message,
-            /weights 4\.00 GB, adapter and optimizer 0\.\d+ GB, activations 0\.\d+ GB/,
-          );
-          assert.match(error.message, /choose a smaller model, .*or a GPU \(useBackend/);
-          return true;
-        },
-      );
-      assert.equal(engine.wasm.memory.buffer.byteLength, heap); // nothing was allocated
+    const engine = await startEngine({ threads: 1 }), { wasm: { memory, outer } } = engine;
+    const bytes = () => [memory.buffer.byteLength, outer.bytes], before = bytes();
+    // without an adapter the weights are to be trained, on the heap
+    await withConfig({ ...gemma1b, num_hidden_layers: 32 }, async (directory) => {
+      await assert.rejects(loadModel(directory), (error) => {
+        assert.ok(error instanceof ModelMemoryError, `${error}`);
+        assert.match(error.message, /on the CPU, whose WebAssembly heap ends at 4\.29 GB/);
+        assert.match(error.message, /gemma3_text with 1160\.9 M parameters takes about \d\.\d+ GB/);
+        assert.match(error.message, /weights 4\.6\d GB, .*there are \d\.\d\d GB: .*or a GPU \(useBackend/);
+        return true;
+      });
     });
-    // The same with fewer layers goes on, to the tokenizer that is not there.
+    await withConfig({ ...gemma1b, num_hidden_layers: 300 }, async (directory) => {
+      await assert.rejects(
+        loadModel({ path: directory, lora: { rank: 1 }, weights: "float32" }),
+        /weights 33\.\d+ GB, .*GB for frozen weights: choose a smaller model, .*fewer bits \(weights: "q4"\)/,
+      );
+    });
+    assert.deepEqual(bytes(), before); // nothing was allocated
+    // With fewer layers, or frozen, it goes on, to the tokenizer that is not there.
     await withConfig({ ...gemma1b, num_hidden_layers: 4 }, async (directory) => {
       await assert.rejects(
         loadModel({ path: directory, lora: { rank: 16 }, weights: "float32" }),
@@ -76,10 +77,13 @@ testOnCpu("checkMemory() counts what other models hold of the heap", async () =>
 testOnCpu("modelMemory() tells from config.json alone what a model takes, and whether it fits", async () => {
   await startEngine({ threads: 1 });
   await withConfig(gemma1b, async (directory) => {
-    const estimate = await modelMemory(directory, { training: true, loraRank: 16 });
+    const use = { training: true, loraRank: 16 }, estimate = await modelMemory(directory, use);
     assert.equal(estimate.weights, 4 * 999_885_952);
-    assert.equal(estimate.fits, false);
-    assert.equal((await modelMemory(directory, { training: true, loraRank: 16, limit: 24e9 })).fits, true);
+    assert.match(estimate.message, /fits into 4\.\d\d GB and \d+\.\d\d GB for frozen weights/);
+    assert.equal((await modelMemory(directory, { training: true })).fits, false);
+    assert.equal((await modelMemory(directory, { ...use, limit: 4e9 })).fits, false);
+    assert.equal((await modelMemory(directory, { ...use, limit: 24e9 })).fits, true);
+    assert.equal((await modelMemory(directory, { ...use, limit: 4e9, weightLimit: 3e9 })).fits, false);
   });
   await assert.rejects(modelMemory("no-such-folder"), ModelFileError);
 });

@@ -36,7 +36,7 @@ Deno.test("estimateMemory() counts weights, adapter, moments and cache", () => {
   assert.match(estimateMemory(small, { limit: Infinity }).message, /workspace 0\.15 GB\)$/);
 });
 
-Deno.test("estimateMemory() says that 270M fits into a wasm heap with LoRA, and that 1B and full training do not", () => {
+Deno.test("estimateMemory() says that 270M fits into a wasm heap with LoRA, 1B beside it, and that full training does not", () => {
   assert.equal(estimateMemory(small, { loraRank: 16, training: true }).fits, true);
   const full = estimateMemory(small, { training: true });
   assert.equal(full.fits, false);
@@ -44,9 +44,14 @@ Deno.test("estimateMemory() says that 270M fits into a wasm heap with LoRA, and 
     full.message,
     /268\.1 M parameters takes about .* there are 4\.29 GB: train a LoRA adapter instead/,
   );
-  const large = estimateMemory(medium, { loraRank: 16, training: true, batchSize: 4 });
+  const use = { loraRank: 16, training: true }, large = estimateMemory(medium, { ...use, limit: 2 ** 32 });
   assert.equal(large.fits, false);
   assert.match(large.message, /choose a smaller model/);
+  // frozen weights are counted apart, as the CPU keeps them
+  const apart = estimateMemory(medium, use);
+  assert.equal(apart.fits, true);
+  assert.match(apart.message, /it fits into 4\.29 GB and 34\.36 GB for frozen weights$/);
+  assert.equal(estimateMemory(medium, { ...use, batchSize: 8 }).fits, false);
   assert.equal(estimateMemory(medium, { weightBytes: 2 }).weights, 2 * 999_885_952);
   assert.throws(() => estimateMemory(small, { length: 0 }), /length must be a whole number from 1, not 0/);
 });

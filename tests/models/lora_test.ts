@@ -64,7 +64,7 @@ testOnCpu(
     assert.equal(decoder.parameters().length, 2 * 2 * 7);
     assert.equal(decoder.lora.get("model.layers.0.mlp.up_proj")!.scale, 2);
     for (const [module, { a, b }] of decoder.lora) {
-      const [out, width] = decoder.weight(`${module}.weight`).shape;
+      const [out, width] = decoder.shape(`${module}.weight`);
       assert.deepEqual([a.shape, b.shape], [[16, width], [out, 16]]);
       assert.ok(b.dataSync().every((x) => x === 0));
       const values = [...a.dataSync()],

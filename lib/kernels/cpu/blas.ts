@@ -8,9 +8,9 @@ import { fileURLToPath } from "node:url";
 import { isCheckout, packageRoot } from "../../backend/package_files.ts";
 import { findKernels } from "./blas_kernels.ts";
 import type { BlasLibrary } from "./blas_library.ts";
-import { heapAddress } from "./heap_address.ts";
+import { nativeAddresses } from "./heap_address.ts";
 
-/** C (+)= op(A)·op(B) on byte addresses within the heap; leading dimensions in floats. C is overwritten unless `accumulate`. */
+/** C (+)= op(A)·op(B) on byte addresses within the heap, with a BLAS within further memories too; leading dimensions in floats. C is overwritten unless `accumulate`. */
 export type Gemm = (
   transposeA: boolean,
   transposeB: boolean,
@@ -128,8 +128,8 @@ export function findBlas(): BlasLibrary | null {
   return null;
 }
 
-/** Opens `library` with one thread (the worker pool splits the work) for the heap in `memory`. */
-export function openBlas(library: BlasLibrary, memory: WebAssembly.Memory): Gemm {
+/** Opens `library` with one thread (the worker pool splits the work) for the heap, the first of `memories`, and those beside it. */
+export function openBlas(library: BlasLibrary, memories: readonly WebAssembly.Memory[]): Gemm {
   try {
     Deno.dlopen(library.path, {
       set: { name: `${library.prefix}openblas_set_num_threads`, parameters: ["i32"], result: "void" },
@@ -137,7 +137,7 @@ export function openBlas(library: BlasLibrary, memory: WebAssembly.Memory): Gemm
   } catch {
     // Accelerate has no such symbol
   }
-  const base = heapAddress(memory), { sgemm } = open(library).symbols;
+  const place = nativeAddresses(memories), { sgemm } = open(library).symbols;
   return (transposeA, transposeB, m, n, k, a, lda, b, ldb, c, ldc, accumulate) => {
     // deno's types ask for bigint, its fast calls take numbers below 2^53
     sgemm(
@@ -148,12 +148,12 @@ export function openBlas(library: BlasLibrary, memory: WebAssembly.Memory): Gemm
       n,
       k,
       1,
-      (base + a) as unknown as bigint,
+      place(a) as unknown as bigint,
       lda,
-      (base + b) as unknown as bigint,
+      place(b) as unknown as bigint,
       ldb,
       accumulate ? 1 : 0,
-      (base + c) as unknown as bigint,
+      place(c) as unknown as bigint,
       ldc,
     );
   };

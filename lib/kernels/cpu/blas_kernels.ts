@@ -5,9 +5,9 @@
  * same for fifteen years but promised to nobody; {@linkcode findKernels} takes them only if they compute right.
  */
 import type { BlasLibrary } from "./blas_library.ts";
-import { addressOf, heapAddress } from "./heap_address.ts";
+import { addressOf, nativeAddresses } from "./heap_address.ts";
 
-/** Packs operands and multiplies packed ones. Addresses are bytes on the heap, leading dimensions in floats. */
+/** Packs operands and multiplies packed ones. Addresses are bytes on the heap or in a further memory, leading dimensions in floats. */
 export interface PackedProduct {
   /** op(A) [m × k] into the m·k floats at `to`. */
   packLeft(transpose: boolean, m: number, k: number, a: number, lda: number, to: number): void;
@@ -53,8 +53,12 @@ function open(library: BlasLibrary, [before, after]: readonly [string, string]) 
   }).symbols;
 }
 
-/** The packed product of the kernels `names` for addresses that begin at `base`. */
-function packedProduct(library: BlasLibrary, names: readonly [string, string], base: number): PackedProduct {
+/** The packed product of the kernels `names` for addresses that `place` turns into the process's. */
+function packedProduct(
+  library: BlasLibrary,
+  names: readonly [string, string],
+  place: (address: number) => number,
+): PackedProduct {
   // deno's types ask for bigint, its fast calls take numbers below 2^53
   const symbols = open(library, names) as unknown as Record<
     "kernel" | "clear" | "left" | "leftTransposed" | "right" | "rightTransposed",
@@ -73,7 +77,7 @@ function packedProduct(library: BlasLibrary, names: readonly [string, string], b
       const kb = Math.min(depth, k - k0), block = blockOf(kb);
       for (let line = 0; line < lines; line += block) {
         const count = Math.min(block, lines - line), offset = along ? line * ld + k0 : k0 * ld + line;
-        copy(kb, count, base + from + offset * 4, ld, base + to);
+        copy(kb, count, place(from) + offset * 4, ld, place(to));
         to += kb * count * 4;
       }
     }
@@ -88,15 +92,16 @@ function packedProduct(library: BlasLibrary, names: readonly [string, string], b
       pack(copy, transpose, { lines: n, k, from: b, ld: ldb, to, blockOf: panelColumns });
     },
     multiply(m, n, k, left, right, c, ldc, accumulate) {
+      const [leftAt, rightAt, cAt] = [left, right, c].map(place);
       for (let k0 = 0; k0 < k; k0 += depth) {
         const kb = Math.min(depth, k - k0), tile = tileRows(kb), panel = panelColumns(kb);
         for (let column = 0; column < n; column += panel) {
           const columns = Math.min(panel, n - column);
           for (let row = 0; row < m; row += tile) {
-            const rows = Math.min(tile, m - row), to = base + c + (row * ldc + column) * 4;
+            const rows = Math.min(tile, m - row), to = cAt + (row * ldc + column) * 4;
             // the kernel adds to what is there
             if (!accumulate && k0 === 0) clear(columns, rows, 0, 0, 0, 0, 0, 0, to, ldc);
-            const a = base + left + (k0 * m + row * kb) * 4, b = base + right + (k0 * n + column * kb) * 4;
+            const a = leftAt + (k0 * m + row * kb) * 4, b = rightAt + (k0 * n + column * kb) * 4;
             kernel(columns, rows, kb, 1, b, a, to, ldc);
           }
         }
@@ -112,7 +117,7 @@ function computesRight(library: BlasLibrary, names: readonly [string, string]): 
     const values = new Float32Array(floats + guard).fill(mark);
     return { values, address: addressOf(values) };
   };
-  const product = packedProduct(library, names, 0);
+  const product = packedProduct(library, names, (address) => address);
   for (const [m, n, k] of [[1, 1, 1], [3, 33, 17], [37, 45, 29], [50, 20, 70]]) {
     for (const bits of [0, 1, 2, 3]) {
       const [transposeA, transposeB] = [!!(bits & 1), !!(bits & 2)];
@@ -175,8 +180,11 @@ function searchKernels(library: BlasLibrary): [string, string] | null {
   return null;
 }
 
-/** {@linkcode PackedProduct} on the heap in `memory`. */
-export function openKernels(library: BlasLibrary, memory: WebAssembly.Memory): PackedProduct | null {
+/** {@linkcode PackedProduct} on `memories`, of which the first is the heap. */
+export function openKernels(
+  library: BlasLibrary,
+  memories: readonly WebAssembly.Memory[],
+): PackedProduct | null {
   if (!library.kernels) return null;
-  return packedProduct(library, library.kernels, heapAddress(memory));
+  return packedProduct(library, library.kernels, nativeAddresses(memories));
 }

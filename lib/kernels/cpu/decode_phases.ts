@@ -9,7 +9,7 @@ import { samplingFloor } from "../sampling_floor.ts";
 import { addressOf, type Buffers, carve, type DecodePlan, type HeapTensor, PHASE } from "./decode_plan.ts";
 import { columns, pack, packInput, product } from "./decode_products.ts";
 import type { Task, Thread } from "./pool.ts";
-import { expand } from "./stored_product.ts";
+import { expand, isPlain } from "./stored_product.ts";
 
 /** x += norm(y), or x += y without a norm. */
 function addResidual(
@@ -39,7 +39,7 @@ function normalise(
 /** The embedding's rows of the tokens of a pass. */
 function embed(thread: Thread, { model, hidden, ids }: DecodePlan, x: number, rows: number) {
   const { kernels } = thread, { embedding, embeddingScale } = model, { ints } = thread.heap();
-  if (embedding.stored!.kind === 0) {
+  if (isPlain(embedding.stored!)) {
     kernels.gatherRows(ids, embedding.address, x, 0, rows, hidden, embeddingScale);
     return;
   }

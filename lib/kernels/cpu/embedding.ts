@@ -1,7 +1,7 @@
 import type * as tf from "@tensorflow/tfjs";
 import type { EmbeddingKernels } from "../kernels.ts";
 import type { CpuEngine } from "./engine.ts";
-import { storedArguments } from "./stored_product.ts";
+import { isPlain, storedArguments } from "./stored_product.ts";
 
 /** Rows of a table on the CPU. */
 export function embeddingKernels(engine: CpuEngine): EmbeddingKernels {
@@ -9,7 +9,7 @@ export function embeddingKernels(engine: CpuEngine): EmbeddingKernels {
     forward(ids, table, scale) {
       const rows = ids.shape[0], matrix = engine.stored(table), { columns: width } = matrix;
       const y = engine.output<tf.Tensor2D>([rows, width]);
-      if (matrix.kind !== 0) {
+      if (!isPlain(matrix)) {
         const numbers = [engine.at(ids), engine.at(y), rows, ...storedArguments(matrix)];
         engine.run("gatherStored", numbers, [scale], engine.chunks(rows, width));
         return y;

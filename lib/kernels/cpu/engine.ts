@@ -3,6 +3,7 @@
  * tensors of the backend `wasm`.
  */
 import * as tf from "@tensorflow/tfjs";
+import { memoryOf } from "../../backend/outer_memory.ts";
 import { packagedFile } from "../../backend/package_files.ts";
 import { formOf } from "../stored_form.ts";
 import { type SharedWasm, sharedWasm } from "../../backend/shared_wasm.ts";
@@ -52,14 +53,14 @@ export async function startEngine(options: EngineOptions = {}): Promise<CpuEngin
   return engine;
 }
 
-/** See the module's comment. All addresses are bytes on tfjs's heap, all sizes are in elements. */
+/** See the module's comment. Addresses are bytes on tfjs's heap, of frozen weights in a further memory; all sizes are in elements. */
 export class CpuEngine {
   #scratch = { address: 0, bytes: 0 };
 
   private constructor(readonly pool: Pool, readonly wasm: SharedWasm, readonly blas: BlasLibrary | null) {}
 
   static async open(wasm: SharedWasm, blas: BlasLibrary | null, threads: number): Promise<CpuEngine> {
-    adviseHugePages(wasm.memory);
+    for (const memory of [wasm.memory, ...wasm.outer.memories]) adviseHugePages(memory);
     const aligned = (bytes: number) => ((wasm.allocate(bytes + 64) + 63) & ~63) >>> 0;
     const module = await WebAssembly.compile(
       await Deno.readFile(await packagedFile("lib/kernels/cpu/kernels.wasm")),
@@ -67,6 +68,8 @@ export class CpuEngine {
     const start = {
       module,
       memory: wasm.memory,
+      outer: wasm.outer.memories,
+      index: 0,
       blas,
       control: aligned(controlWords * 4),
       scratch: aligned(scratchBytes),
@@ -89,8 +92,10 @@ export class CpuEngine {
   }
 
   /** The address of a tensor's data; unsigned, where malloc's are negative past 2 GiB. */
-  readonly at = (tensor: tf.TensorInfo): number =>
-    (tf.backend() as unknown as WasmBackend).dataIdMap.get(tensor.dataId).memoryOffset >>> 0;
+  readonly at = (tensor: tf.TensorInfo): number => {
+    const { memoryOffset } = (tf.backend() as unknown as WasmBackend).dataIdMap.get(tensor.dataId);
+    return memoryOffset < 0 ? memoryOffset >>> 0 : memoryOffset;
+  };
 
   /** A matrix and how it is stored. */
   readonly stored = (tensor: tf.TensorInfo): StoredMatrix =>
@@ -123,13 +128,27 @@ export class CpuEngine {
     return rows * width < parallelElements ? 1 : Math.min(rows, this.threads * 2);
   }
 
-  /** C[m×n] (+)= op(A)·op(B); leading dimensions in floats. */
+  /** C[m×n] (+)= op(A)·op(B); leading dimensions in floats. With a BLAS, B may lie in a further memory. */
   readonly gemm: Gemm = (...product) => {
     const [transposeA, transposeB, m, n, k, a, lda, b, ldb, c, ldc, accumulate] = product;
     if (this.threads === 1 || 2 * m * n * k < parallelFlops || m < 16) {
       return this.pool.thread.gemm(...product);
     }
-    const numbers = [+transposeA, +transposeB, m, n, k, a, lda, b, ldb, c, ldc, accumulate ? 1 : 0];
+    const numbers = [
+      +transposeA,
+      +transposeB,
+      m,
+      n,
+      k,
+      a,
+      lda,
+      b,
+      ldb,
+      c,
+      ldc,
+      accumulate ? 1 : 0,
+      memoryOf(b),
+    ];
     this.run("gemm", numbers, [], Math.min(Math.ceil(m / 16), this.threads));
   };
 

@@ -5,6 +5,7 @@
  * the same on every run.
  */
 import { Worker } from "node:worker_threads";
+import { panelBytes } from "../../backend/outer_memory.ts";
 import { workerScript } from "../../backend/package_files.ts";
 import { type Gemm, openBlas } from "./blas.ts";
 import { openKernels, type PackedProduct } from "./blas_kernels.ts";
@@ -21,11 +22,24 @@ export interface Thread {
   i32: Int32Array;
   f32: Float32Array;
   memory: WebAssembly.Memory;
-  /** The whole heap by words, as large as it is now. */
-  heap(): { ints: Int32Array; floats: Float32Array };
+  /** Whether `gemm` reads further memories than the heap. */
+  readsOuter: boolean;
+  /** A further memory (from 1). */
+  outer(memory: number): OuterView;
+  /** The whole heap by words and by bytes, as large as it is now. */
+  heap(): { ints: Int32Array; floats: Float32Array; bytes: Uint8Array };
   /** Address and size of this thread's own scratch, in bytes. */
   scratch: number;
   scratchBytes: number;
+}
+
+/** A memory beside the heap, as a thread sees it. */
+export interface OuterView {
+  kernels: WasmKernels;
+  /** Where a panel of this thread's own lies in it, `panelBytes` long. */
+  panel: number;
+  /** All of it. */
+  bytes(): Uint8Array;
 }
 
 /** Computes chunk `index` of `count`. */
@@ -35,6 +49,10 @@ export type Task = (thread: Thread, index: number, count: number) => void;
 export interface WorkerStart {
   module: WebAssembly.Module;
   memory: WebAssembly.Memory;
+  /** The memories beside it. */
+  outer: readonly WebAssembly.Memory[];
+  /** The thread's place among the threads. */
+  index: number;
   blas: BlasLibrary | null;
   control: number;
   scratch: number;
@@ -47,9 +65,7 @@ const SPIN = 50000;
 /** Words of shared memory that the control block takes. */
 export const controlWords = 64;
 
-/** Makes a thread's view of the pool. */
-export function openThread(start: WorkerStart): Thread {
-  const { memory, module, blas, control, scratch, scratchBytes } = start;
+function kernelsOn(memory: WebAssembly.Memory, module: WebAssembly.Module): WasmKernels {
   const environment = {
     memory,
     abort: () => {
@@ -58,7 +74,25 @@ export function openThread(start: WorkerStart): Thread {
   };
   // deno publish takes the module's import "env" for a path and writes "./env" into the binary
   const imports = { env: environment, "./env": environment };
-  const kernels = new WebAssembly.Instance(module, imports).exports as unknown as WasmKernels;
+  return new WebAssembly.Instance(module, imports).exports as unknown as WasmKernels;
+}
+
+function outerView(
+  memory: WebAssembly.Memory,
+  { module, index }: Pick<WorkerStart, "module" | "index">,
+): OuterView {
+  let bytes = new Uint8Array(memory.buffer);
+  return {
+    kernels: kernelsOn(memory, module),
+    panel: index * panelBytes,
+    bytes: () => bytes.buffer === memory.buffer ? bytes : bytes = new Uint8Array(memory.buffer),
+  };
+}
+
+/** Makes a thread's view of the pool. */
+export function openThread(start: WorkerStart): Thread {
+  const { memory, outer, index, module, blas, control, scratch, scratchBytes } = start;
+  const kernels = kernelsOn(memory, module);
   const packing = scratch + scratchBytes - kernels.gemmScratch();
   const simd: Gemm = (tA, tB, m, n, k, a, lda, b, ldb, c, ldc, accumulate) =>
     kernels.gemm(
@@ -76,18 +110,23 @@ export function openThread(start: WorkerStart): Thread {
       accumulate ?? false,
       packing,
     );
-  let views = { ints: new Int32Array(memory.buffer), floats: new Float32Array(memory.buffer) };
+  const outerViews: OuterView[] = [];
+  const heapViews = () => ({
+    ints: new Int32Array(memory.buffer),
+    floats: new Float32Array(memory.buffer),
+    bytes: new Uint8Array(memory.buffer),
+  });
+  let views = heapViews();
   return {
     kernels,
-    gemm: blas ? openBlas(blas, memory) : simd,
-    packed: blas && openKernels(blas, memory),
+    gemm: blas ? openBlas(blas, [memory, ...outer]) : simd,
+    packed: blas && openKernels(blas, [memory, ...outer]),
     i32: new Int32Array(memory.buffer, control + ARGUMENTS * 4, controlWords - ARGUMENTS),
     f32: new Float32Array(memory.buffer, control + ARGUMENTS * 4, controlWords - ARGUMENTS),
     memory,
-    heap: () =>
-      views.ints.buffer === memory.buffer
-        ? views
-        : views = { ints: new Int32Array(memory.buffer), floats: new Float32Array(memory.buffer) },
+    readsOuter: blas !== null,
+    outer: (at) => outerViews[at] ??= outerView(outer[at - 1], { module, index }),
+    heap: () => views.ints.buffer === memory.buffer ? views : views = heapViews(),
     scratch,
     scratchBytes: scratchBytes - kernels.gemmScratch(),
   };
@@ -150,7 +189,7 @@ export class Pool {
     await new Promise<void>((resolve, reject) => {
       worker.once("message", () => resolve());
       worker.once("error", (error) => reject(new Error("starting a CPU worker failed", { cause: error })));
-      worker.postMessage({ ...this.start, scratch });
+      worker.postMessage({ ...this.start, scratch, index: this.threads });
     });
     // a script that only waits for the workers is done
     worker.unref();

@@ -1,7 +1,7 @@
 import type * as tf from "@tensorflow/tfjs";
 import type { LinearGradients, ProjectionKernels } from "../kernels.ts";
 import type { CpuEngine } from "./engine.ts";
-import { storedArguments } from "./stored_product.ts";
+import { readsAsItLies, storedArguments } from "./stored_product.ts";
 
 /**
  * Linear layers on the CPU: each writes its own columns of the result, and their gradients meet in one buffer, so that neither a
@@ -19,14 +19,14 @@ export function projectionKernels(engine: CpuEngine): ProjectionKernels {
   /** y = x·Wᵀ, y at an address with rows of `ld` floats. */
   const forward = (x: tf.Tensor2D, weight: tf.Tensor2D, y: number, ld: number) => {
     const [rows, width] = x.shape, matrix = engine.stored(weight);
-    if (matrix.kind === 0) {
+    if (readsAsItLies(engine.pool.thread, matrix)) {
       gemm(false, true, rows, matrix.rows, width, at(x), width, matrix.address, width, y, ld);
     } else engine.run("storedForward", [at(x), rows, y, ld, ...storedArguments(matrix)], [], engine.threads);
   };
   /** dx (+)= dy·W, dy at an address with rows of `ld` floats. */
   const backward = (dy: number, ld: number, weight: tf.Tensor2D, dx: tf.Tensor2D, more: boolean) => {
     const [rows, width] = dx.shape, matrix = engine.stored(weight);
-    if (matrix.kind === 0) {
+    if (readsAsItLies(engine.pool.thread, matrix)) {
       gemm(false, false, rows, width, matrix.rows, dy, ld, matrix.address, width, at(dx), width, more);
     } else {
       const numbers = [dy, ld, rows, at(dx), more ? 1 : 0, ...storedArguments(matrix)];

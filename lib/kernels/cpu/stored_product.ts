@@ -2,10 +2,11 @@
  * Products with a frozen matrix that is stored in few bits: brought to float32 panel by panel in a thread's scratch, where the product
  * reads it while it is in the cache. For 24 rows that costs less than reading float32 from memory would, for a training pass nothing.
  */
+import { memoryOf, memorySpan, panelBytes } from "../../backend/outer_memory.ts";
 import type { StoredForm } from "../stored_form.ts";
 import type { Thread } from "./pool.ts";
 
-/** A matrix on the heap and how it is stored, as numbers that fit a task's arguments. */
+/** Where a matrix lies and how it is stored, as numbers that fit a task's arguments. */
 export interface StoredMatrix {
   address: number;
   rows: number;
@@ -39,33 +40,35 @@ export function storedMatrix(
   };
 }
 
-/** The eight numbers that a task takes, and the matrix that they say. */
+/** Whether every kernel reads it as it lies: float32 on the heap. */
+export const isPlain = ({ kind, address }: StoredMatrix): boolean => kind === 0 && address < memorySpan;
+
+/** Numbers that a task takes for a matrix. */
+export const STORED = 9;
+/** The numbers that a task takes, and the matrix that they say. */
 export const storedArguments = (
   { address, rows, columns, words, kind, group, centre, offsets }: StoredMatrix,
-): number[] => [address, rows, columns, words, kind, group, centre, offsets];
+): number[] => [address % memorySpan, rows, columns, words, kind, group, centre, offsets, memoryOf(address)];
 export function storedFrom(arguments_: Int32Array): StoredMatrix {
-  const [address, rows, columns, words, kind, group, centre, offsets] = arguments_;
-  return { address: address >>> 0, rows, columns, words, kind, group, centre, offsets };
+  const [place, rows, columns, words, kind, group, centre, offsets, memory] = arguments_;
+  return {
+    address: memory * memorySpan + (place >>> 0),
+    rows,
+    columns,
+    words,
+    kind,
+    group,
+    centre,
+    offsets,
+  };
 }
 
-/** Bytes of a panel: it, a part of the input and of the result share a core's second cache. */
-const panelBytes = 512 << 10;
-
-/** Numbers [first, end) of rows [from, to) in float32 at `to`, one row behind the other. */
-export function expand(
-  { kernels }: Thread,
-  { address, columns, words, kind, group, centre, offsets }: StoredMatrix,
-  { from, to, first = 0, end = columns }: { from: number; to: number; first?: number; end?: number },
-  target: number,
-): void {
-  const numbers = [kind, group, centre, offsets] as const;
-  kernels.expandRows(address, words, columns, ...numbers, from, to, first, end, target, end - first);
-}
-
-/** Runs of rows of which `width` numbers each fit a panel. */
-function* panels({ scratchBytes }: Thread, [from, to]: [number, number], width: number) {
-  const rows = Math.max(1, Math.floor(Math.min(panelBytes, scratchBytes) / (4 * width)));
-  for (let row = from; row < to; row += rows) yield [row, Math.min(to, row + rows)] as const;
+/** Rows [from, to) of a matrix, and of each the numbers [first, end). */
+interface Range {
+  from: number;
+  to: number;
+  first: number;
+  end: number;
 }
 
 /** An operand's place: address, floats from one row to the next. */
@@ -74,30 +77,82 @@ export interface Place {
   ld: number;
 }
 
+/** Whether the thread's product reads a matrix as it lies. */
+export const readsAsItLies = ({ readsOuter }: Thread, matrix: StoredMatrix): boolean =>
+  isPlain(matrix) || (readsOuter && matrix.kind === 0);
+
+/** Where numbers of a matrix that products read as it lies begin. */
+const within = ({ address, words }: StoredMatrix, { from, first }: Range): Place => ({
+  at: address + (from * words + first) * 4,
+  ld: words,
+});
+
+/**
+ * Numbers that fit a panel in float32, one row behind the other, where the thread's product reads them: on the heap, or, for a product
+ * that reads other memories too, in the memory that the matrix is in. `target`, on the heap, is where they must be otherwise.
+ */
+function panel(
+  thread: Thread,
+  matrix: StoredMatrix,
+  { from, to, first, end }: Range,
+  target?: number,
+): Place {
+  const { address, words, columns, kind, group, centre, offsets } = matrix, ld = end - first;
+  const memory = memoryOf(address),
+    expand = [columns, kind, group, centre, offsets, from, to, first, end] as const;
+  const onHeap = target ?? thread.scratch;
+  if (memory === 0) {
+    if (kind !== 0) thread.kernels.expandRows(address, words, ...expand, onHeap, ld);
+    else thread.kernels.copyRows(address + (from * words + first) * 4, words, onHeap, ld, to - from, ld);
+    return { at: onHeap, ld };
+  }
+  const { kernels, panel, bytes } = thread.outer(memory), place = address % memorySpan;
+  const heap = thread.heap().bytes;
+  if (kind === 0) {
+    for (let row = from; row < to; row++) {
+      const start = place + (row * words + first) * 4;
+      heap.set(bytes().subarray(start, start + 4 * ld), onHeap + 4 * (row - from) * ld);
+    }
+    return { at: onHeap, ld };
+  }
+  kernels.expandRows(place, words, ...expand, panel, ld);
+  if (target === undefined && thread.readsOuter) return { at: memory * memorySpan + panel, ld };
+  heap.set(bytes().subarray(panel, panel + 4 * (to - from) * ld), onHeap);
+  return { at: onHeap, ld };
+}
+
+/** Runs of rows of which `width` numbers each fit a panel. */
+function* panels({ scratchBytes }: Thread, [from, to]: [number, number], width: number) {
+  const rows = Math.max(1, Math.floor(Math.min(panelBytes, scratchBytes) / (4 * width)));
+  for (let row = from; row < to; row += rows) yield [row, Math.min(to, row + rows)] as const;
+}
+
+/** Numbers [first, end) of rows [from, to) in float32 at `target` on the heap, one row behind the other. */
+export function expand(
+  thread: Thread,
+  matrix: StoredMatrix,
+  { from, to, first = 0, end = matrix.columns }: Pick<Range, "from" | "to"> & Partial<Range>,
+  target: number,
+): void {
+  for (const [row, last] of panels(thread, [from, to], end - first)) {
+    panel(thread, matrix, { from: row, to: last, first, end }, target + (row - from) * (end - first) * 4);
+  }
+}
+
 /** y[m × (to − from)] (+)= x[m × (end − first)] · W[from:to, first:end]ᵀ. */
 export function timesTransposed(
   thread: Thread,
   matrix: StoredMatrix,
-  { m, x, y, accumulate = false, from = 0, to = matrix.rows, first = 0, end = matrix.columns }: {
-    m: number;
-    x: Place;
-    y: Place;
-    accumulate?: boolean;
-    from?: number;
-    to?: number;
-    first?: number;
-    end?: number;
-  },
+  { m, x, y, accumulate = false, from = 0, to = matrix.rows, first = 0, end = matrix.columns }:
+    & { m: number; x: Place; y: Place; accumulate?: boolean }
+    & Partial<Range>,
 ): void {
-  const { gemm, scratch } = thread, k = end - first;
-  if (matrix.kind === 0) {
-    const start = matrix.address + (from * matrix.words + first) * 4;
-    gemm(false, true, m, to - from, k, x.at, x.ld, start, matrix.words, y.at, y.ld, accumulate);
-    return;
-  }
+  const k = end - first;
+  const multiply = (row: number, last: number, { at, ld }: Place) =>
+    thread.gemm(false, true, m, last - row, k, x.at, x.ld, at, ld, y.at + (row - from) * 4, y.ld, accumulate);
+  if (readsAsItLies(thread, matrix)) return multiply(from, to, within(matrix, { from, to, first, end }));
   for (const [row, last] of panels(thread, [from, to], k)) {
-    expand(thread, matrix, { from: row, to: last, first, end }, scratch);
-    gemm(false, true, m, last - row, k, x.at, x.ld, scratch, k, y.at + (row - from) * 4, y.ld, accumulate);
+    multiply(row, last, panel(thread, matrix, { from: row, to: last, first, end }));
   }
 }
 
@@ -105,23 +160,29 @@ export function timesTransposed(
 export function times(
   thread: Thread,
   matrix: StoredMatrix,
-  { m, x, y, accumulate = false, first = 0, end = matrix.columns }: {
-    m: number;
-    x: Place;
-    y: Place;
-    accumulate?: boolean;
-    first?: number;
-    end?: number;
-  },
+  { m, x, y, accumulate = false, first = 0, end = matrix.columns }:
+    & { m: number; x: Place; y: Place; accumulate?: boolean }
+    & Partial<Pick<Range, "first" | "end">>,
 ): void {
-  const { gemm, scratch } = thread, n = end - first;
-  if (matrix.kind === 0) {
-    const start = matrix.address + first * 4;
-    gemm(false, false, m, n, matrix.rows, x.at, x.ld, start, matrix.words, y.at, y.ld, accumulate);
-    return;
-  }
+  const n = end - first;
+  const multiply = (row: number, last: number, { at, ld }: Place) =>
+    thread.gemm(
+      false,
+      false,
+      m,
+      n,
+      last - row,
+      x.at + row * 4,
+      x.ld,
+      at,
+      ld,
+      y.at,
+      y.ld,
+      accumulate || row > 0,
+    );
+  const whole = { from: 0, to: matrix.rows, first, end };
+  if (readsAsItLies(thread, matrix)) return multiply(0, matrix.rows, within(matrix, whole));
   for (const [row, last] of panels(thread, [0, matrix.rows], n)) {
-    expand(thread, matrix, { from: row, to: last, first, end }, scratch);
-    gemm(false, false, m, n, last - row, x.at + row * 4, x.ld, scratch, n, y.at, y.ld, accumulate || row > 0);
+    multiply(row, last, panel(thread, matrix, { from: row, to: last, first, end }));
   }
 }

@@ -2,9 +2,10 @@
  * The operations that threads share, by number. Each reads its arguments from the control block (integers from word
  * 0, floats from word 40) and computes one chunk. Addresses are bytes on the heap and may pass 2 GiB, hence `>>> 0`.
  */
+import { memorySpan } from "../../backend/outer_memory.ts";
 import { decodeTask } from "./decode_phases.ts";
 import type { Task, Thread } from "./pool.ts";
-import { expand, storedFrom, times, timesTransposed } from "./stored_product.ts";
+import { expand, STORED, storedFrom, times, timesTransposed } from "./stored_product.ts";
 
 /** First float argument. */
 export const FLOATS = 40;
@@ -31,7 +32,7 @@ const gemm: Task = ({ gemm, i32: a }, index, count) => {
     k,
     pa,
     lda,
-    a[7] >>> 0,
+    a[12] * memorySpan + (a[7] >>> 0),
     ldb,
     (a[9] >>> 0) + from * ldc * 4,
     ldc,
@@ -215,7 +216,7 @@ export const TABLE = 20;
 
 /** Log-probabilities of rows in blocks that fit `block` rows of logits; logits never exist whole. */
 const logprobs: Task = (thread, index, count) => {
-  const { kernels, i32: a, f32: f } = thread, table = storedFrom(a.subarray(TABLE, TABLE + 8));
+  const { kernels, i32: a, f32: f } = thread, table = storedFrom(a.subarray(TABLE, TABLE + STORED));
   const [hidden, , targets, logprob, lse, entropy, hit] = Array.from(a.subarray(0, 7), (x) => x >>> 0);
   const n = a[7], v = a[8], d = a[9], block = a[11], logits = (a[10] >>> 0) + index * block * v * 4;
   const [from, to] = part(n, index, count), [beta, cap] = [f[FLOATS], f[FLOATS + 1]];
@@ -231,7 +232,7 @@ const logprobs: Task = (thread, index, count) => {
   }
 };
 const logprobsBackward: Task = (thread, index, count) => {
-  const { kernels, gemm, i32: a, f32: f } = thread, table = storedFrom(a.subarray(TABLE, TABLE + 8));
+  const { kernels, gemm, i32: a, f32: f } = thread, table = storedFrom(a.subarray(TABLE, TABLE + STORED));
   const [hidden, , targets, g, lse, entropy, e, dHidden, dTables] = Array.from(
     a.subarray(0, 9),
     (x) => x >>> 0,
@@ -272,7 +273,7 @@ const gatherRows: Task = ({ kernels, i32: a, f32: f }, index, count) => {
 /** Rows of a stored table: ids, y, rows, then the table. */
 const gatherStored: Task = (thread, index, count) => {
   const { kernels, i32: a, f32: f } = thread, [from, to] = part(a[2], index, count);
-  const table = storedFrom(a.subarray(3, 11)), { ints } = thread.heap();
+  const table = storedFrom(a.subarray(3, 3 + STORED)), { ints } = thread.heap();
   for (let row = from; row < to; row++) {
     const id = ints[(a[0] >>> 0) / 4 + row];
     expand(thread, table, { from: id, to: id + 1 }, (a[1] >>> 0) + row * table.columns * 4);
@@ -282,7 +283,7 @@ const gatherStored: Task = (thread, index, count) => {
 };
 /** y = x·Wᵀ with a stored W, by columns of y: x, rows, y and its row length, then the matrix. */
 const storedForward: Task = (thread, index, count) => {
-  const { i32: a } = thread, matrix = storedFrom(a.subarray(4, 12));
+  const { i32: a } = thread, matrix = storedFrom(a.subarray(4, 4 + STORED));
   const [from, to] = part(matrix.rows, index, count, 16), ld = a[3];
   if (to <= from) return;
   const x = { at: a[0] >>> 0, ld: matrix.columns }, y = { at: (a[2] >>> 0) + from * 4, ld };
@@ -290,7 +291,7 @@ const storedForward: Task = (thread, index, count) => {
 };
 /** dx (+)= dy·W with a stored W, by columns of dx: dy and its row length, rows, dx, whether it is added, then the matrix. */
 const storedBackward: Task = (thread, index, count) => {
-  const { i32: a } = thread, matrix = storedFrom(a.subarray(5, 13));
+  const { i32: a } = thread, matrix = storedFrom(a.subarray(5, 5 + STORED));
   const [first, end] = part(matrix.columns, index, count, 32);
   if (end <= first) return;
   const x = { at: a[0] >>> 0, ld: a[1] }, y = { at: (a[3] >>> 0) + first * 4, ld: matrix.columns };

@@ -1,7 +1,7 @@
 import type * as tf from "@tensorflow/tfjs";
 import type { TokenLogprobsKernels } from "../kernels.ts";
 import type { CpuEngine } from "./engine.ts";
-import { storedArguments } from "./stored_product.ts";
+import { readsAsItLies, storedArguments } from "./stored_product.ts";
 import { TABLE } from "./tasks.ts";
 
 /**
@@ -16,10 +16,10 @@ export function tokenLogprobsKernels(engine: CpuEngine): TokenLogprobsKernels {
   const plan = (rows: number, table: tf.Tensor2D, tableGradient: boolean) => {
     const matrix = engine.stored(table),
       { rows: vocabulary, columns: width } = matrix,
-      stored = matrix.kind !== 0;
+      stored = !readsAsItLies(engine.pool.thread, matrix);
     const large = tableGradient && vocabulary * width > 1 << 24;
     const chunks = Math.min(engine.threads, Math.ceil(rows / 16), large ? 1 : 64);
-    // a table in few bits is brought to float32 once a block
+    // a table that is not read as it lies is brought to where it is once a block
     const most = stored ? 256 : 64;
     const block = Math.max(8, Math.min(most, Math.floor(blockFloats / chunks / vocabulary)));
     return {

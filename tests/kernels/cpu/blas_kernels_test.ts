@@ -17,7 +17,7 @@ for (const transposeA of [false, true]) {
       ignore,
       fn() {
         const memory = new WebAssembly.Memory({ initial: 512, maximum: 512, shared: true });
-        const floats = new Float32Array(memory.buffer), product = openKernels(library!, memory)!, gap = 5;
+        const floats = new Float32Array(memory.buffer), product = openKernels(library!, [memory])!, gap = 5;
         for (const [m, n, k] of sizes) {
           let at = 64;
           const take = (values: Float32Array) => {

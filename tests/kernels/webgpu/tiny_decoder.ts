@@ -1,6 +1,8 @@
+import { halvesTensor } from "../../../lib/kernels/stored_form.ts";
 import { Decoder } from "../../../lib/models/decoder.ts";
 import type { DecoderConfig } from "../../../lib/models/decoder_config.ts";
 import { initialWeights } from "../../../lib/models/initial_weights.ts";
+import { packHalf } from "../../../lib/weights/pack_half.ts";
 
 /** A decoder small enough for a software adapter, with all of Gemma 3's parts. */
 export const tinyConfig: DecoderConfig = {
@@ -53,3 +55,18 @@ export const plainConfig: DecoderConfig = {
 export function tinyDecoder(config: DecoderConfig): Decoder {
   return new Decoder(config, initialWeights(config, { seed: 7, standardDeviation: 0.2 }));
 }
+
+/** The same base with its matrices in float16. */
+export async function halved(decoder: Decoder): Promise<Decoder> {
+  const weights = await Promise.all(decoder.names.map(async (name): Promise<WeightGiven> => {
+    const shape = decoder.shape(name), data = (await decoder.values(name)).slice();
+    return [
+      name,
+      shape.length === 2
+        ? halvesTensor(packHalf(data, name), shape as [number, number], "float16")
+        : { shape, data },
+    ];
+  }));
+  return new Decoder(decoder.config, weights);
+}
+type WeightGiven = ConstructorParameters<typeof Decoder>[1] extends Iterable<infer Given> ? Given : never;
