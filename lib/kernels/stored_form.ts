@@ -1,4 +1,4 @@
-import * as tf from "@tensorflow/tfjs";
+import type * as tf from "@tensorflow/tfjs";
 import { frozenRoom } from "./frozen_room.ts";
 import { dequantiseRows, type QuantisedMatrix } from "./quantised_matrix.ts";
 
