@@ -1,11 +1,13 @@
 import { counterUniform } from "../random/counter_random.ts";
 import type { Decoder } from "../models/decoder.ts";
+import type { TeacherRows } from "../ops/reverse_kl.ts";
 import {
   addGradients,
   backward,
   disposeGradients,
   type ForwardOptions,
   type Gradients,
+  teacherRows,
   type TokenLoss,
   type TokenValues,
 } from "./backward.ts";
@@ -42,6 +44,8 @@ export interface AccumulateOptions extends Pick<ForwardOptions, "temperature" | 
   budget?: PassBudget;
   /** Seeds the adapter's dropout, pass by pass; `null` drops nothing. @default null */
   dropout?: { seed: number; step: number } | null;
+  /** A model that each pass is held against: losses are then of the divergence from it. @default none */
+  teacher?: Decoder;
   /** Ends the batch between two passes. */
   signal?: AbortSignal;
 }
@@ -85,7 +89,7 @@ export async function accumulate<T extends TokenSequence, Sums extends string = 
   options: AccumulateOptions = {},
 ): Promise<Accumulated<Sums>> {
   const { parts = 1, size = null, dropout = null, signal, budget = new PassBudget(decoder) } = options;
-  const { temperature, entropyTrainable } = options;
+  const { temperature, entropyTrainable, teacher } = options;
   const cut = ({ sequences, from, part }: Omit<Pass<T>, "tokens">) =>
     budget.cut(sequences, size).map(([offset, some]) => ({ sequences: some, from: from + offset, part }));
   let passes = Array.from({ length: parts }, (_, i) => {
@@ -96,17 +100,21 @@ export async function accumulate<T extends TokenSequence, Sums extends string = 
   /** One pass, forward and backward. */
   const make = async ({ sequences, from, part }: Omit<Pass<T>, "tokens">) => {
     const tokens = new TokenBatch(sequences);
+    let theirs: TeacherRows | undefined;
     try {
       const lossOfValues = await lossOf({ sequences, from, part, tokens });
       let loss!: PassLoss<Sums>;
+      theirs = teacher && teacherRows(teacher, tokens);
       const { values, gradients } = await backward(decoder, tokens, (values) => loss = lossOfValues(values), {
         temperature,
         entropyTrainable,
         checkpointing: budget.checkpointing,
         dropoutSeed: dropout && Math.floor(counterUniform(dropout.seed, dropout.step, from) * 2 ** 31),
+        teacher: theirs,
       });
       return { values, gradients, loss, tokens: tokens.tokens };
     } finally {
+      theirs?.hidden.dispose();
       tokens.dispose();
     }
   };

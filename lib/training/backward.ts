@@ -3,6 +3,7 @@ import { device } from "../kernels/device.ts";
 import type { Decoder, HiddenOptions } from "../models/decoder.ts";
 import { addInto } from "../ops/add_into.ts";
 import { embedding } from "../ops/embedding.ts";
+import { type ReverseKl, reverseKl, type TeacherRows } from "../ops/reverse_kl.ts";
 import { type TokenLogprobs, tokenLogprobs } from "../ops/token_logprobs.ts";
 import type { TokenBatch } from "./token_batch.ts";
 
@@ -14,13 +15,15 @@ export interface TokenValues {
   entropy: Float32Array;
   /** 1 where it was the most likely token. */
   hits: Float32Array;
+  /** KL(policy ‖ teacher) of the distribution it came from, nats, where the pass has a teacher. */
+  divergence?: Float32Array;
 }
 
 /** A loss of log-probabilities, with ∂loss/∂logprob of every token. */
 export interface TokenLoss {
   /** The value. */
   loss: number;
-  /** ∂loss/∂logprob, one a token. */
+  /** ∂loss/∂logprob, one a token; where the pass has a teacher, ∂loss/∂divergence. */
   gradient: Float32Array;
   /** ∂loss/∂entropy of every token, where the pass was asked for it. */
   entropyGradient?: Float32Array;
@@ -39,31 +42,54 @@ export interface ForwardOptions {
   dropoutSeed?: number | null;
   /** Compute activations again in the backward pass instead of keeping them. @default false */
   checkpointing?: boolean;
-  /** Whether the loss has a gradient with respect to the entropies. @default false */
+  /** Whether the loss has a gradient with respect to the entropies; not beside a teacher. @default false */
   entropyTrainable?: boolean;
+  /** What a teacher says at the batch's rows: the loss is then one of the divergences from it. @default none */
+  teacher?: TeacherRows;
 }
 
 function forward(
   decoder: Decoder,
   batch: TokenBatch,
-  { temperature = 1, adapter = true, dropoutSeed = null, checkpointing = false, entropyTrainable = false }:
-    ForwardOptions,
-): TokenLogprobs {
-  const hidden = embedding(batch.rows, decoder.hidden(batch.layout, { adapter, dropoutSeed, checkpointing }));
-  return tokenLogprobs(hidden, decoder.head, batch.targets, {
+  {
+    temperature = 1,
+    adapter = true,
+    dropoutSeed = null,
+    checkpointing = false,
+    entropyTrainable = false,
+    teacher,
+  }: ForwardOptions,
+): TokenLogprobs & Partial<Pick<ReverseKl, "divergence">> {
+  const hidden = rowsOf(decoder, batch, { adapter, dropoutSeed, checkpointing });
+  const numbers = {
     temperature,
     softcap: decoder.config.finalSoftcap ?? 0,
     tableTrainable: decoder.trainBase,
-    entropyTrainable,
-  });
+  };
+  return teacher
+    ? reverseKl(hidden, decoder.head, teacher, { targets: batch.targets, ...numbers })
+    : tokenLogprobs(hidden, decoder.head, batch.targets, { ...numbers, entropyTrainable });
 }
 
-async function read(outputs: TokenLogprobs): Promise<TokenValues> {
-  const [logprobs, entropy, hits] = await Promise.all(
-    [outputs.logprobs, outputs.entropy, outputs.hits].map((x) => x.data() as Promise<Float32Array>),
-  );
-  tf.dispose([outputs.logprobs, outputs.entropy, outputs.hits]);
-  return { logprobs, entropy, hits };
+/** Hidden states of the rows that predict completion tokens. [tokens, hidden] */
+function rowsOf(decoder: Decoder, batch: TokenBatch, options: HiddenOptions): tf.Tensor2D {
+  return embedding(batch.rows, decoder.hidden(batch.layout, options));
+}
+
+/** What a model says of a batch as another's teacher; the caller disposes of its `hidden`. */
+export function teacherRows(decoder: Decoder, batch: TokenBatch): TeacherRows {
+  batch.layout.tensors();
+  return {
+    hidden: tf.tidy(() => rowsOf(decoder, batch, {})),
+    table: decoder.head,
+    softcap: decoder.config.finalSoftcap ?? 0,
+  };
+}
+
+async function read(outputs: ReturnType<typeof forward>): Promise<TokenValues> {
+  const read = await Promise.all(Object.entries(outputs).map(async ([name, x]) => [name, await x.data()]));
+  tf.dispose(Object.values(outputs));
+  return Object.fromEntries(read);
 }
 
 /** The values of a batch's completion tokens, without gradients. */
@@ -75,13 +101,13 @@ export async function tokenValues(
   batch.layout.tensors();
   const outputs = tf.tidy(() =>
     forward(decoder, batch, options) as unknown as tf.TensorContainer
-  ) as unknown as TokenLogprobs;
+  ) as unknown as ReturnType<typeof forward>;
   return await read(outputs);
 }
 
 /**
  * Forward and backward pass: `lossOf` gets the tokens' values and gives the loss and its gradient with respect to the
- * log-probabilities, which flows back into all trainable parameters. On the CPU that is one pass; where reading a
+ * log-probabilities (with a teacher, to the divergences), which flows back into all trainable parameters. On the CPU that is one pass; where reading a
  * tensor is asynchronous (webgpu) the values come from a pass of their own.
  */
 export async function backward(
@@ -99,11 +125,14 @@ export async function backward(
   }
   const { value, grads } = givingBack(() =>
     tf.variableGrads(() => {
-      const { logprobs, entropy, hits } = forward(decoder, batch, options);
+      const { logprobs, entropy, hits, divergence } = forward(decoder, batch, options);
       const total = tf.customGrad((...inputs) => {
         if (!result) {
+          const trained = (inputs[0] as tf.Tensor).dataSync() as Float32Array;
           values = {
-            logprobs: (inputs[0] as tf.Tensor).dataSync() as Float32Array,
+            ...divergence
+              ? { divergence: trained, logprobs: logprobs.dataSync() as Float32Array }
+              : { logprobs: trained },
             entropy: entropy.dataSync() as Float32Array,
             hits: hits.dataSync() as Float32Array,
           };
@@ -119,7 +148,8 @@ export async function backward(
         };
       });
       try {
-        return total(...(options.entropyTrainable ? [logprobs, entropy] : [logprobs])) as tf.Scalar;
+        const trained = divergence ?? logprobs;
+        return total(...(options.entropyTrainable ? [trained, entropy] : [trained])) as tf.Scalar;
       } finally {
         tf.dispose(options.entropyTrainable ? [hits] : [entropy, hits]);
       }
