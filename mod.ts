@@ -37,6 +37,8 @@ export {
 } from "./lib/generation/sampler.ts";
 export { SamplerError } from "./lib/generation/sampling_server.ts";
 export { vllmSampler, type VllmSamplerOptions, vllmSamplerSchema } from "./lib/generation/vllm_sampler.ts";
+export { type Teacher, TeacherError } from "./lib/generation/teacher.ts";
+export { vllmTeacher, type VllmTeacherOptions, vllmTeacherSchema } from "./lib/generation/vllm_teacher.ts";
 export { complete, type SampledModel } from "./lib/generation/complete.ts";
 export type { SamplingOptions } from "./lib/generation/sampling_options.ts";
 export type { SampledDecoder } from "./lib/generation/sampled_decoder.ts";
@@ -195,6 +197,7 @@ export {
   type DiagnosisRule,
 } from "./lib/training/diagnose.ts";
 export { type Diagnostician, diagnostician } from "./lib/training/diagnostician.ts";
+export * from "./lib/training/distillation_loss.ts";
 export * from "./lib/training/importance_correction.ts";
 export { klInReward, type KlInRewardOptions } from "./lib/training/kl_in_reward.ts";
 export { type MetricsLog, metricsLog, type MetricsLogOptions, readMetrics } from "./lib/training/metrics.ts";
@@ -245,6 +248,8 @@ export {
   type Failure,
   type FailureItem,
 } from "./lib/stages/classify_failure.ts";
+export * from "./lib/stages/distill.ts";
+export { type DistillConfig, distillSchema } from "./lib/stages/distill_schema.ts";
 export * from "./lib/stages/evaluate.ts";
 export type { AtK, DistractorEffect, Evaluation, EvaluationItem, Rate } from "./lib/stages/evaluation.ts";
 export type { EvaluationInside, StageHooks } from "./lib/stages/evaluation_inside.ts";

@@ -36,19 +36,18 @@ export function movePaths(config: unknown, from: string, to: string): unknown {
 
   if (!isGroup(config)) return config;
   const result: Group = { ...config };
-  if (isGroup(result.model)) {
-    const { path } = result.model;
-    result.model = within(
-      result.model,
-      typeof path === "string" && isModelName(path, from) ? ["adapter"] : ["path", "adapter"],
-    );
+  for (const key of ["model", "teacher"]) {
+    const model = result[key];
+    if (!isGroup(model)) continue;
+    const { path } = model, named = typeof path === "string" && isModelName(path, from);
+    result[key] = within(model, named ? ["adapter"] : ["path", "adapter"]);
   }
   if (isGroup(result.data)) {
     const data: Group = { ...result.data };
     for (const key of ["train", "test"]) if (key in data) data[key] = sources(data[key]);
     result.data = data;
   }
-  for (const stage of ["sft", "grpo"]) {
+  for (const stage of ["sft", "grpo", "distill"]) {
     if (stage in result) result[stage] = within(result[stage], ["checkpoints"]);
   }
   if (

@@ -21,13 +21,13 @@ export type DeepPartial<T> = T extends (infer _)[] ? T
 const presets = ["demo", "r1", "r2", "r3", "r4", "r5"];
 
 /** The sections that draw random numbers. */
-const seeded = ["model", "data", "evaluate", "sft", "grpo"];
+const seeded = ["model", "teacher", "data", "evaluate", "sft", "grpo", "distill"];
 
 /** What the run says once for all sections that put problems to the model. */
 const shared = ["systemPrompt", "chatTemplateOptions", "format"];
 
 /** The sections that put problems to the model. */
-const prompted = ["evaluate", "sft", "grpo"];
+const prompted = ["evaluate", "sft", "grpo", "distill"];
 
 /** The run's seed and what is shared where a section has none of its own. */
 function withShared(config: unknown): unknown {

@@ -7,6 +7,7 @@ import { systemPrompt } from "../options/system_prompt.ts";
 import { rewardSchema } from "../rewards/reward_schema.ts";
 import { r3Curriculum } from "../schedules/curriculum.ts";
 import { curriculumSchema } from "../schedules/curriculum_schema.ts";
+import { distillSchema } from "../stages/distill_schema.ts";
 import { evaluateSchema } from "../stages/evaluate_schema.ts";
 import { grpoSchema } from "../stages/grpo_schema.ts";
 import { sftSchema } from "../stages/sft_schema.ts";
@@ -28,10 +29,14 @@ export const runSchema = z.strictObject({
     "How answers are written and read in every stage that says nothing else: tags, boxed, graph, last-number. Default tags.",
   ),
   model: modelSchema.describe("The model to train."),
+  teacher: modelSchema.nullable().default(null).describe(
+    "The model that distill learns from, of the same vocabulary. Default null: none.",
+  ),
   data: dataSchema.describe("Training and test problems."),
   evaluate: evaluateSchema.prefault({}).describe("How the model is evaluated before and after each stage."),
   sft: sftSchema.prefault({}).describe("Supervised fine-tuning."),
   grpo: grpoSchema.prefault({}).describe("Reinforcement learning."),
+  distill: distillSchema.prefault({}).describe("On-policy distillation from a teacher."),
   reward: rewardSchema.prefault({ preset: "r3", floor: 0 }).describe(
     "The reward's components. Default: R3's.",
   ),

@@ -25,6 +25,7 @@ export const stageColours: Record<string, string> = {
   pretrain: "#846a00",
   sft: "#0b8a6a",
   grpo: "#3b5bdb",
+  distill: "#c2255c",
 };
 
 /** An algorithm of one's own, beside those. */

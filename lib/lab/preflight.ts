@@ -105,7 +105,7 @@ export async function preflight(
       : Math.max(...passes as number[]) + free - device().memoryLeft;
 
     // the first one warms the sampler up
-    const steps = await wholeSteps(rollouts(curriculum), { learn, signal });
+    const steps = await wholeSteps(rollouts(curriculum), { iterations: config.iterations, learn, signal });
     const [, ...warm] = steps, secondsPerStep = mean(warm.map(({ seconds }) => seconds));
     const completions = steps.flatMap(({ batch }) => batch.sampled.flatMap((group) => group.completions));
     const cut = completions.filter(({ truncated }) => truncated).length,
@@ -195,9 +195,13 @@ interface TimedStep {
 /** Makes whole steps over all of a run, as many as it takes to know their mean; the first is one more, to warm up. */
 async function wholeSteps(
   rollouts: Rollouts,
-  { learn, signal }: { learn: (batch: RolloutBatch, index: number) => Promise<void>; signal: AbortSignal },
+  { iterations, learn, signal }: {
+    iterations: number;
+    learn: (batch: RolloutBatch, index: number) => Promise<void>;
+    signal: AbortSignal;
+  },
 ): Promise<TimedStep[]> {
-  const { steps, iterations } = rollouts.options.config, made: TimedStep[] = [];
+  const { steps } = rollouts.options.config, made: TimedStep[] = [];
   for (let i = 0; i <= timed.most; i++) {
     // thirds in turn, each further into its third than before
     const place = (i % 3 + (Math.floor(i / 3) + 0.5) / Math.ceil(timed.most / 3)) / 3;

@@ -4,12 +4,15 @@ import { loadDataset } from "../data/dataset.ts";
 import { displayable } from "../display/displayable.ts";
 import { htmlTable, type Table, textTable } from "../display/table.ts";
 import { vllmSampler, vllmSamplerSchema } from "../generation/vllm_sampler.ts";
+import { vllmTeacher, vllmTeacherSchema } from "../generation/vllm_teacher.ts";
 import { loadModel } from "../models/load_model.ts";
 import { modelSchema } from "../models/model_schema.ts";
 import { ArgumentError } from "../options/argument_error.ts";
 import { foreignNames, type OptionShape, optionShape, shapesAt } from "../options/option_shape.ts";
 import { compositeReward } from "../rewards/composite.ts";
 import { rewardSchema } from "../rewards/reward_schema.ts";
+import { distill } from "../stages/distill.ts";
+import { distillSchema } from "../stages/distill_schema.ts";
 import { evaluate } from "../stages/evaluate.ts";
 import { evaluateSchema } from "../stages/evaluate_schema.ts";
 import { grpo } from "../stages/grpo.ts";
@@ -76,9 +79,20 @@ const entries = new Map<Function, Entry>([
       ...hooks,
     },
   }],
+  [distill, {
+    call: "distill(student, teacher, problems, options)",
+    schema: distillSchema,
+    beside: {
+      reward: ["correctness", "What completions are scored by, for the log alone."],
+      curriculum: ["R3's phases", "Which problems are drawn when: curriculum(…)."],
+      name: ["distill", "What tables and figures call the run."],
+      ...hooks,
+    },
+  }],
   [evaluate, { call: "evaluate(model, problems, options)", schema: evaluateSchema }],
   [compositeReward, { call: "compositeReward(options)", schema: rewardSchema }],
   [vllmSampler, { call: "vllmSampler(options)", schema: vllmSamplerSchema }],
+  [vllmTeacher, { call: "vllmTeacher(options)", schema: vllmTeacherSchema }],
 ]);
 
 /** The last sentence of a description, where it says a default. */

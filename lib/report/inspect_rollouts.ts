@@ -2,7 +2,7 @@ import { displayable } from "../display/displayable.ts";
 import { loadRun } from "./load_run.ts";
 import type { RolloutInspection, RolloutStep } from "./rollout_inspection.ts";
 import { rolloutsHtml, rolloutsText } from "./rollouts_view.ts";
-import { learnsFromRewards } from "../training/learns_from_rewards.ts";
+import { learnsFromSamples } from "../training/learns_from_samples.ts";
 import type { TrainingRun } from "../training/run.ts";
 
 /** Options of {@linkcode inspectRollouts}. */
@@ -59,9 +59,7 @@ export async function inspectRollouts(
 }
 
 function choose(runs: TrainingRun[], folder: string, name?: string): TrainingRun {
-  const found = runs.findLast((run) =>
-    name === undefined ? learnsFromRewards(run.stage, run.steps) : run.name === name
-  );
+  const found = runs.findLast((run) => name === undefined ? learnsFromSamples(run) : run.name === name);
   if (found) return found;
   throw new RangeError(
     `Inspecting rollouts: '${folder}' must hold ${

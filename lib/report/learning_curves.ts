@@ -1,4 +1,4 @@
-import { learnsFromRewards } from "../training/learns_from_rewards.ts";
+import { learnsFromSamples } from "../training/learns_from_samples.ts";
 import type { StepMetrics, TrainingRun } from "../training/run.ts";
 import { inLine, type Measure, measures, type Read } from "../training/measures.ts";
 import { withForkMarks } from "./fork_marks.ts";
@@ -48,7 +48,7 @@ export const policyCurve = (measure: Measure): Curve => ({
   reading: measure.ofPolicy ?? measure.reading,
 });
 
-/** What the curves of runs that learn from rewards show, in their order. */
+/** What the curves of runs that learn from their own completions show, in their order; of distillation the loss is the KL to the teacher. */
 export function policyCurves(runs: readonly TrainingRun[]): Curve[] {
   const stages = stagesOf(runs), algorithm = stages.length === 1 ? stageTitle(stages[0]) : "Policy";
   return [
@@ -57,9 +57,12 @@ export function policyCurves(runs: readonly TrainingRun[]): Curve[] {
     measures.trace,
     measures.formatRate,
     measures.kl,
+    measures.teacherKl,
     measures.completionLength,
     measures.entropy,
-    { ...measures.loss, title: `${algorithm} loss`, fromZero: false },
+    ...(runs.every(({ stage }) => stage === "distill")
+      ? []
+      : [{ ...measures.loss, title: `${algorithm} loss`, fromZero: false }]),
   ].map(policyCurve);
 }
 
@@ -87,7 +90,7 @@ export function learningCurves(
   if (!runs.length) {
     throw new RangeError("Drawing learning curves: runs must hold at least one TrainingRun, but it is empty");
   }
-  const policies = runs.filter(({ stage, steps }) => learnsFromRewards(stage, steps)),
+  const policies = runs.filter(learnsFromSamples),
     onTexts = runs.filter((run) => !policies.includes(run));
   const policySeries = series(policies),
     supervised = stagesOf(onTexts).map((stage) => ({

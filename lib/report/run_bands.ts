@@ -1,6 +1,6 @@
 import { escapeHtml } from "../display/escape_html.ts";
 import { ink, seriesColours, translucent } from "../display/palette.ts";
-import { learnsFromRewards } from "../training/learns_from_rewards.ts";
+import { learnsFromSamples } from "../training/learns_from_samples.ts";
 import { measures } from "../training/measures.ts";
 import type { TrainingRun } from "../training/run.ts";
 import { stageLabel } from "./stage_label.ts";
@@ -64,7 +64,7 @@ export function runBands(
     colour: seriesColours[i % seriesColours.length],
     runs,
   }));
-  const policies = all.filter(({ stage, steps }) => learnsFromRewards(stage, steps));
+  const policies = all.filter(learnsFromSamples);
   const panels = [
     heldOut,
     ...(policies.length ? policyCurves(policies) : supervisedCurves("Training")),

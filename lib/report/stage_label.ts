@@ -14,7 +14,7 @@ export function stageTitle(stage: string): string {
 
 /** The stages of some runs, each once: in the order of the usual pipeline, then those of one's own as they come. */
 export function stagesOf(runs: readonly TrainingRun[]): string[] {
-  const stages = new Set(runs.map(({ stage }) => stage)), usual = ["pretrain", "sft", "grpo"];
+  const stages = new Set(runs.map(({ stage }) => stage)), usual = ["pretrain", "sft", "grpo", "distill"];
   return [
     ...usual.filter((stage) => stages.has(stage)),
     ...[...stages].filter((stage) => !usual.includes(stage)),

@@ -10,7 +10,12 @@ import type { Curriculum } from "../schedules/curriculum.ts";
  * checkPhases(curriculum(), data.train, 200);
  * ```
  */
-export function checkPhases(curriculum: Curriculum, problems: readonly Problem[], steps: number): void {
+export function checkPhases(
+  curriculum: Curriculum,
+  problems: readonly Problem[],
+  steps: number,
+  call = "grpo",
+): void {
   const { kind, phases } = curriculum.toJSON(), held = new Set(problems.map(({ difficulty }) => difficulty));
   const reached = kind === "fixed"
     ? new Set(Array.from({ length: steps }, (_, step) => curriculum.phaseAt(step, steps)))
@@ -18,7 +23,7 @@ export function checkPhases(curriculum: Curriculum, problems: readonly Problem[]
   for (const { name, difficulties } of reached) {
     if (difficulties.some((difficulty) => held.has(difficulty))) continue;
     throw new RangeError(
-      `grpo needs problems for every phase that the run comes to: phase ${name} draws ${
+      `${call} needs problems for every phase that the run comes to: phase ${name} draws ${
         difficulties.join(" or ")
       }, and the data has only ${[...held].join(", ")}; give other data or another curriculum`,
     );

@@ -2,6 +2,7 @@ import type { z } from "zod";
 import { checkArgument } from "../options/check_argument.ts";
 import type { Problem } from "../data/problem.ts";
 import type { ResponseFormat } from "../formats/response_format.ts";
+import type { Teacher } from "../generation/teacher.ts";
 import type { CausalLM } from "../models/causal_lm.ts";
 import { type CompositeOptions, compositeReward } from "../rewards/composite.ts";
 import type { Reward, RewardFunction } from "../rewards/reward.ts";
@@ -11,6 +12,8 @@ import { CheckpointError, holdsCheckpoints, loadCheckpoint } from "../training/c
 import type { TrainingRun } from "../training/run.ts";
 import { bookkeeping } from "../training/run_checkpoints.ts";
 import { checkpointPath } from "./checkpoint_path.ts";
+import { distill } from "./distill.ts";
+import type { distillSchema } from "./distill_schema.ts";
 import { splitHooks, type StageHooks } from "./evaluation_inside.ts";
 import { grpo } from "./grpo.ts";
 import type { grpoSchema } from "./grpo_schema.ts";
@@ -18,7 +21,9 @@ import { sft } from "./sft.ts";
 import type { sftSchema } from "./sft_schema.ts";
 
 /** A stage's own options, any of them. */
-export type ResumeSettings = Partial<z.input<typeof sftSchema> & z.input<typeof grpoSchema>>;
+export type ResumeSettings = Partial<
+  z.input<typeof sftSchema> & z.input<typeof grpoSchema> & z.input<typeof distillSchema>
+>;
 
 /**
  * Options of {@linkcode resume}: the problems that the run began with, the hooks that it had, and those of the stage's own options
@@ -27,13 +32,15 @@ export type ResumeSettings = Partial<z.input<typeof sftSchema> & z.input<typeof 
 export type ResumeOptions = Omit<StageHooks, "resumeFrom"> & Omit<ResumeSettings, "format"> & {
   /** The problems that the run began with. */
   problems: Problem[];
+  /** What distillation learns from, as the run had it: no checkpoint keeps it. */
+  teacher?: CausalLM | Teacher;
   /** A format of your own, whose functions no checkpoint keeps. @default the checkpoint's configuration */
   format?: ResponseFormat;
-  /** GRPO with functions of your own among its components needs them again. @default the checkpoint's configuration */
+  /** A reward with functions of your own among its components needs them again. @default the checkpoint's configuration */
   reward?: Reward | RewardFunction;
-  /** GRPO's other curriculum. @default the checkpoint's configuration */
+  /** Another curriculum. @default the checkpoint's configuration */
   curriculum?: Curriculum;
-  /** GRPO's other name in tables and figures. @default the run's */
+  /** Another name in tables and figures. @default the run's */
   name?: string;
 };
 
@@ -90,7 +97,8 @@ export async function resume(
   checkArgument("resume's first argument", "model", model);
   checkArgument("resume's third argument", "options", options);
   const path = checkpointPath(from, "resume");
-  const { problems, reward, curriculum: otherCurriculum, name: otherName, format, ...rest } = options;
+  const { problems, teacher, reward, curriculum: otherCurriculum, name: otherName, format, ...rest } =
+    options;
   const { hooks, settings } = splitHooks(rest);
   const { step, state, path: found } = await loadCheckpoint(path),
     { stage, name, config: saved } = state as {
@@ -106,16 +114,23 @@ export async function resume(
   };
   let run: TrainingRun;
   if (stage === "sft") run = await sft(model, problems, config);
-  else if (stage === "grpo") {
-    run = await grpo(model, problems, {
+  else if (stage === "grpo" || stage === "distill") {
+    const whole = {
       ...config,
       name: otherName ?? name,
       reward: reward ?? compositeReward(saved.reward as CompositeOptions),
       curriculum: otherCurriculum ?? curriculum(saved.curriculum as CurriculumSpec),
-    });
+    };
+    if (stage === "grpo") run = await grpo(model, problems, whole);
+    else if (teacher) run = await distill(model, teacher, problems, whole);
+    else {
+      throw new CheckpointError(
+        `resuming ${found}: a run of distill needs the teacher that it had, which no checkpoint keeps; give it as \`teacher\``,
+      );
+    }
   } else {
     throw new CheckpointError(
-      `resuming ${found}: it is a checkpoint of ${stage}; sft and grpo are resumed so; a stage of your own takes it as trainingLoop's resumeFrom (pre-training: deno task pretrain --resume)`,
+      `resuming ${found}: it is a checkpoint of ${stage}; sft, grpo and distill are resumed so; a stage of your own takes it as trainingLoop's resumeFrom (pre-training: deno task pretrain --resume)`,
     );
   }
   const fork = run.forkedFrom?.at(-1);

@@ -57,28 +57,31 @@ export function rolloutMetrics(
 /** What the records of a step are made from. */
 export interface RecordedRollouts {
   groups: RolloutGroup[];
-  advantages: number[][];
+  /** Absent where a completion is worth nothing beside its siblings. */
+  advantages?: number[][];
   /** What the update found of a completion's tokens, where they are kept. */
   traces?: ReadonlyMap<Completion, TokenTrace>;
+  /** The stage that sampled them. @default "grpo" */
+  stage?: string;
 }
 
 /** The first group of a step, as records: enough to read how the model changes. */
 export function rolloutRecords(
-  { groups, advantages, traces }: RecordedRollouts,
+  { groups, advantages, traces, stage = "grpo" }: RecordedRollouts,
   step: number,
 ): CompletionRecord[] {
   const [{ problem, completions, rewards }] = groups;
   return completions.map((completion, i) => {
     const scores = Object.entries(rewards[i].components), failed = scores.filter(([, { error }]) => error);
     return {
-      stage: "grpo",
+      stage,
       step,
       problemId: problem.id,
       question: problem.question,
       reference: problem.answer,
       completion: completion.text,
       reward: rewards[i].total,
-      advantage: advantages[0][i],
+      ...(advantages ? { advantage: advantages[0][i] } : {}),
       components: Object.fromEntries(scores.map(([name, { score }]) => [name, score])),
       ...(traces?.has(completion) ? { tokens: recordedTokens(completion, traces.get(completion)!) } : {}),
       ...(failed.length

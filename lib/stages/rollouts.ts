@@ -17,6 +17,28 @@ import type { GrpoConfig } from "./grpo_schema.ts";
 import { problemPrompt } from "./problem_prompt.ts";
 import { type RolloutBatch, type RolloutGroup, withoutSignal } from "./rollout_batch.ts";
 
+/** What of GRPO's options says how completions are drawn. */
+export type RolloutConfig = Pick<
+  GrpoConfig,
+  | "seed"
+  | "steps"
+  | "promptsPerStep"
+  | "generations"
+  | "maxTokens"
+  | "temperature"
+  | "topK"
+  | "topP"
+  | "minP"
+  | "format"
+  | "systemPrompt"
+  | "chatTemplateOptions"
+  | "beta"
+  | "klInReward"
+  | "dropZeroVariance"
+  | "replay"
+  | "importanceCorrection"
+>;
+
 /** What {@linkcode Rollouts} are made with. */
 export interface RolloutOptions {
   /** What is drawn from. */
@@ -27,8 +49,8 @@ export interface RolloutOptions {
   curriculum: Curriculum;
   /** Where the KL comes off the reward; `null` where beta is 0. */
   reference: ReferencePolicy | null;
-  /** GRPO's options. */
-  config: GrpoConfig;
+  /** GRPO's options, as far as rollouts ask for them. */
+  config: RolloutConfig;
   /** What draws the completions. @default the model itself */
   sampler?: Sampler;
   /** What of the rollouts goes through the model at once, to correct another program's. @default one of its own */

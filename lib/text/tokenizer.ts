@@ -125,6 +125,11 @@ export class Tokenizer {
     return pieces;
   }
 
+  /** The token of an id as the vocabulary spells it, `null` where it has none. */
+  token(id: number): string | null {
+    return this.#inner.id_to_token(id) ?? null;
+  }
+
   /** Whether an id is a special token. */
   isSpecial(id: number): boolean {
     return this.#special.has(id);

@@ -151,7 +151,7 @@ export async function backward(
         const trained = divergence ?? logprobs;
         return total(...(options.entropyTrainable ? [trained, entropy] : [trained])) as tf.Scalar;
       } finally {
-        tf.dispose(options.entropyTrainable ? [hits] : [entropy, hits]);
+        tf.dispose([hits, ...options.entropyTrainable ? [] : [entropy], ...divergence ? [logprobs] : []]);
       }
     }, variables)
   );

@@ -96,6 +96,14 @@ const catalogue = {
     fromZero: true,
     colour: seriesColours[1],
   },
+  teacherKl: {
+    label: "KL to the teacher",
+    unit: "nats a token",
+    reading: "nats a token · lower is better",
+    read: (m) => m.teacherKl,
+    fromZero: true,
+    colour: seriesColours[5],
+  },
   entropy: {
     label: "Entropy",
     unit: "nats a token",

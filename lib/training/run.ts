@@ -5,7 +5,7 @@
 export interface StepMetrics {
   /** From 1: the number of optimizer updates made so far. */
   step: number;
-  /** What the update went down: SFT's cross-entropy a completion token in nats, or GRPO's policy loss and β·KL. */
+  /** What the update went down: SFT's cross-entropy a completion token in nats, GRPO's policy loss and β·KL, or distillation's KL to the teacher. */
   loss: number;
   /** In force at this update. */
   learningRate: number;
@@ -32,6 +32,8 @@ export interface StepMetrics {
    * Absent where beta is 0 at the step.
    */
   kl?: number;
+  /** Distillation: mean KL(student ‖ teacher) a token, in nats; of whole distributions, or the estimate log p − log p_teacher of the tokens drawn. */
+  teacherKl?: number;
   /** Share of ratios that were clipped, at the low and at the high side: one a token, or one a sequence. */
   clipLow?: number;
   /** The same at the high side. */
@@ -119,7 +121,7 @@ export interface Fork {
 
 /** What a training stage returns: plain data. */
 export interface TrainingRun {
-  /** The stage that it comes from: `pretrain`, `sft`, `grpo`, or the name of an algorithm of one's own. */
+  /** The stage that it comes from: `pretrain`, `sft`, `grpo`, `distill`, or the name of an algorithm of one's own. */
   stage: string;
   /** The name that figures and tables use, such as `sft` or `grpo`. */
   name: string;

@@ -37,6 +37,7 @@ export function localVllm(model: CausalLM): LocalVllm {
       return new Response("Success");
     }
     if (path !== "/v1/completions") return new Response("not found", { status: 404 });
+    if (body.prompt_logprobs === 0) return await said(body.prompt as number[]);
     model.useAdapter(body.model as string);
     const completions = await model.generate([body.prompt as number[]], {
       n: body.n as number,
@@ -57,6 +58,28 @@ export function localVllm(model: CausalLM): LocalVllm {
         finish_reason: truncated ? "length" : "stop",
       })),
     });
+  }
+
+  /** How likely the model finds each token of a prompt, at temperature 1. */
+  async function said(ids: number[]): Promise<Response> {
+    const { vocabSize } = model.decoder.config, beyond = ids.find((id) => id >= vocabSize);
+    if (beyond !== undefined) return new Response(`Token id ${beyond} is out of vocabulary`, { status: 400 });
+    const logits = model.logits([ids]), values = await logits.data() as Float32Array;
+    logits.dispose();
+    const promptLogprobs = ids.map((id, place) => {
+      if (place === 0) return null;
+      const row = values.subarray((place - 1) * vocabSize, place * vocabSize);
+      const top = row.reduce((a, b) => Math.max(a, b)),
+        total = row.reduce((sum, x) => sum + Math.exp(x - top), 0);
+      return {
+        [id]: {
+          logprob: row[id] - top - Math.log(total),
+          rank: 1,
+          decoded_token: model.tokenizer.decode([id]),
+        },
+      };
+    });
+    return Response.json({ choices: [{ index: 0, text: "", prompt_logprobs: promptLogprobs }] });
   }
 
   const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, async (request) => {
