@@ -1,9 +1,16 @@
+import { z } from "zod";
 import { displayable } from "../display/displayable.ts";
 import { printable } from "../display/printable.ts";
 import { htmlTable, type Table, textTable } from "../display/table.ts";
-import { type CompositeOptions, compositeReward } from "../rewards/composite.ts";
-import type { Reward } from "../rewards/reward.ts";
-import { type CaseDefaults, type RewardCase, sampleOf } from "./reward_case.ts";
+import { checkArgument } from "../options/check_argument.ts";
+import { parseOptions } from "../options/parse_options.ts";
+import { type GivenReward, namedRewards } from "./named_rewards.ts";
+import { type CaseDefaults, placeFields, type RewardCase, sampleOf } from "./reward_case.ts";
+
+const ablationSchema = z.strictObject({
+  ...placeFields,
+  scores: z.boolean().optional().describe("Show the raw component scores beside the totals. Default true."),
+});
 
 /** How {@linkcode ablateReward} scores and shows. */
 export interface AblationOptions extends CaseDefaults {
@@ -46,16 +53,17 @@ export interface RewardAblation {
  * ```
  */
 export async function ablateReward(
-  configs: Record<string, CompositeOptions | Reward>,
+  configs: Record<string, GivenReward>,
   cases: Record<string, RewardCase> | RewardCase[],
-  { scores = true, ...place }: AblationOptions = {},
+  options: AblationOptions = {},
 ): Promise<RewardAblation> {
+  const { scores = true, ...place } = parseOptions(ablationSchema, options, "ablateReward");
+  const rewards = namedRewards("ablateReward's first argument", configs);
+  if (!Array.isArray(cases)) checkArgument("ablateReward's second argument", "options", cases);
   const named = Array.isArray(cases)
     ? cases.map((one): [string, RewardCase] => [printable(String(one?.completion), { limit: 90 }), one])
     : Object.entries(cases);
-  for (const [what, { length }] of [["configuration", Object.keys(configs)], ["case", named]] as const) {
-    if (length === 0) throw new RangeError(`ablateReward() needs at least one ${what}, got none`);
-  }
+  if (named.length === 0) throw new RangeError("ablateReward() needs at least one case, got none");
   const samples = named.map(([, one]) => sampleOf(one, place));
   const rows: AblationCase[] = named.map(([name, { completion }]) => ({
     name,
@@ -63,8 +71,7 @@ export async function ablateReward(
     totals: {},
     components: {},
   }));
-  for (const [config, given] of Object.entries(configs)) {
-    const reward = "score" in given ? given : compositeReward(given);
+  for (const [config, reward] of Object.entries(rewards)) {
     for (const [i, { total, components }] of (await reward.score(samples)).entries()) {
       rows[i].totals[config] = total;
       rows[i].components[config] = Object.fromEntries(
@@ -72,7 +79,7 @@ export async function ablateReward(
       );
     }
   }
-  return displayable({ configs: Object.keys(configs), cases: rows }, {
+  return displayable({ configs: Object.keys(rewards), cases: rows }, {
     text: (ablation) => textTable(tableOf(ablation, scores)),
     html: (ablation) => htmlTable(tableOf(ablation, scores)),
   });

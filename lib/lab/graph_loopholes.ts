@@ -1,3 +1,4 @@
+import { asProblems } from "../data/as_problems.ts";
 import type { Problem } from "../data/problem.ts";
 import { executeGraph } from "../graph/execute_graph.ts";
 import { answerId, type Graph } from "../graph/graph.ts";
@@ -35,8 +36,9 @@ function misread({ nodes }: Graph, answer: string): Graph | null {
  * graphLoopholes(problem).loopholes[0].name; // "no graph"
  * ```
  */
-export function graphLoopholes(problem: Problem): LoopholeList {
-  const graph = problemGraph(problem),
+export function graphLoopholes(given: Problem): LoopholeList {
+  const [problem] = asProblems([given], "graphLoopholes"),
+    graph = problemGraph(problem),
     { answer, question } = problem,
     wrong = graph && misread(graph, answer);
   if (!graph || !wrong) {

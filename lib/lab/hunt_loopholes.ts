@@ -1,14 +1,27 @@
-import type { FormatInput } from "../formats/format_schema.ts";
+import { z } from "zod";
+import { type FormatInput, formatSchema } from "../formats/format_schema.ts";
 import { responseFormatOf } from "../formats/response_format_of.ts";
 import type { Problem } from "../data/problem.ts";
 import { displayable } from "../display/displayable.ts";
 import { printable } from "../display/printable.ts";
 import { type Cell, htmlTable, type Table, textTable } from "../display/table.ts";
-import { type CompositeOptions, compositeReward } from "../rewards/composite.ts";
+import { asProblems } from "../data/as_problems.ts";
+import { parseOptions } from "../options/parse_options.ts";
 import { graphLoopholes } from "./graph_loopholes.ts";
 import { loopholes } from "./loopholes.ts";
-import type { Reward, RewardSample } from "../rewards/reward.ts";
-import { type CaseDefaults, sampleOf } from "./reward_case.ts";
+import type { RewardSample } from "../rewards/reward.ts";
+import { type GivenReward, namedRewards } from "./named_rewards.ts";
+import { type CaseDefaults, placeFields, sampleOf } from "./reward_case.ts";
+
+const huntSchema = z.strictObject({
+  ...placeFields,
+  format: formatSchema.optional(),
+  only: z.custom<RegExp>((value) => value instanceof RegExp, { error: "must be a regular expression" })
+    .optional().describe(
+      "Tries only loopholes whose names match.",
+    ),
+  logprob: z.number().max(0).default(Math.log(0.9)).describe("Of every token, nats. Default ln 0.9."),
+});
 
 /** Where in a run the hunt takes place, and how sure the model is made to look. */
 export interface HuntOptions extends CaseDefaults {
@@ -69,11 +82,17 @@ const tokensOf = (text: string) => text.match(/\p{L}+|\p{N}+|\s+|[^\p{L}\p{N}\s]
  * ```
  */
 export async function huntLoopholes(
-  rewards: Record<string, CompositeOptions | Reward>,
-  problem: Problem,
+  given: Record<string, GivenReward>,
+  asked: Problem,
   options: HuntOptions = {},
 ): Promise<LoopholeHunt> {
-  const { logprob = Math.log(0.9), phase = problem.difficulty, format, only, ...place } = options;
+  const rewards = namedRewards("huntLoopholes' first argument", given),
+    [problem] = asProblems([asked], "huntLoopholes");
+  const { logprob, phase = problem.difficulty, format, only, ...place } = parseOptions(
+    huntSchema,
+    options,
+    "huntLoopholes",
+  );
   const { honest, loopholes: list } = responseFormatOf(format).name === "graph"
     ? graphLoopholes(problem)
     : loopholes(problem, { format });
@@ -92,8 +111,7 @@ export async function huntLoopholes(
       phase,
     });
   });
-  for (const [name, given] of Object.entries(rewards)) {
-    const reward = "score" in given ? given : compositeReward(given);
+  for (const [name, reward] of Object.entries(rewards)) {
     for (const [i, { total }] of (await reward.score(samples)).entries()) rows[i].earns[name] = total;
   }
   const [right, wrong, ...degenerate] = rows;

@@ -4,8 +4,8 @@ import { highlightSpans } from "../display/highlight_spans.ts";
 import { fontFamily, ink, seriesColours } from "../display/palette.ts";
 import { printable } from "../display/printable.ts";
 import { textTable } from "../display/table.ts";
-
-import type { ComponentScore, Reward, RewardSpan } from "../rewards/reward.ts";
+import { asReward } from "../rewards/as_reward.ts";
+import type { ComponentScore, Reward, RewardFunction, RewardSpan } from "../rewards/reward.ts";
 import { type RewardCase, sampleOf } from "./reward_case.ts";
 
 /** One component's part in a completion's reward. */
@@ -55,8 +55,13 @@ export interface RewardInspection {
  * inspection.components[0]; // { name: "correctness", score: 1, weight: 0.4, contribution: 0.4, spans: […] }
  * ```
  */
-export async function inspectReward(reward: Reward, options: RewardCase): Promise<RewardInspection> {
-  const sample = sampleOf(options), { completion, problem, step, steps, phase } = sample;
+export async function inspectReward(
+  given: Reward | RewardFunction,
+  options: RewardCase,
+): Promise<RewardInspection> {
+  const reward = asReward(given),
+    sample = sampleOf(options),
+    { completion, problem, step, steps, phase } = sample;
   const [{ total, components: scores }] = await reward.score([sample]);
   const spans = reward.explain?.(sample) ?? {};
   const components = Object.entries(scores).map(([name, score]) => ({

@@ -1,8 +1,11 @@
+import { z } from "zod";
+import { asProblems } from "../data/as_problems.ts";
 import type { Problem } from "../data/problem.ts";
 import { answersMatch } from "../answers/answers_match.ts";
-import type { FormatInput } from "../formats/format_schema.ts";
+import { type FormatInput, formatSchema } from "../formats/format_schema.ts";
 import type { ResponseFormat, Span } from "../formats/response_format.ts";
 import { responseFormatOf } from "../formats/response_format_of.ts";
+import { parseOptions } from "../options/parse_options.ts";
 import { Random } from "../random/random.ts";
 
 /** A completion that works on the reward and not on the problem. */
@@ -30,6 +33,8 @@ export interface LoopholeOptions {
   /** The run's format. @default "tags" */
   format?: FormatInput;
 }
+
+const loopholeSchema = z.strictObject({ format: formatSchema.optional() });
 
 type Marks = Record<Span["part"], readonly [open: string, close: string]>;
 
@@ -99,7 +104,9 @@ function slipped(reasoning: string, reference: string, wrong: string): string {
  * loopholes(problem).loopholes[0]; // { name: "nothing at all", completion: "", knows: false }
  * ```
  */
-export function loopholes(problem: Problem, { format: option }: LoopholeOptions = {}): LoopholeList {
+export function loopholes(given: Problem, options: LoopholeOptions = {}): LoopholeList {
+  const [problem] = asProblems([given], "loopholes"),
+    { format: option } = parseOptions(loopholeSchema, options, "loopholes");
   const { question, answer: right, reasoning } = problem;
   if (!reasoning?.trim() || !right.trim()) {
     throw new RangeError(

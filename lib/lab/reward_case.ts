@@ -1,6 +1,8 @@
+import { z } from "zod";
 import type { FormatInput } from "../formats/format_schema.ts";
 import { responseFormatOf } from "../formats/response_format_of.ts";
 import type { Problem } from "../data/problem.ts";
+import { checkArgument } from "../options/check_argument.ts";
 import type { RewardSample } from "../rewards/reward.ts";
 
 /** A completion to score by hand: of a sample, only what can't be done without. */
@@ -16,6 +18,13 @@ export interface RewardCase extends Partial<Omit<RewardSample, "problem" | "form
 /** What {@linkcode sampleOf} takes for what a case leaves out. */
 export type CaseDefaults = Pick<RewardCase, "step" | "steps" | "phase">;
 
+/** Where in a run a case stands, as options are checked. */
+export const placeFields = {
+  step: z.int().min(0).optional().describe("Counted from 0. Default 0."),
+  steps: z.int().min(1).optional().describe("The run's length. Default 1."),
+  phase: z.string().optional().describe("The curriculum's phase. Default medium."),
+};
+
 /**
  * The sample of a case: step 0 of 1, the medium phase, and the question as prompt where it says nothing.
  *
@@ -27,9 +36,11 @@ export type CaseDefaults = Pick<RewardCase, "step" | "steps" | "phase">;
  * ```
  */
 export function sampleOf(
-  { completion, problem, format, ...given }: RewardCase,
+  one: RewardCase,
   { step = 0, steps = 1, phase = "medium" }: CaseDefaults = {},
 ): RewardSample {
+  checkArgument("a completion to score", "options", one);
+  const { completion, problem, format, ...given } = one;
   const texts = { completion, "problem.question": problem?.question, "problem.answer": problem?.answer };
   for (const [name, text] of Object.entries(texts)) {
     if (typeof text !== "string") {

@@ -45,6 +45,9 @@ export function configProblems(schema: z.ZodType, input: unknown, issues: readon
 const dotted = (path: PropertyKey[]) =>
   path.map((key, i) => typeof key === "number" ? `[${key}]` : (i ? "." : "") + String(key)).join("");
 
+/** A key of the hub or of an endpoint under a mistyped name must not be shown. */
+const masked = (value: unknown) => typeof value === "string" && /^(hf_|sk-)\w{4}/.test(value) ? "•••" : value;
+
 const valueAt = (input: unknown, path: PropertyKey[]): unknown =>
   path.reduce<unknown>(
     (value, key) => (value as Record<PropertyKey, unknown> | null | undefined)?.[key],
@@ -59,7 +62,7 @@ function problemsOf(schema: z.ZodType, input: unknown, issue: Issue, before: Pro
       const ours = ourName(shape, path, key, value), said = ours ? undefined : elsewhereSaid(key);
       return {
         path: dotted([...path, key]),
-        value: valueAt(input, [...path, key]),
+        value: masked(valueAt(input, [...path, key])),
         rule: said ?? "is not an option",
         nearest: said ? undefined : ours ?? nearest(key, valid),
       };

@@ -2,6 +2,7 @@ import { basename, join, relative, resolve } from "node:path";
 import { displayable } from "../display/displayable.ts";
 import { formatDuration, formatPercent } from "../display/format_number.ts";
 import { htmlTable, type Table, textTable } from "../display/table.ts";
+import { checkArgument } from "../options/check_argument.ts";
 import type { Rate } from "../stages/evaluation.ts";
 import type { FinalResults } from "./final_results.ts";
 import { stageLabel } from "./stage_label.ts";
@@ -45,6 +46,7 @@ export interface RunList {
  * ```
  */
 export async function listRuns(folder = "results"): Promise<RunList> {
+  checkArgument("listRuns' argument", "path", folder);
   const found: ListedRun[] = [];
   for (const dir of await exportsBelow(resolve(folder), 2, folder)) found.push(await summary(dir));
   found.sort((a, b) => b.exported.localeCompare(a.exported));

@@ -3,6 +3,7 @@ import { PlainError } from "../display/plain_error.ts";
 import { z } from "zod";
 import type { Evaluation } from "../stages/evaluation.ts";
 import { parseExact } from "../training/exact_json.ts";
+import { recordedForks } from "../training/fork_record.ts";
 import type { TrainingRun } from "../training/run.ts";
 import type { FinalResults } from "./final_results.ts";
 import { checkArgument } from "../options/check_argument.ts";
@@ -115,7 +116,7 @@ export async function loadRun(dir: string): Promise<LoadedRun> {
   const training = completions.filter((line) => line.kind === "training");
   const items = completions.filter((line) => line.kind === "evaluation");
 
-  const runs = results.runs.map(({ stepCount, last: _, ...rest }, i) => {
+  const runs = await Promise.all(results.runs.map(async ({ stepCount, last: _, ...rest }, i) => {
     const steps = metrics.filter(({ run }) => run === i).map(({ run: _, stage: __, name: ___, ...step }) =>
       step
     );
@@ -129,8 +130,9 @@ export async function loadRun(dir: string): Promise<LoadedRun> {
     const own = training.filter(({ run }) => run === i).map(({ kind: _, run: __, name: ___, ...record }) =>
       record
     );
-    return { ...rest, steps, completions: own } as unknown as TrainingRun;
-  });
+    const forks = await recordedForks(rest.checkpoint as string | undefined);
+    return { ...rest, ...(forks.length ? { forks } : {}), steps, completions: own } as unknown as TrainingRun;
+  }));
   const evaluations: Record<string, Evaluation> = {};
   for (const [name, { calibration: _, ...rest }] of Object.entries(results.evaluations)) {
     const own = items.filter(({ evaluation }) => evaluation === name).map((

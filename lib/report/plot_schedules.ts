@@ -1,8 +1,10 @@
+import { z } from "zod";
 import type { RunConfig } from "../config/schema.ts";
 import { difficulties } from "../data/problem.ts";
 import { escapeHtml } from "../display/escape_html.ts";
 import { formatNumber, formatPercent } from "../display/format_number.ts";
 import { ink, phaseColours, seriesColours, stageColours, translucent } from "../display/palette.ts";
+import { parseOptions } from "../options/parse_options.ts";
 import { compositeReward } from "../rewards/composite.ts";
 import type { Reward } from "../rewards/reward.ts";
 import { anneal, type Scheduled } from "../schedules/anneal.ts";
@@ -26,6 +28,11 @@ export interface PlotSchedulesOptions {
   /** Panels side by side. @default 2, or 3 from five panels on */
   columns?: number;
 }
+
+const plotSchema = z.strictObject({
+  stages: z.array(z.enum(["sft", "grpo"])).min(1).default(["sft", "grpo"]).describe("Stages that will run."),
+  columns: z.int().min(1).optional().describe("Panels side by side. Default 2, or 3 from five panels on."),
+});
 
 /** Hyperparameters that may take a schedule, as people write them. */
 const hyperparameters: Record<string, { name: string; meaning: string }> = {
@@ -52,7 +59,7 @@ interface Band {
  *
  * Where an adaptive curriculum moves on is decided by the run: its phases are drawn in order, not at steps.
  *
- * @throws {RangeError} without a stage, and for a schedule that makes no sense
+ * @throws {ConfigError} without a stage, and for a schedule that makes no sense
  * @example
  * ```ts
  * import { loadConfig, plotSchedules } from "../../mod.ts";
@@ -61,10 +68,7 @@ interface Band {
  * ```
  */
 export function plotSchedules(config: ScheduledConfig, options: PlotSchedulesOptions = {}): Figure {
-  const { stages = ["sft", "grpo"] } = options;
-  if (stages.length === 0) {
-    throw new RangeError("Drawing schedules: stages must name sft, grpo or both, but it is empty");
-  }
+  const { stages, columns } = parseOptions(plotSchema, options, "plotSchedules");
   const missing = ["sft", "grpo", "reward", "curriculum"].filter((section) => !(config as never)?.[section]);
   if (missing.length) {
     throw new TypeError(
@@ -79,7 +83,7 @@ export function plotSchedules(config: ScheduledConfig, options: PlotSchedulesOpt
   return smallMultiples(panels, {
     title: "What the run will do",
     subtitle: stages.map((stage) => constants(config, stage)).join("<br>"),
-    columns: options.columns ?? (panels.length <= 4 ? 2 : 3),
+    columns: columns ?? (panels.length <= 4 ? 2 : 3),
   });
 }
 

@@ -1,12 +1,12 @@
+import { z } from "zod";
 import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import { displayable } from "../display/displayable.ts";
 import { formatNumber } from "../display/format_number.ts";
 import { observer } from "../display/observer.ts";
 import { htmlTable, type Table, textTable } from "../display/table.ts";
-import { ArgumentError } from "../options/argument_error.ts";
 import { checkArgument } from "../options/check_argument.ts";
-import { nearest } from "../options/nearest.ts";
+import { parseOptions } from "../options/parse_options.ts";
 import { HubError } from "../weights/hub.ts";
 import { hubEnvironment } from "../weights/hub_cache.ts";
 import type { ExportedRun } from "./export_run.ts";
@@ -51,9 +51,23 @@ export interface HubPush {
   commit: string | null;
 }
 
-const options = [
-  ...["send", "private", "baseModel", "message", "revision", "token", "endpoint", "retries", "wait"],
-];
+const pushSchema = z.strictObject({
+  send: z.boolean().default(false),
+  private: z.boolean().default(true),
+  baseModel: z.string().regex(/^[\w.-]+\/[\w.-]+$/, "must be owner/name").optional(),
+  message: z.string().min(1).optional(),
+  revision: z.string().min(1).default("main"),
+  token: z.custom<string | null>((value) => value === null || typeof value === "string", {
+    error: "must be a text or null",
+    params: { secret: true },
+  }).optional(),
+  endpoint: z.url().optional(),
+  retries: z.int().min(0).default(4),
+  wait: z.custom<(seconds: number) => Promise<void>>(
+    (value) => typeof value === "function",
+    { error: "must be a function" },
+  ).optional(),
+});
 
 /**
  * Puts an exported run on the hub: adapter or model, a card with curves and results, and the report beside it. By itself it sends
@@ -74,16 +88,9 @@ const options = [
 export async function pushToHub(
   repo: string,
   run: string | Pick<ExportedRun, "dir">,
-  settings: PushToHubOptions = {},
+  options: PushToHubOptions = {},
 ): Promise<HubPush> {
-  checkArgument("pushToHub's third argument", "options", settings);
-  const unknown = Object.keys(settings).find((name) => !options.includes(name));
-  if (unknown) {
-    const meant = nearest(unknown, options);
-    throw new ArgumentError(
-      `pushToHub takes ${options.join(", ")}, got ${unknown}${meant ? `; did you mean \`${meant}\`?` : ""}`,
-    );
-  }
+  const settings = parseOptions(pushSchema, options, "pushToHub");
   const dir = typeof run === "object" && run !== null ? run.dir : run;
   checkArgument("pushToHub's second argument", "path", dir);
   if (
@@ -95,7 +102,7 @@ export async function pushToHub(
       } is no repository; expected owner/name, such as me/show-your-work`,
     );
   }
-  const environment = await hubEnvironment(), { send = false, baseModel } = settings;
+  const environment = await hubEnvironment(), { send, baseModel } = settings;
   const endpoint = settings.endpoint ?? environment.endpoint,
     token = settings.token === undefined ? environment.token : settings.token;
   const { files, notes, title } = await hubFiles(resolve(dir), { repo, baseModel });
@@ -120,7 +127,7 @@ export async function pushToHub(
 const withoutToken = (endpoint: string) =>
   `The hub wants a token with the right to write: make one at ${endpoint}/settings/tokens and set HF_TOKEN.`;
 
-interface Sending extends PushToHubOptions {
+interface Sending extends z.output<typeof pushSchema> {
   repo: string;
   endpoint: string;
   token: string;
@@ -129,7 +136,7 @@ interface Sending extends PushToHubOptions {
 
 /** Makes the repository where it is missing, and commits. @returns the commit's id */
 async function sent(files: HubFile[], options: Sending): Promise<string> {
-  const { repo, endpoint, token, title, retries = 4, revision = "main" } = options;
+  const { repo, endpoint, token, title, retries, revision } = options;
   const { wait = (seconds) => new Promise((done) => setTimeout(done, 1000 * seconds)) } = options;
   const scrub = (text: string) => text.replaceAll(token, "…"), doing = `pushing to ${repo}`;
   const { commitIter, createRepo, HubApiError } = await import("@huggingface/hub");
@@ -144,7 +151,7 @@ async function sent(files: HubFile[], options: Sending): Promise<string> {
   const view = observer().view({ title: `Pushing to ${repo}`, total: files.length, unit: "files" });
   const send = async () => {
     try {
-      await createRepo({ ...place, visibility: options.private ?? true ? "private" : "public" });
+      await createRepo({ ...place, visibility: options.private ? "private" : "public" });
     } catch (error) {
       if (!(error instanceof HubApiError && error.statusCode === 409)) throw error;
       view.note(`${repo} is there already; files of the same names are replaced`);

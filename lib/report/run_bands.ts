@@ -5,6 +5,7 @@ import { measures } from "../training/measures.ts";
 import type { TrainingRun } from "../training/run.ts";
 import { stageLabel } from "./stage_label.ts";
 import type { Figure } from "./figure.ts";
+import { withForkMarks } from "./fork_marks.ts";
 import {
   type Curve,
   type LearningCurvesOptions,
@@ -34,6 +35,7 @@ const further = [measures.truncated, measures.zeroVariance, measures.gradientNor
  * Several ways of training side by side, each a colour: the line is the mean over its runs (its seeds), the band spans the lowest and
  * the highest of them, over the steps that all of them measured. Curves of ten points or more are smoothed run by run
  * first, as `learningCurves` does. A quantity that no run measured has no panel.
+ * A dashed line stands where a run went on with other settings (`resume`).
  *
  * @throws {RangeError} when there is no group, or one without a run
  * @example
@@ -70,7 +72,8 @@ export function runBands(
     ...(policies.length ? policyCurves(policies) : supervisedCurves("Training")),
     ...further,
   ].map((measure) => bandPanel(measure, shown)).filter((panel) => panel !== undefined);
-  return smallMultiples(panels, {
+  const drawn = shown.flatMap(({ runs, colour }) => runs.map((run) => ({ run, colour })));
+  return smallMultiples(withForkMarks(panels, drawn), {
     title: escapeHtml(options.title ?? "Runs side by side"),
     subtitle: `${
       shown.map(({ label, colour, runs }) =>

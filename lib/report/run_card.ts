@@ -1,6 +1,7 @@
 import type { FormatInput } from "../formats/format_schema.ts";
 import { responseFormatOf } from "../formats/response_format_of.ts";
 import type { ModelCardParts } from "../models/model_card.ts";
+import { checkArgument, checkGroup, listOf } from "../options/check_argument.ts";
 import type { Evaluation } from "../stages/evaluation.ts";
 import type { TrainingRun } from "../training/run.ts";
 import { stageLabel } from "./stage_label.ts";
@@ -98,7 +99,10 @@ function seeds({ config, runs }: RunCardContents): Record<string, number> {
  * ```
  */
 export function runCard(contents: RunCardContents): Partial<ModelCardParts> {
-  const { config, runs, evaluations } = contents, { name } = plain(config);
+  checkArgument("runCard's argument", "options", contents);
+  const { config } = contents, { name } = plain(config);
+  const runs = listOf("`runs` in runCard's argument", "run", contents.runs), { evaluations } = contents;
+  checkGroup("`evaluations` in runCard's argument", "evaluation", evaluations);
   return {
     ...(typeof name === "string" ? { title: name } : {}),
     stages: runs.map(({ name, steps, ended, config }) => ({

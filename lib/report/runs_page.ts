@@ -2,6 +2,7 @@ import { basename, relative, resolve } from "node:path";
 import { escapeHtml } from "../display/escape_html.ts";
 import { fontFamily, ink } from "../display/palette.ts";
 import { htmlTable } from "../display/table.ts";
+import { checkArgument } from "../options/check_argument.ts";
 import type { TrainingRun } from "../training/run.ts";
 import { configDifferences } from "./config_differences.ts";
 import { listRuns, type RunList, runsTable } from "./list_runs.ts";
@@ -22,6 +23,8 @@ import { writeOutput } from "./write_output.ts";
  * ```
  */
 export async function runsPage(folder: string, path: string): Promise<string> {
+  checkArgument("runsPage's first argument", "path", folder);
+  checkArgument("runsPage's second argument", "path", path);
   const list = await listRuns(folder), readable = list.runs.filter(({ error }) => error === undefined);
   if (!readable.length) {
     throw new RangeError(

@@ -78,7 +78,7 @@ async function changed(
  *
  * With other settings among the options it forks the run: the new one has the steps before the checkpoint and goes on with what was
  * given, its checkpoints in a folder of their own. Its `forkedFrom` says from which run, at which step and what changed there, as do
- * its table and its curves; the run it was forked from, where that was given, says it in `forks`.
+ * its table and its curves; the run it was forked from says it in `forks`, also when it is only on the disk (`loadRun`).
  *
  * @throws {CheckpointError} when there is no whole checkpoint, or the run cannot go on so
  * @throws {ConfigError} for an unknown or wrong option

@@ -141,7 +141,7 @@ export interface TrainingRun {
   seconds: number;
   /** Where it went on with other settings than those it came with, oldest first. */
   forkedFrom?: Fork[];
-  /** The runs that went on from this one with other settings, as far as `resume` was given it. */
+  /** The runs that went on from this one with other settings: written beside its checkpoints, and known to the run that `resume` was given. */
   forks?: Fork[];
   /** What the weights had been through in this process before the run, where they were not as loaded. */
   trainedBefore?: { name: string; steps: number }[];

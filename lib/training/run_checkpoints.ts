@@ -8,6 +8,7 @@ import {
 } from "./checkpoint.ts";
 import { type CheckpointsLock, lockCheckpoints } from "./lock_checkpoints.ts";
 import { describeFork } from "./describe_fork.ts";
+import { recordedForks, recordFork } from "./fork_record.ts";
 import { isOwnCheckpoints, ownCheckpoints } from "./own_checkpoints.ts";
 import type { CompletionRecord, Fork, StepMetrics, TrainingRun } from "./run.ts";
 import { originMismatch, type RunOrigin } from "./run_origin.ts";
@@ -153,6 +154,8 @@ export class RunCheckpoints {
     if (!Object.keys(changes).length) {
       this.#id = history.run;
       if (before.length) run.forkedFrom = before;
+      const forks = await recordedForks(checkpoint.path);
+      if (forks.length) run.forks = forks;
       const root = dirname(checkpoint.path);
       if (this.#root === null && isOwnCheckpoints(root)) {
         this.#lock = await lockCheckpoints(root, stage.name);
@@ -162,6 +165,9 @@ export class RunCheckpoints {
     }
     const fork: Fork = { run: history.name, step: checkpoint.step, checkpoint: checkpoint.path, changes };
     run.forkedFrom = [...before, fork];
+    await recordFork({ ...fork, run: stage.name }).catch((error) =>
+      this.notes.push(`${fork.run} could not be told of it: ${error.message}`)
+    );
     this.notes.push(
       `goes on from step ${fork.step} of ${fork.run} (${fork.checkpoint}) with other settings: ${
         describeFork(fork).join(", ")

@@ -87,6 +87,6 @@ Deno.test("ablateReward() escapes what it shows, saves as plain data, and refuse
     "r",
   ]);
   assert.equal(bare.cases[0].components.r.correctness, 0);
-  await assert.rejects(ablateReward({}, [{ completion: "", problem }]), /at least one configuration/);
+  await assert.rejects(ablateReward({}, [{ completion: "", problem }]), /at least one reward/);
   await assert.rejects(ablateReward(golden, []), /at least one case/);
 });

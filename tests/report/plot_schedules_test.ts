@@ -102,7 +102,12 @@ Deno.test("plotSchedules() leaves out a stage that will not run, and places no a
   assert.deepEqual((figure.layout.shapes as { type: string }[]).filter(({ type }) => type === "rect"), []);
   const notes = (figure.layout.annotations as { text: string }[]).map(({ text }) => text);
   assert.ok(notes.includes("moves on at 80 % right over 20 steps, wherever that is"), notes.join("\n"));
-  assert.throws(() => plotSchedules(adaptive, { stages: [] }), /stages must name sft, grpo or both/);
+  assert.throws(() => plotSchedules(adaptive, { stages: [] }), /stages = \[\] must not be empty/);
+  assert.throws(
+    () => plotSchedules(adaptive, { stages: ["grop"] } as never),
+    /stages\[0\] = "grop" must be one of sft, grpo; did you mean `grpo`/,
+  );
+  assert.throws(() => plotSchedules(adaptive, { column: 2 } as never), /did you mean `columns`/);
   assert.throws(
     () => plotSchedules({ sft: adaptive.sft } as never),
     /lacks grpo, reward, curriculum.*loadConfig/,

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { setObserver } from "../../lib/display/observer.ts";
+import { ConfigError } from "../../lib/options/config_error.ts";
 import { ArgumentError } from "../../lib/options/argument_error.ts";
 import { useBackend } from "../../lib/kernels/use_backend.ts";
 import { loadModel } from "../../lib/models/load_model.ts";
@@ -200,10 +201,16 @@ test("pushToHub() refuses what it was not made for in a sentence", async () => {
       /second argument must be the path of a folder, got 3/,
       ArgumentError,
     ],
+    [() => pushToHub("me/tiny", adapter, { sent: true } as never), /did you mean `send`\?/, ConfigError],
     [
-      () => pushToHub("me/tiny", adapter, { sent: true } as never),
-      /got sent; did you mean `send`\?/,
-      ArgumentError,
+      () => pushToHub("me/tiny", adapter, { tokn: token } as never),
+      /tokn = "•••" is not an option; did you mean `token`/,
+      ConfigError,
+    ],
+    [
+      () => pushToHub("me/tiny", adapter, { token: [token] } as never),
+      /token = "•••" must be a text or null/,
+      ConfigError,
     ],
     [() => pushToHub("me/tiny", bare), /must hold an adapter or a model, got results alone/, RangeError],
     [() => pushToHub("me/tiny", join(dir, "none")), /final_results\.json/, Error],

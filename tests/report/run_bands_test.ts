@@ -53,3 +53,23 @@ Deno.test("runBands() says which group is empty", () => {
   assert.throws(() => runBands({}), /there is none/);
   assert.throws(() => runBands({ GRPO: [inventedGrpo(3)], RLOO: [] }), /'RLOO' holds none/);
 });
+
+Deno.test("runBands() draws a line in each panel where a run of a group was forked, and says there what changed", () => {
+  const changes = { learningRate: { from: 1e-3, to: 1e-4 } };
+  const forked = {
+    ...inventedGrpo(12),
+    forkedFrom: [{ run: "grpo", step: 5, checkpoint: "c/step-5", changes }],
+  };
+  const { layout } = runBands({ before: [inventedGrpo(12)], after: [forked] }).toJSON() as unknown as {
+    layout: {
+      shapes: { x0: number; line: { dash?: string; color: string } }[];
+      annotations: { text: string }[];
+    };
+  };
+  const dashed = layout.shapes.filter(({ line }) => line?.dash === "dash");
+  const panels = layout.annotations.filter(({ text }) => /^<b>/.test(text)).length;
+  assert.ok(dashed.length > 3 && dashed.length >= panels - 1, `${dashed.length} lines, ${panels} panels`);
+  assert.ok(dashed.every(({ x0 }) => x0 === 5));
+  assert.equal(new Set(dashed.map(({ line }) => line.color)).size, 1);
+  assert.equal(layout.annotations.filter(({ text }) => text === "learningRate 0.001 to 0.0001").length, 1);
+});

@@ -12,6 +12,7 @@ import {
   sft,
   useBackend,
 } from "../../mod.ts";
+import { runTable } from "../../lib/training/run_table.ts";
 
 const path = new URL("../../data/models/tiny-gemma", import.meta.url).pathname;
 const problems = generateProblems({ count: 40, seed: 5 });
@@ -104,7 +105,8 @@ Deno.test({
       assert.deepEqual(run!.forks, [record]);
       assert.match(Deno.inspect(fork), /Forked from sft after step 2: .*learningRate 0\.001 to 0\.0001/);
       assert.match(Deno.inspect(run!), /sft forked from it after step 2/);
-      assert.deepEqual([...Deno.readDirSync(checkpoints)].map(({ name }) => name).sort(), before);
+      const after = [...Deno.readDirSync(checkpoints)].map(({ name }) => name).sort();
+      assert.deepEqual(after, [...before, "forks.jsonl"].sort());
       assert.match(fork.checkpoint!, /sft-fork-2[\\/]/);
 
       const { layout } = learningCurves([run!, fork]), dashed = layout.shapes as Record<string, unknown>[];
@@ -121,6 +123,16 @@ Deno.test({
       });
       await exportRun(`${folder}/export`, { runs: fork });
       assert.deepEqual((await loadRun(`${folder}/export`)).runs[0].forkedFrom, [record]);
+
+      // a fork from a path: the run that is on the disk alone knows it too
+      await exportRun(`${folder}/old`, { runs: { ...run!, forks: undefined } });
+      await weights((model) => resume(model, checkpoints, { problems, steps: 3 }).then(() => {}));
+      const [old] = (await loadRun(`${folder}/old`)).runs;
+      assert.deepEqual(old.forks!.map(({ step, changes }) => [step, Object.keys(changes).sort()]), [
+        [2, ["learningRate", "steps"]],
+        [2, ["steps"]],
+      ]);
+      assert.match(Deno.inspect(runTable(old)), /forked from it after step 2: .*steps 2 to 3/);
     } finally {
       await Deno.remove(folder, { recursive: true });
     }
