@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { distractorKinds as everyKind } from "./distractor_sentences.ts";
 import { benchmarks } from "./sources.ts";
 import { type OwnSource, sourceReader } from "./source_registry.ts";
 
@@ -8,6 +9,9 @@ const limit = z.int().min(1).nullable().default(null).describe(
 );
 const distractors = z.number().min(0).max(1).default(0).describe(
   "Share of problems that get a true but irrelevant sentence. Default 0.",
+);
+const distractorKinds = z.array(z.enum(everyKind)).min(1).optional().describe(
+  "Which kinds of sentence they get. Default: all; of the generator: plain ones of its own, as pre-training had.",
 );
 
 const badLines = z.enum(["refuse", "leave out"]).default("refuse").describe(
@@ -22,6 +26,7 @@ const generatorSource = z.strictObject({
       "Relative shares of the difficulties. Default: equal.",
     ),
   distractors,
+  distractorKinds,
   seed: z.int().min(0).optional().describe(
     "Default: one that differs between sources, from the section's seed.",
   ),
@@ -34,6 +39,7 @@ const problemsSource = z.strictObject({
   badLines,
   limit,
   distractors,
+  distractorKinds,
 });
 
 const benchmarkSource = (name: (typeof benchmarks)[number]) =>
@@ -43,6 +49,7 @@ const benchmarkSource = (name: (typeof benchmarks)[number]) =>
     badLines,
     limit,
     distractors,
+    distractorKinds,
   });
 
 const field = z.string().min(1).optional();
@@ -73,6 +80,7 @@ const fileSource = z.strictObject({
   badLines,
   limit,
   distractors,
+  distractorKinds,
 });
 
 const hubSource = z.strictObject({
@@ -90,6 +98,7 @@ const hubSource = z.strictObject({
   badLines,
   limit,
   distractors,
+  distractorKinds,
 });
 
 const knownSource = z.discriminatedUnion("source", [

@@ -80,8 +80,18 @@ export async function readSource(source: DataSource, seed: number): Promise<Read
     }
     return { problems: problemsOf(records, { name: source.source }), bad: [] };
   }
+  const distracted = (problems: Problem[], seed: number) =>
+    source.distractors > 0
+      ? addDistractors(problems, { seed, share: source.distractors, kinds: source.distractorKinds })
+      : problems;
   if (source.source === "generator") {
-    return { problems: generateProblems({ ...source, seed: source.seed ?? seed }), bad: [] };
+    const { seed: own = seed, distractorKinds, distractors, ...options } = source;
+    const problems = generateProblems({
+      ...options,
+      seed: own,
+      distractors: distractorKinds ? 0 : distractors,
+    });
+    return { problems: distractorKinds ? distracted(problems, own) : problems, bad: [] };
   }
   const bad: BadLine[] = [],
     options = { badLines: source.badLines, onBadLine: (line: BadLine) => void bad.push(line) };
@@ -97,8 +107,5 @@ export async function readSource(source: DataSource, seed: number): Promise<Read
   } else if (source.source === "hub") all = await readHub(source, options);
   else all = await readBenchmarks[source.source](source.path, options);
   const chosen = source.limit === null ? all : all.slice(0, source.limit);
-  return {
-    problems: source.distractors > 0 ? addDistractors(chosen, { seed, share: source.distractors }) : chosen,
-    bad,
-  };
+  return { problems: distracted(chosen, seed), bad };
 }

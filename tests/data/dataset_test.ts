@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { loadDataset } from "../../lib/data/dataset.ts";
+import { addDistractors } from "../../lib/data/distractors.ts";
 import { generateProblems } from "../../lib/data/generator.ts";
 import { normaliseQuestion } from "../../lib/data/normalise_question.ts";
 import { registerSource } from "../../lib/data/source_registry.ts";
@@ -18,6 +19,17 @@ Deno.test("loadDataset() takes out of train what stands in test", async () => {
   const held = new Set(test.map(({ question }) => normaliseQuestion(question)));
   assert.equal(train.length, expected.size - held.size);
   assert.ok(train.every(({ question }) => !held.has(normaliseQuestion(question))));
+});
+
+Deno.test("loadDataset() gives generated problems distractors of the kinds asked for, beside the same without", async () => {
+  const plain = { source: "generator", count: 40, seed: 4 } as const;
+  const { test } = await loadDataset({
+    train: [{ source: "generator", count: 20, seed: 5 }],
+    test: [plain, { ...plain, distractors: 1, distractorKinds: ["thing"] }],
+  });
+  const [before, after] = [test.slice(0, 40), test.slice(40)];
+  assert.deepEqual(before, generateProblems({ count: 40, seed: 4 }));
+  assert.deepEqual(after, addDistractors(before, { seed: 4, kinds: ["thing"] }));
 });
 
 Deno.test("readProblems() names file, line and rule of a bad line", async () => {
