@@ -103,6 +103,7 @@ Deno.test("verbosity() penalises reasoning past 150 tokens, or 600 characters", 
   const words = Array.from({ length: 250 }, () => "ab "),
     tokens = ["<reasoning>", ...words, "</reasoning>", "<answer>", "8", "</answer>"];
   near(await verbosity()(sample(tokens.join(""), { tokens })), 0.05 * 100 / 50);
+  near(await verbosity({ free: 50 })(sample(tokens.join(""), { tokens })), 0.05 * 200 / 50);
   near(
     await verbosity({ unit: "chars" })(sample(`<reasoning>${"x".repeat(800)}</reasoning><answer>8</answer>`)),
     0.05 * 200 / 200,
