@@ -1,5 +1,6 @@
 import { PlainError } from "../display/plain_error.ts";
 import * as tf from "@tensorflow/tfjs";
+import { requestAdapter } from "./request_adapter.ts";
 import { CheckedWebgpuBackend } from "./webgpu_backend.ts";
 
 /** Options of {@linkcode openWebgpuDevice}. */
@@ -95,10 +96,12 @@ export async function openWebgpuDevice(
     await tf.setBackend("webgpu");
     return opened.description;
   }
-  const adapter = await navigator.gpu?.requestAdapter({ powerPreference: "high-performance" });
+  const adapter = await requestAdapter({ powerPreference: "high-performance" });
   if (!adapter) {
     throw new WebgpuUnavailableError(
-      "opening a GPU needs a WebGPU adapter, and this machine has none: use the CPU backend",
+      Deno.build.os === "linux"
+        ? "opening a GPU needs a Vulkan driver, and this machine has none: install one, use the CPU backend, or set DENO_WEBGPU_BACKEND=gl to try OpenGL's"
+        : "opening a GPU needs a WebGPU adapter, and this machine has none: use the CPU backend",
     );
   }
   const { info } = adapter, name = info.description || info.device || info.vendor || "unnamed adapter";

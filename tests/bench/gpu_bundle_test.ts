@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { requestAdapter } from "../../lib/backend/request_adapter.ts";
 
 const root = new URL("../../", import.meta.url);
 
@@ -29,7 +30,7 @@ async function runBundled(module: string, command: string[], args: string[] = []
   }
 }
 
-const adapter = await navigator.gpu?.requestAdapter() ?? null;
+const adapter = await requestAdapter();
 if (!adapter) console.log("skipped: this machine has no WebGPU adapter");
 
 Deno.test({
