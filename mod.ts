@@ -209,6 +209,17 @@ export {
   policyLossNames,
   type PolicyLossOptions,
 } from "./lib/training/policy_loss.ts";
+export { flatMetrics } from "./lib/training/flat_metrics.ts";
+export type { TrackedRun, Tracker } from "./lib/training/tracker.ts";
+export { csvTracker } from "./lib/trackers/csv_tracker.ts";
+export { tensorBoardTracker } from "./lib/trackers/tensor_board_tracker.ts";
+export {
+  trackioTracker,
+  type TrackioTrackerOptions,
+  trackioTrackerSchema,
+} from "./lib/trackers/trackio_tracker.ts";
+export { TrackingError } from "./lib/trackers/tracking_server.ts";
+export { wandbTracker, type WandbTrackerOptions, wandbTrackerSchema } from "./lib/trackers/wandb_tracker.ts";
 export type { CompletionRecord, Fork, RecordedTokens, StepMetrics, TrainingRun } from "./lib/training/run.ts";
 export { AdamW, type AdamWOptions, type NamedArrays, type UpdateOptions } from "./lib/training/optimizer.ts";
 export { EpochCursor } from "./lib/training/epoch_cursor.ts";

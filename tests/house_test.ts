@@ -14,7 +14,7 @@ const floors = [
   ["training"],
   ["stages"],
   ["config"],
-  ["notebook", "report", "lab", "cluster"],
+  ["notebook", "report", "lab", "cluster", "trackers"],
   ["tasks"],
 ];
 

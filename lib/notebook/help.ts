@@ -58,6 +58,10 @@ const hooks: Entry["beside"] = {
   signal: ["none", "Ends the stage after the current step when it aborts."],
   resumeFrom: ["none", "A checkpoint to go on from, or a folder of them."],
   metricsFile: ["none", "A file that metrics are appended to as they come."],
+  trackers: [
+    "none",
+    "What keeps them beside it: tensorBoardTracker(…), csvTracker(…), wandbTracker(…), trackioTracker(…).",
+  ],
 };
 
 // deno-lint-ignore ban-types

@@ -22,8 +22,8 @@ export type StageHooks = Omit<LoopHooks, "evaluation"> & {
 
 /** Parts a stage's options into its configuration and its hooks. */
 export function splitHooks<T extends StageHooks>(options: T) {
-  const { onStep, signal, resumeFrom, metricsFile, evaluation, ...settings } = options;
-  return { hooks: { onStep, signal, resumeFrom, metricsFile, evaluation }, settings };
+  const { onStep, signal, resumeFrom, metricsFile, trackers, evaluation, ...settings } = options;
+  return { hooks: { onStep, signal, resumeFrom, metricsFile, trackers, evaluation }, settings };
 }
 
 /** The hook of the training loop that measures what was asked for. */

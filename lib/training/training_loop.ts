@@ -15,6 +15,8 @@ import {
 import type { CompletionRecord, StepMetrics, TrainingRun } from "./run.ts";
 import { type CheckpointedStage, RunCheckpoints } from "./run_checkpoints.ts";
 import { runTable } from "./run_table.ts";
+import { runTrackers } from "./run_trackers.ts";
+import type { Tracker } from "./tracker.ts";
 import { TrainingError } from "./training_error.ts";
 import { untilAborted } from "./until_aborted.ts";
 
@@ -50,6 +52,8 @@ export interface LoopHooks {
   resumeFrom?: string;
   /** Metrics are appended to this file as they come; its folder is made when it is missing. */
   metricsFile?: string;
+  /** What keeps the metrics beside the run, such as `tensorBoardTracker`; a fault there never ends the run. */
+  trackers?: readonly Tracker[];
   /** Judges the model during training, every `evaluateEvery` steps; the best checkpoint by `bestBy` is kept. */
   evaluation?: () => Promise<Record<string, number>>;
 }
@@ -127,6 +131,16 @@ export async function trainingLoop(
   const watch = diagnostician(stage.diagnosis, run.steps),
     view = observer().view({ title: stage.title, total: steps }),
     stop = observer().stop();
+  const trackers = runTrackers(
+    hooks.trackers ?? [],
+    {
+      stage: stage.stage,
+      name: stage.name,
+      config: stage.config,
+      resumedStep: hooks.resumeFrom ? run.steps.length : null,
+    },
+    (text) => view.note(text, "warning"),
+  );
   const started = performance.now(), session = () => (performance.now() - started) / 1000;
   const resumedAt = run.steps.length;
   let savedAt = -Infinity, logged = run.steps.length;
@@ -189,6 +203,7 @@ export async function trainingLoop(
       }
       if (log) append(log, complete, view.note);
       logged = run.steps.length;
+      trackers.log(complete);
       view.update({ ...complete }, sample);
       hooks.onStep?.(complete);
       await breathe(stop.signal);
@@ -230,6 +245,7 @@ export async function trainingLoop(
     if (stage.weights) noteTraining(stage.weights, { name: stage.name, steps: run.steps.length - resumedAt });
     run.seconds = checkpoints.seconds + session();
     log?.close();
+    await trackers.end(run.ended);
     if (run.reason) view.note(`${run.reason}${run.checkpoint ? `; resume from ${run.checkpoint}` : ""}`);
     await view.end(run.ended);
   }
