@@ -3,6 +3,7 @@ import { Tokenizer as HuggingFaceTokenizer } from "@huggingface/tokenizers";
 import { join } from "node:path";
 import { afterAssistantTurn } from "./end_of_turn.ts";
 import { PieceDecoder } from "./piece_decoder.ts";
+import { WholeWords } from "./whole_words.ts";
 
 /** A tokenizer's files could not be read. */
 export class TokenizerError extends PlainError {
@@ -31,12 +32,14 @@ export class Tokenizer {
   /** Tokens in the vocabulary. */
   readonly vocabularySize: number;
   readonly #inner: HuggingFaceTokenizer;
+  readonly #words: WholeWords;
   readonly #special: Set<number>;
   /** Texts of one and two tokens that were asked for. */
   readonly #short = new Map<number, string>();
 
   constructor(tokenizer: Record<string, unknown>, config: Record<string, unknown>) {
-    this.#inner = new HuggingFaceTokenizer(tokenizer, config);
+    this.#words = new WholeWords(tokenizer);
+    this.#inner = new HuggingFaceTokenizer(this.#words.file, config);
     const text = (value: unknown) =>
       typeof value === "string" ? value : (value as { content?: string } | null)?.content;
     const added = (tokenizer.added_tokens ?? []) as { id: number; content: string; special: boolean }[];
@@ -90,7 +93,7 @@ export class Tokenizer {
 
   /** Token ids of a text; special tokens written in it count as such. `bos` adds what the tokenizer adds by itself. @default true */
   encode(text: string, { bos = true }: { bos?: boolean } = {}): number[] {
-    return Array.from(this.#inner.encode(text, { add_special_tokens: bos }).ids, Number);
+    return Array.from(this.#inner.encode(this.#words.named(text), { add_special_tokens: bos }).ids, Number);
   }
 
   /** The text of token ids. */
@@ -101,10 +104,10 @@ export class Tokenizer {
     const key = ((first + 1) * 2 ** 24 + second + 1) * 2 + Number(skipSpecial);
     const known = short ? this.#short.get(key) : undefined;
     if (known !== undefined) return known;
-    const text = this.#inner.decode([...ids], {
+    const text = this.#words.plain(this.#inner.decode([...ids], {
       skip_special_tokens: skipSpecial,
       clean_up_tokenization_spaces: false,
-    });
+    }));
     if (short) {
       if (this.#short.size >= keptTexts) this.#short.clear();
       this.#short.set(key, text);
@@ -127,7 +130,8 @@ export class Tokenizer {
 
   /** The token of an id as the vocabulary spells it, `null` where it has none. */
   token(id: number): string | null {
-    return this.#inner.id_to_token(id) ?? null;
+    const token = this.#inner.id_to_token(id) ?? null;
+    return token && this.#words.plain(token);
   }
 
   /** Whether an id is a special token. */
