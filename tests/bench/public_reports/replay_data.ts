@@ -1,6 +1,6 @@
 /** Data files and ids, as people have them. */
 import { join } from "node:path";
-import { inFolder, refusal, type Replays, type Tree } from "./replay.ts";
+import { inFolder, type Replays, type Tree } from "./replay.ts";
 
 const utf8 = new TextEncoder(), train = [{ source: "generator" as const, count: 4 }];
 
