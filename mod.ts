@@ -36,9 +36,13 @@ export {
   type SamplerOptions,
 } from "./lib/generation/sampler.ts";
 export { SamplerError } from "./lib/generation/sampling_server.ts";
-export { vllmSampler, type VllmSamplerOptions, vllmSamplerSchema } from "./lib/generation/vllm_sampler.ts";
 export { type Teacher, TeacherError } from "./lib/generation/teacher.ts";
-export { vllmTeacher, type VllmTeacherOptions, vllmTeacherSchema } from "./lib/generation/vllm_teacher.ts";
+export { vllmTeacher } from "./lib/generation/vllm_teacher.ts";
+export type { VllmTeacherOptions } from "./lib/generation/vllm_teacher_options.ts";
+export { vllmTeacherSchema } from "./lib/generation/vllm_teacher_schema.ts";
+export { vllmSampler } from "./lib/generation/vllm_sampler.ts";
+export type { VllmSamplerOptions } from "./lib/generation/vllm_sampler_options.ts";
+export { vllmSamplerSchema } from "./lib/generation/vllm_sampler_schema.ts";
 export { complete, type SampledModel } from "./lib/generation/complete.ts";
 export type { SamplingOptions } from "./lib/generation/sampling_options.ts";
 export type { SampledDecoder } from "./lib/generation/sampled_decoder.ts";
@@ -46,6 +50,7 @@ export * from "./lib/models/causal_lm.ts";
 export { ModelMemoryError } from "./lib/models/check_memory.ts";
 export * from "./lib/models/create_model.ts";
 export * from "./lib/models/load_model.ts";
+export type { LoadModelOptions } from "./lib/models/load_model_options.ts";
 export {
   estimateMemory,
   type EstimateMemoryOptions,
@@ -59,7 +64,8 @@ export {
   HubError,
   type HubProgress,
 } from "./lib/weights/hub.ts";
-export type { LoraOptions, LoraSettings } from "./lib/models/lora.ts";
+export type { LoraSettings } from "./lib/models/lora.ts";
+export type { LoraOptions } from "./lib/models/lora_options.ts";
 export { modelCard, type ModelCardParts } from "./lib/models/model_card.ts";
 export type { SaveAdapterOptions } from "./lib/models/peft_adapter.ts";
 export type { DecoderConfig, LayerRope, RopeScaling } from "./lib/models/decoder_config.ts";
@@ -69,7 +75,7 @@ export { parseModelConfig } from "./lib/models/model_config.ts";
 export type { ConfigFields, ModelJson } from "./lib/models/config_fields.ts";
 export type { Decoder, HiddenOptions, LoraPair, LoraValues, Parameter } from "./lib/models/decoder.ts";
 export { modelMemory, type ModelMemoryOptions } from "./lib/models/model_memory.ts";
-export { modelSchema } from "./lib/models/model_schema.ts";
+export { type LoraConfig, type ModelConfig, modelSchema } from "./lib/models/model_schema.ts";
 export type { GgufFields } from "./lib/models/gguf_fields.ts";
 export type { HubOptions } from "./lib/models/model_directory.ts";
 export type { RotaryTables } from "./lib/models/rotary.ts";
@@ -84,7 +90,8 @@ export { parseCompletion, type ParsedCompletion, type TagNames } from "./lib/tex
 export { chatTurns, type ChatTurnTokens } from "./lib/text/chat_turns.ts";
 export { loadTokenizer, Tokenizer } from "./lib/text/tokenizer.ts";
 
-export { type DatasetOptions, loadDataset, type OwnDataOptions } from "./lib/data/dataset.ts";
+export { loadDataset, type OwnDataOptions } from "./lib/data/dataset.ts";
+export type * from "./lib/data/dataset_options.ts";
 export { difficultyOf } from "./lib/data/difficulty.ts";
 export { addDistractors, type DistractorOptions } from "./lib/data/distractors.ts";
 export { generateProblems, type GenerateProblemsOptions } from "./lib/data/generator.ts";
@@ -92,14 +99,14 @@ export type { Dataset, Difficulty, Problem } from "./lib/data/problem.ts";
 export { DataError } from "./lib/data/data_error.ts";
 export { type OwnSource, registerSource, type SourceReader } from "./lib/data/source_registry.ts";
 export { type DistractorKind, distractorKinds } from "./lib/data/distractor_sentences.ts";
-export { dataSchema, fieldsSchema } from "./lib/data/data_schema.ts";
+export { type DataOptions, dataSchema, fieldsSchema } from "./lib/data/data_schema.ts";
 
 export { boxed, type BoxedOptions } from "./lib/formats/boxed.ts";
 export { graph as graphFormat, type GraphFormatOptions } from "./lib/formats/graph.ts";
 export { lastNumber } from "./lib/formats/last_number.ts";
 export type * from "./lib/formats/response_format.ts";
 export { tags, type TagsOptions } from "./lib/formats/tags.ts";
-export { type FormatInput, type FormatOption, formatSchema } from "./lib/formats/format_schema.ts";
+export { type FormatOption, formatSchema } from "./lib/formats/format_schema.ts";
 
 export { checkGraph } from "./lib/graph/check_graph.ts";
 export { executeGraph, type GraphResult } from "./lib/graph/execute_graph.ts";
@@ -122,6 +129,7 @@ export * from "./lib/schedules/curriculum.ts";
 export * from "./lib/schedules/learning_rate.ts";
 
 export * from "./lib/lab/ablate_reward.ts";
+export type { GivenReward } from "./lib/lab/named_rewards.ts";
 export { answersMatch } from "./lib/answers/answers_match.ts";
 export * from "./lib/rewards/components.ts";
 export * from "./lib/rewards/composite.ts";
@@ -159,7 +167,8 @@ export { ArgumentError } from "./lib/options/argument_error.ts";
 export { ConfigError, type ConfigProblem } from "./lib/options/config_error.ts";
 export { configToYaml, type ConfigToYamlOptions } from "./lib/config/config_to_yaml.ts";
 export { type ConfigOverrides, type DeepPartial, loadConfig } from "./lib/config/load_config.ts";
-export { type RunConfig, type RunInput, runSchema } from "./lib/config/schema.ts";
+export type { RunInput } from "./lib/config/run_input.ts";
+export { type RunConfig, runSchema } from "./lib/config/schema.ts";
 
 export {
   accumulate,
@@ -213,16 +222,14 @@ export { flatMetrics } from "./lib/training/flat_metrics.ts";
 export type { TrackedRun, Tracker } from "./lib/training/tracker.ts";
 export { csvTracker } from "./lib/trackers/csv_tracker.ts";
 export { tensorBoardTracker } from "./lib/trackers/tensor_board_tracker.ts";
-export {
-  trackioTracker,
-  type TrackioTrackerOptions,
-  trackioTrackerSchema,
-} from "./lib/trackers/trackio_tracker.ts";
+export { trackioTracker, trackioTrackerSchema } from "./lib/trackers/trackio_tracker.ts";
+export type { TrackioTrackerOptions } from "./lib/trackers/trackio_tracker_options.ts";
 export { TrackingError } from "./lib/trackers/tracking_server.ts";
-export { wandbTracker, type WandbTrackerOptions, wandbTrackerSchema } from "./lib/trackers/wandb_tracker.ts";
+export { wandbTracker, wandbTrackerSchema } from "./lib/trackers/wandb_tracker.ts";
+export type { WandbTrackerOptions } from "./lib/trackers/wandb_tracker_options.ts";
 export type { CompletionRecord, Fork, RecordedTokens, StepMetrics, TrainingRun } from "./lib/training/run.ts";
 export { AdamW, type AdamWOptions, type NamedArrays, type UpdateOptions } from "./lib/training/optimizer.ts";
-export { EpochCursor } from "./lib/training/epoch_cursor.ts";
+export { EpochCursor, type EpochCursorState } from "./lib/training/epoch_cursor.ts";
 export {
   addGradients,
   backward,
@@ -242,7 +249,8 @@ export {
 } from "./lib/training/training_loop.ts";
 export { PassBudget, type PassBudgetState } from "./lib/training/pass_budget.ts";
 export { ReferencePolicy } from "./lib/training/reference_policy.ts";
-export type { Layout } from "./lib/ops/layout.ts";
+export type { TeacherRows } from "./lib/ops/reverse_kl.ts";
+export type { Layout, LayoutOptions, LayoutTensors } from "./lib/ops/layout.ts";
 export { TokenBatch, type TokenSequence } from "./lib/training/token_batch.ts";
 export { Trainer, type TrainerOptions, type TrainerState, type Update } from "./lib/training/trainer.ts";
 export { crossEntropy } from "./lib/training/cross_entropy.ts";
@@ -261,6 +269,7 @@ export {
 } from "./lib/stages/classify_failure.ts";
 export * from "./lib/stages/distill.ts";
 export { type DistillConfig, distillSchema } from "./lib/stages/distill_schema.ts";
+export type { DistillSettings } from "./lib/stages/distill_settings.ts";
 export * from "./lib/stages/evaluate.ts";
 export type { AtK, DistractorEffect, Evaluation, EvaluationItem, Rate } from "./lib/stages/evaluation.ts";
 export type { EvaluationInside, StageHooks } from "./lib/stages/evaluation_inside.ts";
@@ -296,14 +305,24 @@ export {
 } from "./lib/stages/policy_gradients.ts";
 export type { AdvantagedBatch, RolloutBatch, RolloutGroup } from "./lib/stages/rollout_batch.ts";
 export { rolloutAdvantages, type RolloutAdvantagesOptions } from "./lib/stages/rollout_advantages.ts";
-export { type RolloutOptions, Rollouts } from "./lib/stages/rollouts.ts";
-export { evaluateSchema } from "./lib/stages/evaluate_schema.ts";
+export {
+  type RolloutConfig,
+  type RolloutOptions,
+  Rollouts,
+  type RolloutState,
+} from "./lib/stages/rollouts.ts";
+export { type EvaluateConfig, evaluateSchema } from "./lib/stages/evaluate_schema.ts";
+export type { EvaluateSettings } from "./lib/stages/evaluate_settings.ts";
+export type { GrpoSettings } from "./lib/stages/grpo_settings.ts";
 export { type ProblemPrompt, problemPrompt, type PromptOptions } from "./lib/stages/problem_prompt.ts";
-export { sftSchema } from "./lib/stages/sft_schema.ts";
+export { type SftConfig, sftSchema } from "./lib/stages/sft_schema.ts";
+export type { DemonstrationShares, SftSettings } from "./lib/stages/sft_settings.ts";
 
 export * from "./lib/cluster/export_project.ts";
 export type { OptionFate } from "./lib/cluster/option_fate.ts";
 export * from "./lib/cluster/serve_rewards.ts";
+export { serveRewardsSchema } from "./lib/cluster/serve_rewards_schema.ts";
+export type { ServeRewardsSettings } from "./lib/cluster/serve_rewards_settings.ts";
 
 export { compare, type ComparedStage, type CompareOptions, type Comparison } from "./lib/report/compare.ts";
 export * from "./lib/report/compare_runs.ts";
@@ -329,6 +348,7 @@ export { learningCurves, type LearningCurvesOptions } from "./lib/report/learnin
 export { type ListedRun, listRuns, type RunList } from "./lib/report/list_runs.ts";
 export { type LoadedRun, loadRun, ResultsError } from "./lib/report/load_run.ts";
 export * from "./lib/report/plot_schedules.ts";
+export type { HubFile } from "./lib/report/hub_files.ts";
 export { type HubPush, pushToHub, type PushToHubOptions } from "./lib/report/push_to_hub.ts";
 export * from "./lib/report/run_bands.ts";
 export { runsPage } from "./lib/report/runs_page.ts";

@@ -33,6 +33,7 @@ export interface SharedWasm {
 export class HeapError extends PlainError {
   /** What tells it from other errors. */
   override name = "HeapError";
+  /** Says what was asked for and what there is. */
   constructor(bytes: number) {
     const gigabytes = (count: number) => (count / 1e9).toFixed(2);
     super(

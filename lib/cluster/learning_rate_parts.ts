@@ -12,7 +12,7 @@ export interface LearningRateParts {
 /** The parts of a learning rate over `steps` steps. */
 export function learningRateParts(rate: GrpoSection["learningRate"], steps: number): LearningRateParts {
   if (typeof rate === "number") return { kind: "constant", peak: rate, warmupSteps: 0, finalRatio: 0 };
-  const { kind, peak, warmupSteps, warmupRatio = 0, final = 0 } = rate;
+  const { kind = "constant", peak, warmupSteps, warmupRatio = 0, final = 0 } = rate;
   return {
     kind,
     peak,

@@ -5,6 +5,7 @@ import { anneal, type Scheduled } from "../schedules/anneal.ts";
 export interface OptionFate {
   /** Where it stands in our configuration, such as `grpo.beta`. */
   option: string;
+  /** What it is set to. */
   value: unknown;
   /** The engine's name for it; `null` when it has none. */
   theirs: string | null;

@@ -1,5 +1,4 @@
 import { timingSafeEqual } from "node:crypto";
-import { z } from "zod";
 import { PlainError } from "../display/plain_error.ts";
 import type { FormatOption } from "../formats/format_schema.ts";
 import { responseFormatOf } from "../formats/response_format_of.ts";
@@ -7,37 +6,12 @@ import { parseOptions } from "../options/parse_options.ts";
 import type { Reward } from "../rewards/reward.ts";
 import { type Curriculum, curriculum as defaultCurriculum } from "../schedules/curriculum.ts";
 import { RewardMetrics } from "./reward_metrics.ts";
+import { serveRewardsSchema } from "./serve_rewards_schema.ts";
+import type { ServeRewardsSettings } from "./serve_rewards_settings.ts";
 import { nemoGym, openRlhf, plain, type RewardProtocol, RewardRequestError } from "./reward_protocols.ts";
 
-/** The schema of {@linkcode serveRewards}'s options. */
-export const serveRewardsSchema = z.strictObject({
-  steps: z.int().min(1).default(200).describe("Steps of the run, over which weights anneal. Default 200."),
-  samplesPerStep: z.int().min(1).default(64).describe(
-    "Completions a step: trainers that send no step (OpenRLHF, NeMo-Gym) are counted. Default 64.",
-  ),
-  hostname: z.string().min(1).default("127.0.0.1").describe(
-    "Where to listen; another than the loopback needs a token. Default 127.0.0.1.",
-  ),
-  port: z.int().min(0).max(65535).default(0).describe("0 takes a free one. Default 0."),
-  token: z.string().min(8).nullable().default(null).describe(
-    "What `Authorization: Bearer` must hold. Default null: none, on the loopback only.",
-  ),
-  maxInFlight: z.int().min(1).default(512).describe(
-    "Completions being scored at once; a request past it is answered 429 with Retry-After. Default 512.",
-  ),
-  maxBodyBytes: z.int().min(1024).default(8 << 20).describe("Largest request; 413 past it. Default 8 MiB."),
-}).superRefine(({ hostname, token }, context) => {
-  if (token === null && !/^(127\.|localhost$|::1$|\[::1\]$)/.test(hostname)) {
-    context.addIssue({
-      code: "custom",
-      path: ["token"],
-      message: `must be given when the server listens on ${hostname}, beyond this machine`,
-    });
-  }
-});
-
 /** Options of {@linkcode serveRewards}. */
-export type ServeRewardsOptions = z.input<typeof serveRewardsSchema> & {
+export type ServeRewardsOptions = ServeRewardsSettings & {
   /** How answers are written and read, as the run has it. @default "tags" */
   format?: FormatOption;
   /** Names the phase of a step, which the trace score asks for. @default R3's three phases */

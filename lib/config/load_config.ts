@@ -7,7 +7,8 @@ import { movePaths } from "./config_paths.ts";
 import { configToYaml } from "./config_to_yaml.ts";
 import { mergeOverrides } from "./merge_overrides.ts";
 import { configProblems } from "../options/parse_options.ts";
-import { type RunConfig, type RunInput, runSchema } from "./schema.ts";
+import type { RunInput } from "./run_input.ts";
+import { type RunConfig, runSchema } from "./schema.ts";
 
 /** Any part of a configuration, at any depth. */
 export type ConfigOverrides = DeepPartial<RunInput>;

@@ -1,19 +1,41 @@
 import { z } from "zod";
-import { dataSchema } from "../data/data_schema.ts";
-import { modelSchema } from "../models/model_schema.ts";
+import { type DataOptions, dataSchema } from "../data/data_schema.ts";
+import { type ModelConfig, modelSchema } from "../models/model_schema.ts";
 import { formatSchema } from "../formats/format_schema.ts";
 import { chatTemplateOptions } from "../options/chat_template_options.ts";
+import type { OptionsSchema } from "../options/options_schema.ts";
 import { systemPrompt } from "../options/system_prompt.ts";
-import { rewardSchema } from "../rewards/reward_schema.ts";
+import { type CompositeSettings, rewardSchema } from "../rewards/reward_schema.ts";
 import { r3Curriculum } from "../schedules/curriculum.ts";
 import { curriculumSchema } from "../schedules/curriculum_schema.ts";
-import { distillSchema } from "../stages/distill_schema.ts";
-import { evaluateSchema } from "../stages/evaluate_schema.ts";
-import { grpoSchema } from "../stages/grpo_schema.ts";
-import { sftSchema } from "../stages/sft_schema.ts";
+import { type DistillConfig, distillSchema } from "../stages/distill_schema.ts";
+import { type EvaluateConfig, evaluateSchema } from "../stages/evaluate_schema.ts";
+import { type GrpoConfig, grpoSchema } from "../stages/grpo_schema.ts";
+import { type SftConfig, sftSchema } from "../stages/sft_schema.ts";
+import type { RunInput } from "./run_input.ts";
+
+/** A configuration with every default filled in. */
+export type RunConfig =
+  & Required<Omit<RunInput, "model" | "data" | "evaluate" | "sft" | "grpo" | "distill" | "reward">>
+  & {
+    /** The model to train. */
+    model: ModelConfig;
+    /** Training and test problems. */
+    data: DataOptions;
+    /** How the model is evaluated before and after each stage. */
+    evaluate: EvaluateConfig;
+    /** Supervised fine-tuning. */
+    sft: SftConfig;
+    /** Reinforcement learning. */
+    grpo: GrpoConfig;
+    /** On-policy distillation. */
+    distill: DistillConfig;
+    /** The reward's components. */
+    reward: CompositeSettings;
+  };
 
 /** A whole run, as the YAML files in `data/configs` say it. */
-export const runSchema = z.strictObject({
+export const runSchema: OptionsSchema<RunConfig, RunInput> = z.strictObject({
   version: z.literal(1).describe("Version of this format."),
   name: z.string().regex(/^[\w.-]+$/, "must be letters, digits, dots, underscores and hyphens").describe(
     "Name of the run and of its folder under results.",
@@ -44,8 +66,3 @@ export const runSchema = z.strictObject({
     "Which difficulties are drawn when. Default: R3's.",
   ),
 });
-
-/** A configuration with every default filled in. */
-export type RunConfig = z.output<typeof runSchema>;
-/** A configuration as it is written. */
-export type RunInput = z.input<typeof runSchema>;

@@ -1,5 +1,8 @@
 import { z } from "zod";
 import { distractorKinds as everyKind } from "./distractor_sentences.ts";
+import type { OptionsSchema } from "../options/options_schema.ts";
+import { typeNames } from "../options/type_names.ts";
+import type { DatasetOptions, FieldMapping } from "./dataset_options.ts";
 import { benchmarks } from "./sources.ts";
 import { type OwnSource, sourceReader } from "./source_registry.ts";
 
@@ -28,9 +31,9 @@ const generatorSource = z.strictObject({
   distractors,
   distractorKinds,
   seed: z.int().min(0).optional().describe(
-    "Default: one that differs between sources, from the section's seed.",
+    "Seed of the problems. Default: one that differs between sources, from the section's seed.",
   ),
-});
+}).register(typeNames, { type: "GeneratorSource", doc: "Seeded word problems." });
 
 const problemsSource = z.strictObject({
   source: z.literal("problems").describe("Problems in showwork's own JSONL, such as `data/problems`."),
@@ -40,7 +43,7 @@ const problemsSource = z.strictObject({
   limit,
   distractors,
   distractorKinds,
-});
+}).register(typeNames, { type: "ProblemsSource", doc: "Problems in showwork's own JSONL." });
 
 const benchmarkSource = (name: (typeof benchmarks)[number]) =>
   z.strictObject({
@@ -50,22 +53,25 @@ const benchmarkSource = (name: (typeof benchmarks)[number]) =>
     limit,
     distractors,
     distractorKinds,
-  });
+  }).register(typeNames, { type: "BenchmarkSource", doc: "A benchmark whose file's form is known." });
 
-const field = z.string().min(1).optional();
+const field = (description: string) => z.string().min(1).optional().describe(description);
 
 /** Which fields hold what; those left out are guessed. */
-export const fieldsSchema = z.strictObject({
-  question: field,
-  answer: field,
-  reasoning: field,
-  difficulty: field,
-  domain: field,
-  id: field,
-  completion: field.describe(
+export const fieldsSchema: OptionsSchema<FieldMapping, FieldMapping | undefined> = z.strictObject({
+  question: field("The question."),
+  answer: field("The answer, or a solution that ends in it."),
+  reasoning: field("The steps to it."),
+  difficulty: field("easy, medium or hard, or a level."),
+  domain: field("What it is about."),
+  id: field("What names the problem."),
+  completion: field(
     "What SFT teaches word for word, instead of reasoning and answer in the run's format.",
   ),
-  messages: field.describe("A chat, of which SFT learns the assistant's turns."),
+  messages: field("A chat, of which SFT learns the assistant's turns."),
+}).register(typeNames, {
+  type: "FieldMapping",
+  doc: "Which fields of a record hold what; names that are left out are guessed.",
 }).default({}).describe("Which of its fields holds what. Default: guessed from the usual names.");
 
 const domain = z.string().default("maths").describe("Domain where no field says. Default maths.");
@@ -81,7 +87,7 @@ const fileSource = z.strictObject({
   limit,
   distractors,
   distractorKinds,
-});
+}).register(typeNames, { type: "FileSource", doc: "Any file of records." });
 
 const hubSource = z.strictObject({
   source: z.literal("hub").describe(
@@ -91,7 +97,7 @@ const hubSource = z.strictObject({
   config: z.string().min(1).optional().describe(
     "Its configuration, such as main or a language. Default: the only one.",
   ),
-  split: z.string().min(1).default("train").describe("Default train."),
+  split: z.string().min(1).default("train").describe("Its part, such as train or test. Default train."),
   revision: z.string().min(1).optional().describe("Branch, tag or commit. Default main."),
   fields: fieldsSchema,
   domain,
@@ -99,7 +105,7 @@ const hubSource = z.strictObject({
   limit,
   distractors,
   distractorKinds,
-});
+}).register(typeNames, { type: "HubSource", doc: "A data set of the Hugging Face hub." });
 
 const knownSource = z.discriminatedUnion("source", [
   generatorSource,
@@ -118,12 +124,31 @@ const ownSource = z.custom<OwnSource>(
   type: "object",
   required: ["source"],
   properties: { source: { not: { enum: ["generator", "problems", "file", "jsonl", "hub", ...benchmarks] } } },
-});
+}).register(typeNames, { type: "OwnSource", from: { OwnSource: "lib/data/source_registry.ts" } });
 
 const source = z.union([knownSource, ownSource]);
 
-/** Options of `loadDataset`. */
-export const dataSchema = z.strictObject({
+/**
+ * A source that is built in, complete.
+ *
+ * @internal
+ */
+export type KnownSource = z.output<typeof knownSource>;
+/**
+ * A source, complete.
+ *
+ * @internal
+ */
+export type DataSource = z.output<typeof source>;
+/** Options of `loadDataset`, complete. */
+export type DataOptions = Omit<DatasetOptions, "train" | "test"> & {
+  seed: number;
+  train: DataSource[];
+  test?: DataSource[];
+};
+
+/** The schema of `loadDataset`'s options. */
+export const dataSchema: OptionsSchema<DataOptions, DatasetOptions> = z.strictObject({
   seed: z.int().min(0).default(1).describe(
     "Seed of the generator, of distractors and of order. Default: the run's.",
   ),
@@ -137,8 +162,4 @@ export const dataSchema = z.strictObject({
 }).refine(({ test, split }) => test === undefined || split === undefined, {
   path: ["split"],
   message: "splits a test set off train, but `test` is given too; leave one out",
-});
-
-export type DataOptions = z.output<typeof dataSchema>;
-export type DataSource = z.output<typeof source>;
-export type KnownSource = z.output<typeof knownSource>;
+}).register(typeNames, { type: "DatasetOptions", from: { DatasetOptions: "lib/data/dataset_options.ts" } });

@@ -4,6 +4,7 @@ import { type DataOptions, dataSchema, type DataSource, fieldsSchema } from "./d
 import { displayable } from "../display/displayable.ts";
 import { printable } from "../display/printable.ts";
 import { htmlTable, textTable } from "../display/table.ts";
+import type { DatasetOptions, FieldMapping } from "./dataset_options.ts";
 import { DataError } from "./data_error.ts";
 import { heldOutSeed } from "./held_out.ts";
 import { type NearDuplicate, nearDuplicates } from "./near_duplicates.ts";
@@ -14,13 +15,10 @@ import type { BadLine } from "./read_rows.ts";
 import { problemsOf, readSource } from "./read_source.ts";
 import { uniqueIds } from "./unique_ids.ts";
 
-/** Options of {@linkcode loadDataset}; see `dataSchema`. */
-export type DatasetOptions = z.input<typeof dataSchema>;
-
 const ownSchema = z.strictObject({
   split: z.number().gt(0).lt(1).default(0.1),
   seed: z.int().min(0).default(1),
-  fields: fieldsSchema,
+  fields: fieldsSchema.prefault({}),
   domain: z.string().min(1).default("maths"),
 });
 
@@ -31,7 +29,7 @@ export interface OwnDataOptions {
   /** Seed of the split and of the order. @default 1 */
   seed?: number;
   /** Which fields hold what. @default guessed from the usual names */
-  fields?: z.input<typeof fieldsSchema>;
+  fields?: FieldMapping;
   /** Domain where no field says. @default "maths" */
   domain?: string;
 }

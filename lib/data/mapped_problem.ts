@@ -1,4 +1,5 @@
 import type { ChatMessage } from "../text/chat_prompt.ts";
+import type { FieldMapping } from "./dataset_options.ts";
 import { DataError } from "./data_error.ts";
 import { difficultyOf } from "./difficulty.ts";
 import { optionalText, textField } from "./fields.ts";
@@ -6,18 +7,6 @@ import { levelDifficulty } from "./level_difficulty.ts";
 import { difficulties, type Difficulty, type Problem } from "./problem.ts";
 import type { Row } from "./read_rows.ts";
 import { gsm8kSolution } from "./sources.ts";
-
-/** Which fields of a record hold what; names that are left out are guessed. */
-export interface FieldMapping {
-  question?: string;
-  answer?: string;
-  reasoning?: string;
-  difficulty?: string;
-  domain?: string;
-  id?: string;
-  completion?: string;
-  messages?: string;
-}
 
 /** Names that fields of public data sets have, the likeliest first; case does not count. */
 const usual: Required<{ [K in keyof FieldMapping]: string[] }> = {

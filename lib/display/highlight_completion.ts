@@ -4,9 +4,13 @@ import { escapeHtml } from "./escape_html.ts";
 export interface CompletionSpan {
   /** Which part it is. */
   part: "reasoning" | "answer";
+  /** Where its opening mark begins. */
   open: number;
+  /** Past its closing mark. */
   close: number;
+  /** Where its text begins. */
   start: number;
+  /** Past its text. */
   end: number;
 }
 

@@ -17,6 +17,7 @@ export class PlainError extends Error {
   /** The stack as V8 captured it. */
   declare readonly frames: string | undefined;
 
+  /** Takes a message that a person can act on. */
   constructor(message: string, options?: ErrorOptions) {
     super(visible(message), options);
     Object.defineProperty(this, "frames", { value: this.stack, enumerable: false });

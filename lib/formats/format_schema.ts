@@ -1,8 +1,26 @@
 import { z } from "zod";
+import type { OptionsSchema } from "../options/options_schema.ts";
+import { typeNames } from "../options/type_names.ts";
 import type { ResponseFormat } from "./response_format.ts";
+import type { TagsOptions } from "./tags.ts";
 
 /** The built-in formats by name. */
-export const formatNames = ["tags", "boxed", "graph", "last-number"] as const;
+export const formatNames = ["tags", "boxed", "graph", "last-number"] as const satisfies FormatOption[];
+
+/** A format as options give it: by name, with its options, or an object of one's own. */
+export type FormatOption =
+  | "tags"
+  | "boxed"
+  | "graph"
+  | "last-number"
+  | { kind: "tags" } & TagsOptions
+  | {
+    /** Which format. */
+    kind: "boxed" | "graph" | "last-number";
+    /** What the format tells the model where the run gives no system prompt; `null`: nothing. @default the format's own */
+    instructions?: string | null;
+  }
+  | ResponseFormat;
 
 const instructions = z.string().min(1).nullable().optional().describe(
   "What the format tells the model where the run gives no system prompt; null: nothing. Default: the format's own.",
@@ -35,12 +53,14 @@ const own = z.custom<ResponseFormat>(
 ).meta({ description: "A format of your own, in code only.", not: {} });
 
 /** How answers are written and read; the stages must agree on it. */
-export const formatSchema = z.union([z.enum(formatNames), named, own]).default("tags").describe(
+export const formatSchema: OptionsSchema<FormatOption, FormatOption | undefined> = z.union([
+  z.enum(formatNames),
+  named,
+  own,
+]).register(typeNames, {
+  type: "FormatOption",
+  from: { FormatOption: "lib/formats/format_schema.ts" },
+}).default("tags").describe(
   "How answers are written and read: tags, boxed (\\\\boxed{}), graph (R2) or last-number, or one of these with its options. " +
     "Default tags; in a file, the run's.",
 );
-
-/** A format as options give it. */
-export type FormatInput = z.input<typeof formatSchema>;
-/** The same with defaults filled in. */
-export type FormatOption = z.output<typeof formatSchema>;

@@ -6,12 +6,15 @@ export type DemonstrationStyle = "full" | "terse" | "answerOnly";
 
 /** A part of a completion, and the marks around it. */
 export interface Span {
+  /** What it holds. */
   part: "reasoning" | "answer";
   /** First character of the opening mark, and one past the last of the closing one. */
   open: number;
+  /** Past its closing mark. */
   close: number;
   /** What is between the marks: its first character and one past its last. */
   start: number;
+  /** Past its text. */
   end: number;
 }
 
@@ -29,7 +32,9 @@ export interface ReadResponse {
 
 /** How a demonstration is made. */
 export interface WriteOptions {
+  /** How much of the reasoning is shown. */
   style: DemonstrationStyle;
+  /** Decides what is drawn. */
   random: Random;
 }
 
@@ -53,11 +58,13 @@ export interface WriteOptions {
  * ```
  */
 export interface ResponseFormat {
+  /** What tables and errors call it. */
   name: string;
   /** The system prompt, unless the run gives one; `null`: none. */
   instructions: string | null;
   /** What the model should say to a problem; `null` when the problem does not know enough. */
   write(problem: Problem, options: WriteOptions): string | null;
+  /** Finds reasoning and answer in a completion. */
   read(text: string): ReadResponse;
   /** Whether an answer is right; `null` when that cannot be said. */
   check(answer: string, problem: Problem): boolean | null | Promise<boolean | null>;

@@ -1,6 +1,6 @@
 import { boxed } from "./boxed.ts";
 import { checkAnswer } from "./check_answer.ts";
-import type { FormatInput } from "./format_schema.ts";
+import type { FormatOption } from "./format_schema.ts";
 import { graph } from "./graph.ts";
 import { lastNumber } from "./last_number.ts";
 import type { ResponseFormat } from "./response_format.ts";
@@ -13,7 +13,7 @@ export const defaultFormat: ResponseFormat = tags();
  * The format that an option names: `"boxed"`, `{ kind: "tags", reasoning: "think" }`, or an object of one's own, which may leave out `instructions`
  * (none), `check` (`answersMatch`) and `write` (then SFT needs whole completions).
  */
-export function responseFormatOf(option: FormatInput | Partial<ResponseFormat> = "tags"): ResponseFormat {
+export function responseFormatOf(option: FormatOption | Partial<ResponseFormat> = "tags"): ResponseFormat {
   const { kind, ...options } = typeof option === "string" ? { kind: option } : { kind: undefined, ...option };
   switch (kind) {
     case "tags":

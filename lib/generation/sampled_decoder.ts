@@ -1,8 +1,9 @@
-import type * as tf from "@tensorflow/tfjs";
+import type { Tensor3D } from "../backend/tensors.ts";
 import type { DecoderDescription } from "../kernels/decoder_description.ts";
 
 /** What sampling needs of a decoder. */
 export interface SampledDecoder {
+  /** What bounds its tokens and positions, and what ends a completion. */
   readonly config: {
     readonly vocabSize: number;
     readonly maxPositions: number;
@@ -11,5 +12,5 @@ export interface SampledDecoder {
   /** Its parts, for sequences of at most `positions` tokens. */
   describe(positions: number): DecoderDescription;
   /** Logits [sequences, longest, vocabulary]; rows past a sequence's end are zero. */
-  logits(sequences: readonly (readonly number[])[]): tf.Tensor3D;
+  logits(sequences: readonly (readonly number[])[]): Tensor3D;
 }

@@ -5,23 +5,9 @@ import { pcg } from "../random/counter_random.ts";
 import type { Completion } from "./complete.ts";
 import { CompletionText } from "./completion_text.ts";
 import type { SampledPolicy, Sampler, SamplerOptions } from "./sampler.ts";
+import type { VllmSamplerOptions } from "./vllm_sampler_options.ts";
+import { vllmSamplerSchema } from "./vllm_sampler_schema.ts";
 import { PassingFault, SamplerError, SamplingServer } from "./sampling_server.ts";
-
-/** What {@linkcode vllmSampler} takes. */
-export const vllmSamplerSchema = z.strictObject({
-  baseURL: z.url().describe("The server, such as http://localhost:8000."),
-  adapterDir: z.string().min(1).describe(
-    "A folder that this machine and the server both see: each step's adapter is written there.",
-  ),
-  timeoutMs: z.int().min(1).default(600_000).describe("Longest wait for one answer. Default 600000."),
-  retries: z.int().min(0).default(4).describe("Further attempts after a fault that may pass. Default 4."),
-  apiKeyEnv: z.string().min(1).nullable().default("VLLM_API_KEY").describe(
-    "Environment variable that holds the key. Default VLLM_API_KEY.",
-  ),
-});
-
-/** Options of {@linkcode vllmSampler}. */
-export type VllmSamplerOptions = z.input<typeof vllmSamplerSchema>;
 
 const choiceSchema = z.looseObject({
   index: z.int().min(0).optional(),

@@ -1,21 +1,9 @@
 import { z } from "zod";
 import { parseOptions } from "../options/parse_options.ts";
 import { PassingFault, SamplerError, SamplingServer } from "./sampling_server.ts";
+import type { VllmTeacherOptions } from "./vllm_teacher_options.ts";
+import { vllmTeacherSchema } from "./vllm_teacher_schema.ts";
 import { type Teacher, TeacherError } from "./teacher.ts";
-
-/** What {@linkcode vllmTeacher} takes. */
-export const vllmTeacherSchema = z.strictObject({
-  baseURL: z.url().describe("The server, such as http://localhost:8000."),
-  model: z.string().min(1).describe("The name that the server knows the teacher by."),
-  timeoutMs: z.int().min(1).default(600_000).describe("Longest wait for one answer. Default 600000."),
-  retries: z.int().min(0).default(4).describe("Further attempts after a fault that may pass. Default 4."),
-  apiKeyEnv: z.string().min(1).nullable().default("VLLM_API_KEY").describe(
-    "Environment variable that holds the key. Default VLLM_API_KEY.",
-  ),
-});
-
-/** Options of {@linkcode vllmTeacher}. */
-export type VllmTeacherOptions = z.input<typeof vllmTeacherSchema>;
 
 const known = z.looseObject({ logprob: z.number().max(1e-3), decoded_token: z.string().nullish() });
 const replySchema = z.looseObject({

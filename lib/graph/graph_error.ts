@@ -14,8 +14,10 @@ import { PlainError } from "../display/plain_error.ts";
 export class GraphError extends PlainError {
   /** What tells it from other errors. */
   override readonly name = "GraphError";
+  /** Everything that is wrong, a sentence each. */
   readonly problems: string[];
 
+  /** Names what was being read or executed, and its problems. */
   constructor(what: string, problems: string[]) {
     super(
       `${what}: ${problems.length} problem${problems.length === 1 ? "" : "s"}\n  ${problems.join("\n  ")}`,

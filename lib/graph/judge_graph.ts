@@ -7,6 +7,7 @@ import { GraphError } from "./graph_error.ts";
 
 /** What a completion's graph comes to. */
 export interface GraphVerdict {
+  /** What it is worth: the sum of what it gets right. */
   score: 0 | 0.2 | 0.3 | 0.5 | 1;
   /** The executed answer as text, when the graph executes. */
   answer: string | null;

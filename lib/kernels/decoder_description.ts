@@ -1,4 +1,4 @@
-import type * as tf from "@tensorflow/tfjs";
+import type { Tensor1D, Tensor2D } from "../backend/tensors.ts";
 
 /** GELU in its tanh form (Gemma) or SiLU (Llama, Qwen). */
 export type Activation = "gelu_tanh" | "silu";
@@ -7,7 +7,7 @@ export type Activation = "gelu_tanh" | "silu";
  * A linear layer y = x·Wᵀ + bias, with an optional low-rank adapter (Hu et al. 2021, arXiv 2106.09685). `Matrix` and `Vector` are
  * tensors, or what stands for them where a decoder is read without tfjs.
  */
-export interface Linear<Matrix = tf.Tensor2D, Vector = tf.Tensor1D> {
+export interface Linear<Matrix = Tensor2D, Vector = Tensor1D> {
   /** [out, in], Hugging Face's layout. */
   weight: Matrix;
   /** [out] */
@@ -19,7 +19,7 @@ export interface Linear<Matrix = tf.Tensor2D, Vector = tf.Tensor1D> {
 }
 
 /** One decoder layer's parts by their role; a norm that the architecture lacks is absent. */
-export interface LayerDescription<Matrix = tf.Tensor2D, Vector = tf.Tensor1D> {
+export interface LayerDescription<Matrix = Tensor2D, Vector = Tensor1D> {
   /** RMSNorm before the attention, [width]. */
   inputNorm: Vector;
   /** Projection of the queries. */
@@ -56,7 +56,7 @@ export interface LayerDescription<Matrix = tf.Tensor2D, Vector = tf.Tensor1D> {
  * A decoder as its forward pass needs it: training, sampling on the CPU and sampling on a GPU read the same one. It holds what the
  * decoder owns and is good until a weight, an adapter or a rotary table of it is replaced.
  */
-export interface DecoderDescription<Matrix = tf.Tensor2D, Vector = tf.Tensor1D> {
+export interface DecoderDescription<Matrix = Tensor2D, Vector = Tensor1D> {
   /** From the first to the last. */
   layers: LayerDescription<Matrix, Vector>[];
   /** [vocabulary, hidden] */

@@ -2,7 +2,7 @@
  * What `lib/ops` and sampling ask of a device. `cpu/` and `webgpu/` implement it, a file an operation; where there are no kernels
  * (tfjs's other backends) an operation computes by its reference in tfjs-core.
  */
-import type * as tf from "@tensorflow/tfjs";
+import type { Tensor, Tensor1D, Tensor2D } from "../backend/tensors.ts";
 import type { Activation, DecoderDescription, Linear } from "./decoder_description.ts";
 
 /** A device, and what it wants of those who use it. */
@@ -42,7 +42,7 @@ export interface Kernels {
   tokenLogprobs: TokenLogprobsKernels;
   adamw: AdamwKernels;
   /** sum + more, in the place of `sum`, which it takes over. */
-  addInto(sum: tf.Tensor, more: tf.Tensor): tf.Tensor;
+  addInto(sum: Tensor, more: Tensor): Tensor;
   /** Draws `n` completions of each prompt. Leaves no tensor behind. */
   decode(
     model: DecoderDescription,
@@ -54,9 +54,9 @@ export interface Kernels {
 /** y = scale · table[ids]. */
 export interface EmbeddingKernels {
   /** ids int32 [rows], table [entries, width] → [rows, width] */
-  forward(ids: tf.Tensor1D, table: tf.Tensor2D, scale: number): tf.Tensor2D;
+  forward(ids: Tensor1D, table: Tensor2D, scale: number): Tensor2D;
   /** dy [rows, width] → [entries, width], added up in the order of the rows. */
-  backward(dy: tf.Tensor2D, ids: tf.Tensor1D, entries: number, scale: number): tf.Tensor2D;
+  backward(dy: Tensor2D, ids: Tensor1D, entries: number, scale: number): Tensor2D;
 }
 
 /** Numbers of a root-mean-square norm. */
@@ -65,7 +65,7 @@ export interface RmsNormNumbers {
   /** Multiply by 1 + w instead of w. */
   addOne: boolean;
   /** [rows, width], added after the norm. */
-  residual?: tf.Tensor2D;
+  residual?: Tensor2D;
   /** Whether the backward pass gives the weight's gradient. */
   weightGradient: boolean;
 }
@@ -73,48 +73,52 @@ export interface RmsNormNumbers {
 /** y = residual + x / √(mean(x²) + ε) · w. */
 export interface RmsNormKernels {
   /** x [rows, width], weight [width] → [rows, width] */
-  forward(x: tf.Tensor2D, weight: tf.Tensor1D, numbers: RmsNormNumbers): tf.Tensor2D;
+  forward(x: Tensor2D, weight: Tensor1D, numbers: RmsNormNumbers): Tensor2D;
   backward(
-    dy: tf.Tensor2D,
-    x: tf.Tensor2D,
-    weight: tf.Tensor1D,
+    dy: Tensor2D,
+    x: Tensor2D,
+    weight: Tensor1D,
     numbers: RmsNormNumbers,
-  ): { dx: tf.Tensor2D; dWeight: tf.Tensor1D | null };
+  ): { dx: Tensor2D; dWeight: Tensor1D | null };
 }
 
 /** y = act(gate) · up; x [rows, 2·width] holds gate and up side by side. */
 export interface GatedActivationKernels {
-  forward(x: tf.Tensor2D, activation: Activation): tf.Tensor2D;
-  backward(dy: tf.Tensor2D, x: tf.Tensor2D, activation: Activation): tf.Tensor2D;
+  forward(x: Tensor2D, activation: Activation): Tensor2D;
+  backward(dy: Tensor2D, x: Tensor2D, activation: Activation): Tensor2D;
 }
 
 /** Gradients of one linear layer; absent where none is wanted. */
 export interface LinearGradients {
-  weight?: tf.Tensor2D;
-  bias?: tf.Tensor1D;
-  a?: tf.Tensor2D;
-  b?: tf.Tensor2D;
+  weight?: Tensor2D;
+  bias?: Tensor1D;
+  a?: Tensor2D;
+  b?: Tensor2D;
 }
 
 /** Linear layers of one input, side by side. */
 export interface ProjectionKernels {
   /** x [rows, in] → [rows, Σ out] */
-  forward(x: tf.Tensor2D, linears: readonly Linear[]): tf.Tensor2D;
+  forward(x: Tensor2D, linears: readonly Linear[]): Tensor2D;
   backward(
-    dy: tf.Tensor2D,
-    x: tf.Tensor2D,
+    dy: Tensor2D,
+    x: Tensor2D,
     linears: readonly Linear[],
-  ): { dx: tf.Tensor2D; layers: LinearGradients[] };
+  ): { dx: Tensor2D; layers: LinearGradients[] };
 }
 
 /** Where sequences lie among the rows of a batch: see `Layout` in `lib/ops`. */
 export interface RowLayout {
+  /** First row of each sequence. */
   readonly starts: Int32Array;
+  /** First sequence of each family of a prefix and what continues it, and the number of sequences. */
   readonly families: Int32Array;
+  /** Rows of the longest sequence. */
   readonly longest: number;
-  tensors(): Record<"starts" | "lengths" | "positions" | "prefixes" | "families", tf.Tensor1D> & {
+  /** The arrays on the device, made on first use. */
+  tensors(): Record<"starts" | "lengths" | "positions" | "prefixes" | "families", Tensor1D> & {
     /** int32 [sequences, 5]: see `PackedSequences` in `webgpu/`. */
-    spans: tf.Tensor2D;
+    spans: Tensor2D;
   };
 }
 
@@ -131,26 +135,26 @@ export interface AttentionNumbers {
   /** A query sees the last `window` keys, itself included; 0: all. */
   window: number;
   /** Norms of each head of queries and keys [headDim]. */
-  queryNorm?: tf.Tensor1D;
-  keyNorm?: tf.Tensor1D;
+  queryNorm?: Tensor1D;
+  keyNorm?: Tensor1D;
   /** Whether they get gradients. */
   trainable: boolean;
   epsilon: number;
   addOne: boolean;
   /** Rotary table [2·positions, headDim/2]: the cosines, below them the sines. */
-  rotary: tf.Tensor2D;
+  rotary: Tensor2D;
 }
 
 /** Norms and rotation of queries and keys, causal softmax, weighted values. */
 export interface AttentionKernels {
   /** packed [rows, (heads + 2·kvHeads)·headDim] → out [rows, heads·headDim], and what the backward pass reads again. */
-  forward(packed: tf.Tensor2D, numbers: AttentionNumbers): { out: tf.Tensor2D; saved: tf.Tensor[] };
+  forward(packed: Tensor2D, numbers: AttentionNumbers): { out: Tensor2D; saved: Tensor[] };
   backward(
-    dOut: tf.Tensor2D,
-    packed: tf.Tensor2D,
-    saved: tf.Tensor[],
+    dOut: Tensor2D,
+    packed: Tensor2D,
+    saved: Tensor[],
     numbers: AttentionNumbers,
-  ): { dPacked: tf.Tensor2D; norms: [query: tf.Tensor1D, key: tf.Tensor1D] | null };
+  ): { dPacked: Tensor2D; norms: [query: Tensor1D, key: Tensor1D] | null };
 }
 
 /** How logits become a distribution. */
@@ -166,19 +170,19 @@ export interface TokenLogprobsNumbers {
 export interface TokenLogprobsKernels {
   /** hidden [rows, width], table [vocabulary, width], targets int32 [rows] → [rows] each */
   forward(
-    hidden: tf.Tensor2D,
-    table: tf.Tensor2D,
-    targets: tf.Tensor1D,
+    hidden: Tensor2D,
+    table: Tensor2D,
+    targets: Tensor1D,
     numbers: TokenLogprobsNumbers,
-  ): Record<"logprobs" | "logSumExp" | "entropy" | "hits", tf.Tensor1D>;
+  ): Record<"logprobs" | "logSumExp" | "entropy" | "hits", Tensor1D>;
   /** From the gradients of the log-probabilities and, where they have any, of the entropies, [rows] each. */
   backward(
-    dy: { logprobs: tf.Tensor1D; entropy: tf.Tensor1D | null },
+    dy: { logprobs: Tensor1D; entropy: Tensor1D | null },
     inputs:
-      & Record<"targets" | "logSumExp" | "entropy", tf.Tensor1D>
-      & Record<"hidden" | "table", tf.Tensor2D>,
+      & Record<"targets" | "logSumExp" | "entropy", Tensor1D>
+      & Record<"hidden" | "table", Tensor2D>,
     numbers: TokenLogprobsNumbers,
-  ): { dHidden: tf.Tensor2D; dTable: tf.Tensor2D | null };
+  ): { dHidden: Tensor2D; dTable: Tensor2D | null };
 }
 
 /** One AdamW update's numbers. */
@@ -199,13 +203,13 @@ export interface AdamwNumbers {
 export interface AdamwKernels {
   /** Changes the parameter and its moments in place. */
   step(
-    parameter: tf.Tensor,
-    gradient: tf.Tensor,
-    moments: { m: tf.Tensor; v: tf.Tensor },
+    parameter: Tensor,
+    gradient: Tensor,
+    moments: { m: Tensor; v: Tensor },
     numbers: AdamwNumbers,
   ): void;
   /** Σ‖g‖² over all gradients; one read-back at most. */
-  squaredNorm(gradients: readonly tf.Tensor[]): Promise<number>;
+  squaredNorm(gradients: readonly Tensor[]): Promise<number>;
 }
 
 /** What to draw. */

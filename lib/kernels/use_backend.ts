@@ -27,9 +27,11 @@ const backendSchema = z.strictObject({
 
 /** The device in use. */
 export interface BackendDescription {
+  /** tfjs's backend. */
   backend: "webgpu" | "wasm";
   /** The adapter's name, or what the CPU path is made of. */
   device: string;
+  /** Threads that compute on the CPU. */
   threads: number;
   /** Why this one, in words. */
   reason: string;

@@ -20,7 +20,9 @@ export interface AblationOptions extends CaseDefaults {
 
 /** What each configuration makes of one case. */
 export interface AblationCase {
+  /** What the table calls it. */
   name: string;
+  /** What is scored. */
   completion: string;
   /** The reward by configuration. */
   totals: Record<string, number>;
@@ -30,7 +32,9 @@ export interface AblationCase {
 
 /** The same completions under several rewards. Plain data that displays itself as a table. */
 export interface RewardAblation {
+  /** The columns: each configuration's name. */
   configs: string[];
+  /** The rows. */
   cases: AblationCase[];
 }
 

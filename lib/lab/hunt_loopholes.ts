@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { type FormatInput, formatSchema } from "../formats/format_schema.ts";
+import { type FormatOption, formatSchema } from "../formats/format_schema.ts";
 import { responseFormatOf } from "../formats/response_format_of.ts";
 import type { Problem } from "../data/problem.ts";
 import { displayable } from "../display/displayable.ts";
@@ -26,7 +26,7 @@ const huntSchema = z.strictObject({
 /** Where in a run the hunt takes place, and how sure the model is made to look. */
 export interface HuntOptions extends CaseDefaults {
   /** How the run's answers are written and read; `graph` (R2) has loopholes of its own. @default "tags" */
-  format?: FormatInput;
+  format?: FormatOption;
   /** Tries only loopholes whose names match. */
   only?: RegExp;
   /** Log-probability given to every token of every completion, in nats: nobody gains by it. @default ln 0.9 */

@@ -2,7 +2,7 @@ import { z } from "zod";
 import { asProblems } from "../data/as_problems.ts";
 import type { Problem } from "../data/problem.ts";
 import { answersMatch } from "../answers/answers_match.ts";
-import { type FormatInput, formatSchema } from "../formats/format_schema.ts";
+import { type FormatOption, formatSchema } from "../formats/format_schema.ts";
 import type { ResponseFormat, Span } from "../formats/response_format.ts";
 import { responseFormatOf } from "../formats/response_format_of.ts";
 import { parseOptions } from "../options/parse_options.ts";
@@ -25,13 +25,14 @@ export interface Loophole {
 export interface LoopholeList {
   /** The problem's worked solution with its answer, and the same with a slip in its last calculation. */
   honest: { right: string; wrong: string };
+  /** The completions, each with what it exploits. */
   loopholes: Loophole[];
 }
 
 /** How {@linkcode loopholes} writes them. */
 export interface LoopholeOptions {
   /** The run's format. @default "tags" */
-  format?: FormatInput;
+  format?: FormatOption;
 }
 
 const loopholeSchema = z.strictObject({ format: formatSchema.optional() });

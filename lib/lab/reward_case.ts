@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { FormatInput } from "../formats/format_schema.ts";
+import type { FormatOption } from "../formats/format_schema.ts";
 import { responseFormatOf } from "../formats/response_format_of.ts";
 import type { Problem } from "../data/problem.ts";
 import { checkArgument } from "../options/check_argument.ts";
@@ -10,7 +10,7 @@ export interface RewardCase extends Partial<Omit<RewardSample, "problem" | "form
   /** The text to score, with its tags. */
   completion: string;
   /** How the text is read. @default "tags" */
-  format?: FormatInput;
+  format?: FormatOption;
   /** What was asked, and the right answer. */
   problem: Pick<Problem, "question" | "answer"> & Partial<Problem>;
 }

@@ -1,4 +1,4 @@
-import type * as tf from "@tensorflow/tfjs";
+import type { Tensor3D } from "../backend/tensors.ts";
 import { displayable } from "../display/displayable.ts";
 import { type MediaBundle, showResult } from "../display/show_result.ts";
 import { textTable } from "../display/table.ts";
@@ -11,7 +11,8 @@ import {
   type CompletionChunk,
   type GenerateOptions,
 } from "../generation/complete.ts";
-import { addLora, type LoraOptions, type LoraSettings } from "./lora.ts";
+import { addLora, type LoraSettings } from "./lora.ts";
+import type { LoraOptions } from "./lora_options.ts";
 import { loadAdapter, saveAdapter, type SaveAdapterOptions } from "./peft_adapter.ts";
 import type { ReadBack } from "./read_back.ts";
 import { saveModel, type SaveModelOptions } from "./save_model.ts";
@@ -100,7 +101,7 @@ export class CausalLM {
   }
 
   /** Logits [batch, length, vocabulary] of token ids; shorter rows are padded with zeros. The caller disposes of them. */
-  logits(ids: number[][]): tf.Tensor3D {
+  logits(ids: number[][]): Tensor3D {
     return this.decoder.logits(ids);
   }
 

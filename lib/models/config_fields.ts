@@ -11,12 +11,15 @@ export type ModelJson = Record<string, unknown>;
  * published checkpoints rely on them.
  */
 export class ConfigFields {
+  /** Reads `json`, which errors say comes from `where`. */
   constructor(readonly json: ModelJson, readonly where: string) {}
 
+  /** Refuses the file. @throws {ModelFileError} naming it and what is wrong */
   fail(why: string): never {
     throw new ModelFileError(`reading ${this.where}: ${why}`);
   }
 
+  /** Whether a field is there. */
   has(name: string): boolean {
     return this.json[name] !== undefined && this.json[name] !== null;
   }
@@ -40,6 +43,7 @@ export class ConfigFields {
     return value;
   }
 
+  /** A field that is true or false. */
   flag(name: string, fallback: boolean): boolean {
     const value = this.has(name) ? this.json[name] : fallback;
     if (typeof value !== "boolean") {
@@ -54,6 +58,7 @@ export class ConfigFields {
     return this.positive(name, fallback ?? 0);
   }
 
+  /** The gated MLP's activation. */
   activation(name: string, fallback: string): "gelu_tanh" | "silu" {
     const value = this.has(name) ? this.json[name] : fallback;
     if (value === "gelu_pytorch_tanh") return "gelu_tanh";
@@ -94,6 +99,7 @@ export class ConfigFields {
     });
   }
 
+  /** A group of fields; `null` where there is none. */
   object(name: string): ConfigFields | null {
     if (!this.has(name)) return null;
     const value = this.json[name];
@@ -144,11 +150,13 @@ export class ConfigFields {
     );
   }
 
+  /** A number of a rotary scaling, above 0. */
   private scaled(name: string): number {
     if (!this.has(name)) this.fail(`"${name}" is missing; rotary scaling needs it`);
     return this.positive(name, 1);
   }
 
+  /** A token id; `null` where there is none. */
   id(name: string, fallback: number | null): number | null {
     const [first = null] = name in this.json ? this.ids(name) : [fallback];
     return first;

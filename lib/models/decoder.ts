@@ -1,4 +1,5 @@
 import * as tf from "@tensorflow/tfjs";
+import type { MatrixVariable, Tensor, Tensor1D, Tensor2D, Tensor3D, Variable } from "../backend/tensors.ts";
 import type { DecoderDescription, LayerDescription, Linear } from "../kernels/decoder_description.ts";
 import { device, requireBackend } from "../kernels/device.ts";
 import { isOuter } from "../backend/shared_wasm.ts";
@@ -16,9 +17,9 @@ import { RotaryTables } from "./rotary.ts";
 /** A low-rank adapter's matrices for one linear layer. */
 export interface LoraPair {
   /** [rank, in] */
-  a: tf.Variable<tf.Rank.R2>;
+  a: MatrixVariable;
   /** [out, rank] */
-  b: tf.Variable<tf.Rank.R2>;
+  b: MatrixVariable;
   /** α/rank, or α/√rank when rank-stabilised. */
   scale: number;
   /** Share of its inputs dropped in training. @default 0 */
@@ -26,7 +27,7 @@ export interface LoraPair {
 }
 
 /** The values that an adapter starts with: {@linkcode Decoder.addAdapter} copies them. */
-export type LoraValues = Map<string, { a: tf.Tensor2D; b: tf.Tensor2D; scale: number; dropout?: number }>;
+export type LoraValues = Map<string, { a: Tensor2D; b: Tensor2D; scale: number; dropout?: number }>;
 
 /** What {@linkcode Decoder.hidden} leaves out, or in. */
 export interface HiddenOptions {
@@ -42,7 +43,8 @@ export interface HiddenOptions {
 export interface Parameter {
   /** Hugging Face's name for a weight, PEFT's for an adapter matrix. */
   name: string;
-  variable: tf.Variable;
+  /** Changed in place by the optimizer. */
+  variable: Variable;
 }
 
 /** The linear layers of a decoder layer, by their place in it. */
@@ -71,10 +73,11 @@ const placed = ({ shape, data }: { shape: number[]; data: Float32Array }, frozen
  * Pre-norm attention and gated MLP with residual sums; Gemma adds norms behind each.
  */
 export class Decoder {
+  /** Tables of rotary positions that its layers share. */
   readonly rotary: RotaryTables;
   readonly #adapters = new Map<string, Map<string, LoraPair>>();
   #active: string | null = null;
-  readonly #weights = new Map<string, tf.Variable>();
+  readonly #weights = new Map<string, Variable>();
   #packed = false;
   #trainBase: boolean;
 
@@ -84,7 +87,7 @@ export class Decoder {
    */
   constructor(
     readonly config: DecoderConfig,
-    weights: Iterable<[string, tf.Tensor | { shape: number[]; data: Float32Array }]>,
+    weights: Iterable<[string, Tensor | { shape: number[]; data: Float32Array }]>,
     { frozen = false }: { frozen?: boolean } = {},
   ) {
     if (config.headDim % 2) {
@@ -156,7 +159,7 @@ export class Decoder {
   }
 
   /** A weight's float32 tensor by its Hugging Face name. @throws {RangeError} when there is none, or it is no tensor for tfjs's operations */
-  weight<T extends tf.Tensor = tf.Tensor2D>(name: string): T {
+  weight<T extends Tensor = Tensor2D>(name: string): T {
     const weight = this.#stored(name);
     if (weight.dtype !== "float32" || isOuter(weight)) {
       throw new RangeError(
@@ -169,7 +172,7 @@ export class Decoder {
   }
 
   /** The same, or undefined. */
-  maybe<T extends tf.Tensor = tf.Tensor1D>(name: string): T | undefined {
+  maybe<T extends Tensor = Tensor1D>(name: string): T | undefined {
     return this.#weights.has(name) ? this.weight<T>(name) : undefined;
   }
 
@@ -184,29 +187,29 @@ export class Decoder {
     return await storedValues(this.#stored(name));
   }
 
-  #stored(name: string): tf.Variable {
+  #stored(name: string): Variable {
     const weight = this.#weights.get(name);
     if (!weight) throw new RangeError(`reading a decoder's weight: there is no ${name}`);
     return weight;
   }
 
   /** The vocabulary's input vectors [vocabulary, hidden], packed or not: what `embedding` takes. */
-  get embeddings(): tf.Tensor2D {
-    return this.#stored("model.embed_tokens.weight") as unknown as tf.Tensor2D;
+  get embeddings(): Tensor2D {
+    return this.#stored("model.embed_tokens.weight") as unknown as Tensor2D;
   }
 
   /** The vocabulary's output vectors [vocabulary, hidden], packed or not: what `tokenLogprobs` takes. */
-  get head(): tf.Tensor2D {
+  get head(): Tensor2D {
     return this.config.tiedEmbeddings
       ? this.embeddings
-      : this.#stored("lm_head.weight") as unknown as tf.Tensor2D;
+      : this.#stored("lm_head.weight") as unknown as Tensor2D;
   }
 
   /** What training updates: the adapter's matrices, or all weights. */
   parameters(): Parameter[] {
     const adapter = [...this.lora].flatMap(([module, { a, b }]) => [
-      { name: `base_model.model.${module}.lora_A.weight`, variable: a as tf.Variable },
-      { name: `base_model.model.${module}.lora_B.weight`, variable: b as tf.Variable },
+      { name: `base_model.model.${module}.lora_A.weight`, variable: a as Variable },
+      { name: `base_model.model.${module}.lora_B.weight`, variable: b as Variable },
     ]);
     return this.trainBase
       ? [...adapter, ...[...this.#weights].map(([name, variable]) => ({ name, variable }))]
@@ -217,7 +220,7 @@ export class Decoder {
   linear(module: string, adapter: HiddenOptions["adapter"] = true): Linear {
     const lora = this.#pairs(adapter).get(module);
     return {
-      weight: this.#stored(`${module}.weight`) as unknown as tf.Tensor2D,
+      weight: this.#stored(`${module}.weight`) as unknown as Tensor2D,
       bias: this.maybe(`${module}.bias`),
       trainable: this.trainBase,
       lora,
@@ -252,7 +255,7 @@ export class Decoder {
   #describeLayer(index: number, positions: number, adapter: HiddenOptions["adapter"]): LayerDescription {
     const { qkNorm, postNorms, layerRope, layerWindows } = this.config, at = `model.layers.${index}`;
     const linear = (part: string) => this.linear(`${at}.${part}`, adapter),
-      norm = (part: string) => this.weight<tf.Tensor1D>(`${at}.${part}.weight`);
+      norm = (part: string) => this.weight<Tensor1D>(`${at}.${part}.weight`);
     return {
       inputNorm: norm("input_layernorm"),
       query: linear("self_attn.q_proj"),
@@ -280,7 +283,7 @@ export class Decoder {
   hidden(
     layout: Layout,
     { adapter = true, dropoutSeed = null, checkpointing = false }: HiddenOptions = {},
-  ): tf.Tensor2D {
+  ): Tensor2D {
     const { config } = this;
     if (layout.longest > config.maxPositions) {
       throw new RangeError(
@@ -292,7 +295,7 @@ export class Decoder {
       [...this.#pairs(adapter).values()].some(({ dropout = 0 }) => dropout > 0);
     let x = embedding(layout.tensors().ids, model.embedding, model.embeddingScale);
     for (let index = 0; index < model.layers.length; index++) {
-      const layer = (x: tf.Tensor2D) =>
+      const layer = (x: Tensor2D) =>
         decoderLayer(x, model, { index, layout, dropoutSeed: drops ? dropoutSeed : null });
       if (checkpointing) x = checkpoint(layer, x, this.#layerVariables(index, adapter));
       else if (tf.engine().isTapeOn()) x = layer(x);
@@ -306,14 +309,14 @@ export class Decoder {
     return rmsNorm(x, model.finalNorm, { epsilon, addOne, trainable });
   }
 
-  #layerVariables(index: number, adapter: HiddenOptions["adapter"]): tf.Variable[] {
+  #layerVariables(index: number, adapter: HiddenOptions["adapter"]): Variable[] {
     return this.parameters().filter(({ name }) =>
       name.includes(`model.layers.${index}.`) && (adapter === true || !name.startsWith("base_model."))
     ).map(({ variable }) => variable);
   }
 
   /** Logits [sequences, longest, vocabulary]; rows past a sequence's end are zero. */
-  logits(sequences: readonly (readonly number[])[]): tf.Tensor3D {
+  logits(sequences: readonly (readonly number[])[]): Tensor3D {
     const layout = new Layout(sequences), { longest } = layout, { finalSoftcap } = this.config;
     try {
       return tf.tidy(() => {
@@ -322,7 +325,7 @@ export class Decoder {
         return tf.stack(Array.from(layout.starts, (start, i) => {
           const rows = tf.slice(logits, [start, 0], [layout.lengths[i], -1]);
           return tf.pad(rows, [[0, longest - layout.lengths[i]], [0, 0]]);
-        })) as tf.Tensor3D;
+        })) as Tensor3D;
       });
     } finally {
       layout.dispose();

@@ -3,6 +3,7 @@ import { ModelFileError } from "../weights/model_file_error.ts";
 
 /** Reads the metadata of a GGUF file below its architecture's name; a value that is missing or wrong is refused by its key. */
 export class GgufFields {
+  /** Reads the metadata of a GGUF file, which errors name. */
   constructor(
     readonly metadata: ReadonlyMap<string, GgufValue>,
     /** `llama`, `gemma3`, … */
@@ -10,10 +11,12 @@ export class GgufFields {
     readonly where: string,
   ) {}
 
+  /** Refuses the file. @throws {ModelFileError} naming it and what is wrong */
   fail(why: string): never {
     throw new ModelFileError(`reading ${this.where}: ${why}`);
   }
 
+  /** A field of the family, such as `block_count`. */
   get(name: string): GgufValue | undefined {
     return this.metadata.get(`${this.architecture}.${name}`);
   }

@@ -1,17 +1,14 @@
-import type { z } from "zod";
 import { chooseBackend } from "../kernels/choose_backend.ts";
 import { checkArgument } from "../options/check_argument.ts";
 import { parseOptions } from "../options/parse_options.ts";
 import { CausalLM } from "./causal_lm.ts";
 import { checkMemory } from "./check_memory.ts";
 import { findModel } from "./find_model.ts";
+import type { LoadModelOptions } from "./load_model_options.ts";
 import { modelSchema } from "./model_schema.ts";
 import { keptBytes, keptWeights } from "./kept_weights.ts";
 import { readDecoder } from "./read_decoder.ts";
 import { ModelFileError } from "../weights/model_file_error.ts";
-
-/** Options of {@linkcode loadModel}; see `modelSchema`. */
-export type LoadModelOptions = z.input<typeof modelSchema>;
 
 /**
  * Loads a model from a Hugging Face directory, a hub id such as `google/gemma-3-270m-it`, or a GGUF file, here or on

@@ -1,4 +1,8 @@
 import { z } from "zod";
+import type { OptionsSchema } from "../options/options_schema.ts";
+import { typeNames } from "../options/type_names.ts";
+import type { LoadModelOptions } from "./load_model_options.ts";
+import type { LoraOptions } from "./lora_options.ts";
 
 const count = z.int().min(1), names = z.union([z.string().min(1), z.array(z.string().min(1)).min(1)]);
 
@@ -34,17 +38,32 @@ export const loraSchema = z.strictObject({
 });
 
 /** Options of `addLora`. */
-export const addLoraSchema = loraSchema.extend({
+export const addLoraSchema: OptionsSchema<LoraConfig & { seed: number }, LoraOptions> = loraSchema.extend({
   seed: z.int().min(0).default(1).describe("Seed of A. Default 1."),
 });
 
-/** Options of `loadModel`. */
-export const modelSchema = z.strictObject({
+/** Options of an adapter in a configuration, complete but for `alpha`, which follows the rank. */
+export type LoraConfig = Required<Omit<LoraOptions, "seed" | "alpha">> & Pick<LoraOptions, "alpha">;
+
+/** Options of `loadModel`, complete. */
+export type ModelConfig =
+  & Required<Omit<LoadModelOptions, "revision" | "lora">>
+  & Pick<LoadModelOptions, "revision">
+  & {
+    /** The adapter that is trained; `null`: all weights are. */
+    lora: LoraConfig | null;
+  };
+
+/** The schema of `loadModel`'s options. */
+export const modelSchema: OptionsSchema<ModelConfig, LoadModelOptions> = z.strictObject({
   path: z.string().min(1).describe(
     "A directory or a GGUF file, relative to the configuration file, or a hub id such as google/gemma-3-270m-it.",
   ),
   revision: z.string().min(1).optional().describe("Branch, tag or commit of a hub id. Default main."),
-  lora: z.union([z.boolean(), loraSchema]).nullable().default(null).transform((lora) =>
+  lora: z.union([z.boolean(), loraSchema]).register(typeNames, {
+    type: 'boolean | Omit<LoraOptions, "seed">',
+    from: { LoraOptions: "lib/models/lora_options.ts" },
+  }).nullable().default(null).transform((lora) =>
     lora === true ? loraSchema.parse({}) : lora === false ? null : lora
   ).describe("Train an adapter and freeze the weights; true: with its defaults. Default null: train all."),
   adapter: z.string().min(1).nullable().default(null).describe(
@@ -55,4 +74,7 @@ export const modelSchema = z.strictObject({
     "How frozen matrices are kept: auto takes 8 or 4 bits of a GGUF file and 16 bits as they are where an adapter freezes them, and 16 bits where " +
       "float32 would not fit; the others freeze the weights. On webgpu 16 bits are float16. Default auto.",
   ),
+}).register(typeNames, {
+  type: "LoadModelOptions",
+  from: { LoadModelOptions: "lib/models/load_model_options.ts" },
 });

@@ -1,4 +1,5 @@
 import * as tf from "@tensorflow/tfjs";
+import type { Tensor2D } from "../backend/tensors.ts";
 import type { LayerRope } from "./decoder_config.ts";
 
 /** Inverse frequencies θ_i = base^(−2i/headDim), scaled. [headDim/2] */
@@ -18,12 +19,13 @@ export function inverseFrequencies({ base, scaling }: LayerRope, headDim: number
 
 /** Rotary tables for the layers of a model, grown when a longer sequence comes. */
 export class RotaryTables {
-  #tables = new Map<string, tf.Tensor2D>();
+  #tables = new Map<string, Tensor2D>();
 
+  /** For heads of so many numbers. */
   constructor(readonly headDim: number) {}
 
   /** The cosines of at least so many positions, below them the sines, [2·positions, headDim/2]; owned by this object. */
-  get(rope: LayerRope, positions: number): tf.Tensor2D {
+  get(rope: LayerRope, positions: number): Tensor2D {
     const key = JSON.stringify(rope), held = this.#tables.get(key);
     if (held && held.shape[0] >= 2 * positions) return held;
     const size = 2 ** Math.ceil(Math.log2(Math.max(128, positions))),

@@ -1,4 +1,4 @@
-import type { FormatInput } from "../formats/format_schema.ts";
+import type { FormatOption } from "../formats/format_schema.ts";
 import { responseFormatOf } from "../formats/response_format_of.ts";
 import { displayable } from "../display/displayable.ts";
 import { escapeHtml } from "../display/escape_html.ts";
@@ -16,7 +16,7 @@ export interface ChatOptions extends Omit<GenerateOptions, "n" | "onText" | "onP
   /** What the model is told before the first turn. @default none */
   system?: string;
   /** How replies are read. @default "tags" */
-  format?: FormatInput;
+  format?: FormatOption;
   /** Values for the chat template's own variables, such as `{ enable_thinking: false }`. @default none */
   chatTemplateOptions?: Record<string, unknown>;
   /** Whether the model sees the turns before; `false` puts each question alone. @default true */
@@ -33,11 +33,13 @@ export interface ChatOptions extends Omit<GenerateOptions, "n" | "onText" | "onP
 
 /** Where a chat draws a turn; `fresh` is the text that is new since the last call. */
 export interface ChatSurface {
+  /** Shows a turn as it stands; `fresh` is the text since the last call. */
   show(turn: ChatTurn, when: { first: boolean; last: boolean; fresh: string }): void | Promise<void>;
 }
 
 /** What the model replied. */
 export interface ChatReply {
+  /** What the model wrote. */
   text: string;
   /** What the format reads as reasoning, `null` without. */
   reasoning: string | null;
@@ -45,7 +47,9 @@ export interface ChatReply {
   answer: string | null;
   /** Tokens with their log-probabilities, and what ended it. */
   completion: Completion;
+  /** How long it took. */
   seconds: number;
+  /** Its speed. */
   tokensPerSecond: number;
 }
 
@@ -56,11 +60,13 @@ const interval = 100;
 export class Chat {
   /** The turns so far; change it, or empty it with `reset`, as you like. */
   history: ChatMessage[] = [];
+  /** Who answers. */
   readonly model: CausalLM;
   readonly #options: ChatOptions;
   #turns: ChatTurn[] = [];
   #busy = false;
 
+  /** Begins a conversation with nothing said. */
   constructor(model: CausalLM, options: ChatOptions = {}) {
     this.model = model;
     this.#options = options;

@@ -5,13 +5,17 @@ import { visible } from "../display/visible.ts";
 
 /** One question and what the model said to it. */
 export interface ChatTurn {
+  /** What was asked. */
   question: string;
   /** The reply so far. */
   text: string;
   /** The text of each token and its log-probability, once the reply is whole. */
   pieces?: string[];
+  /** Log-probabilities of the answer's tokens, nats. */
   logprobs?: number[];
+  /** Tokens of the answer. */
   tokens: number;
+  /** How long the answer took. */
   seconds: number;
   /** What ended it; nothing while it runs. */
   ended?: "end" | "stop" | "limit" | "aborted";

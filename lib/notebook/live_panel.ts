@@ -26,6 +26,7 @@ export interface LivePanelOptions {
   unit?: string;
   /** The least time between two drawings, in milliseconds; the last is always drawn. @default 250 */
   interval?: number;
+  /** Where it is drawn. @default the cell, or the terminal */
   surface?: PanelSurface;
   /** A clock in milliseconds, for tests. @default performance.now */
   now?: () => number;

@@ -1,4 +1,5 @@
 import * as tf from "@tensorflow/tfjs";
+import type { Tensor1D, Tensor2D } from "../backend/tensors.ts";
 import type { RowLayout } from "../kernels/kernels.ts";
 
 /** How {@linkcode Layout} places sequences. */
@@ -10,6 +11,14 @@ export interface LayoutOptions {
    */
   prefixes?: readonly number[];
 }
+
+/** The arrays of a layout on the device. */
+export type LayoutTensors =
+  & Record<"starts" | "lengths" | "positions" | "ids" | "prefixes" | "families", Tensor1D>
+  & {
+    /** int32 [sequences, 5]: see `PackedSequences` in `kernels/webgpu`. */
+    spans: Tensor2D;
+  };
 
 /**
  * Where the sequences of a batch lie among its rows: each behind the one before, without padding.
@@ -29,13 +38,9 @@ export class Layout implements RowLayout {
   readonly ids: Int32Array;
   /** Rows of the longest sequence. */
   readonly longest: number;
-  #tensors:
-    | Record<"starts" | "lengths" | "positions" | "ids" | "prefixes" | "families", tf.Tensor1D> & {
-      spans: tf.Tensor2D;
-    }
-    | null = null;
+  #tensors: LayoutTensors | null = null;
 
-  /** @throws {RangeError} when there is no sequence or one is empty */
+  /** Lays token sequences one behind the other. @throws {RangeError} when there is no sequence or one is empty */
   constructor(sequences: readonly (readonly number[])[], options: LayoutOptions = {}) {
     const { prefixes } = options;
     if (sequences.length === 0 || sequences.some((ids) => ids.length === 0)) {
@@ -81,7 +86,7 @@ export class Layout implements RowLayout {
   }
 
   /** The arrays on the device, made on first use and kept until `dispose`. */
-  tensors() {
+  tensors(): LayoutTensors {
     return this.#tensors ??= {
       starts: tf.keep(tf.tensor1d(this.starts, "int32")),
       lengths: tf.keep(tf.tensor1d(this.lengths, "int32")),

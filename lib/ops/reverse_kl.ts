@@ -1,13 +1,14 @@
 import * as tf from "@tensorflow/tfjs";
+import type { Tensor1D, Tensor2D } from "../backend/tensors.ts";
 import { device } from "../kernels/device.ts";
 import { project } from "./projection.ts";
 
 /** What a teacher says at the rows of a student: its own hidden states and vocabulary table. */
 export interface TeacherRows {
   /** [rows, the teacher's width] */
-  hidden: tf.Tensor2D;
+  hidden: Tensor2D;
   /** [vocabulary, the teacher's width], no gradient. */
-  table: tf.Tensor2D;
+  table: Tensor2D;
   /** Its logits become c·tanh(logit/c) (Gemma 2); 0: none. */
   softcap: number;
 }
@@ -15,7 +16,7 @@ export interface TeacherRows {
 /** Options of {@linkcode reverseKl}. */
 export interface ReverseKlOptions {
   /** Tokens that were drawn, int32 [rows]: what `logprobs` and `hits` are of. */
-  targets: tf.Tensor1D;
+  targets: Tensor1D;
   /** Both models' logits are divided by this. @default 1 */
   temperature?: number;
   /** The student's logits become c·tanh(logit/c) before that; 0: none. @default 0 */
@@ -27,13 +28,13 @@ export interface ReverseKlOptions {
 /** What {@linkcode reverseKl} gives; the caller disposes of all four. */
 export interface ReverseKl {
   /** KL(student ‖ teacher) in nats, differentiable. [rows] */
-  divergence: tf.Tensor1D;
+  divergence: Tensor1D;
   /** The student's log p(target), no gradient. [rows] */
-  logprobs: tf.Tensor1D;
+  logprobs: Tensor1D;
   /** Entropy of the student's distribution in nats, no gradient. [rows] */
-  entropy: tf.Tensor1D;
+  entropy: Tensor1D;
   /** 1 where the target is the student's most likely token, no gradient. [rows] */
-  hits: tf.Tensor1D;
+  hits: Tensor1D;
 }
 
 /** Logits of one model that exist at once, 16 MB. */
@@ -41,16 +42,16 @@ const blockFloats = 1 << 22;
 
 /** A block of rows: both models' log softmax, what the student's soft-cap left of a logit's slope, and the divergence. */
 function blockOf(
-  hidden: tf.Tensor2D,
-  table: tf.Tensor2D,
+  hidden: Tensor2D,
+  table: Tensor2D,
   teacher: TeacherRows,
   { temperature, softcap }: { temperature: number; softcap: number },
 ) {
-  const logSoftmax = (x: tf.Tensor2D, table: tf.Tensor2D, cap: number) => {
+  const logSoftmax = (x: Tensor2D, table: Tensor2D, cap: number) => {
     const logits = project(x, [{ weight: table, trainable: false }]),
       tanh = cap ? tf.tanh(tf.div(logits, cap)) : null;
     const capped = tanh ? tf.mul(tanh, cap) : logits;
-    return { tanh, logp: tf.logSoftmax(tf.div(capped, temperature) as tf.Tensor2D) };
+    return { tanh, logp: tf.logSoftmax(tf.div(capped, temperature) as Tensor2D) };
   };
   const { tanh, logp } = logSoftmax(hidden, table, softcap),
     theirs = logSoftmax(teacher.hidden, teacher.table, teacher.softcap).logp;
@@ -59,7 +60,7 @@ function blockOf(
 }
 
 /** ∂/∂hidden and, where it is trained, ∂/∂table of Σ dLogits·(hidden·tableᵀ). */
-function products(dLogits: tf.Tensor2D, hidden: tf.Tensor2D, table: tf.Tensor2D, trainable: boolean) {
+function products(dLogits: Tensor2D, hidden: Tensor2D, table: Tensor2D, trainable: boolean) {
   const { kernels } = device();
   if (kernels) {
     const { dx, layers: [{ weight }] } = kernels.projection.backward(dLogits, hidden, [{
@@ -68,8 +69,8 @@ function products(dLogits: tf.Tensor2D, hidden: tf.Tensor2D, table: tf.Tensor2D,
     }]);
     return { dHidden: dx, dTable: weight };
   }
-  const dTable = trainable ? tf.matMul(dLogits, hidden, true) as tf.Tensor2D : undefined;
-  return { dHidden: tf.matMul(dLogits, table) as tf.Tensor2D, dTable };
+  const dTable = trainable ? tf.matMul(dLogits, hidden, true) as Tensor2D : undefined;
+  return { dHidden: tf.matMul(dLogits, table) as Tensor2D, dTable };
 }
 
 /**
@@ -79,8 +80,8 @@ function products(dLogits: tf.Tensor2D, hidden: tf.Tensor2D, table: tf.Tensor2D,
  * hidden [rows, width], table [vocabulary, width], differentiable in both.
  */
 export function reverseKl(
-  hidden: tf.Tensor2D,
-  table: tf.Tensor2D,
+  hidden: Tensor2D,
+  table: Tensor2D,
   teacher: TeacherRows,
   { targets, temperature = 1, softcap = 0, tableTrainable = true }: ReverseKlOptions,
 ): ReverseKl {
@@ -89,9 +90,9 @@ export function reverseKl(
   const starts = Array.from({ length: Math.ceil(rows / size) }, (_, i) => i * size);
   const part = <T extends tf.Tensor>(all: T, from: number): T =>
     tf.slice(all, [from], [Math.min(size, rows - from)]) as T;
-  let entropy!: tf.Tensor1D, logprobs!: tf.Tensor1D, hits!: tf.Tensor1D;
+  let entropy!: Tensor1D, logprobs!: Tensor1D, hits!: Tensor1D;
   const op = tf.customGrad((...args) => {
-    const save = args.pop() as unknown as tf.GradSaveFunc, [hidden] = args as tf.Tensor2D[];
+    const save = args.pop() as unknown as tf.GradSaveFunc, [hidden] = args as Tensor2D[];
     const blocks = starts.map((from) =>
       tf.tidy(() => {
         const theirs = { ...teacher, hidden: part(teacher.hidden, from) }, drawn = part(targets, from);
@@ -101,26 +102,26 @@ export function reverseKl(
           tf.sum(tf.mul(logp, tf.oneHot(drawn, vocabulary)), 1),
           tf.neg(tf.sum(tf.mul(p, logp), 1)),
           tf.cast(tf.equal(tf.argMax(logp, 1), drawn), "float32"),
-        ]) as tf.Tensor2D; // [4, rows of the block]
+        ]) as Tensor2D; // [4, rows of the block]
       })
     );
-    const [divergence, ...values] = tf.unstack(tf.concat(blocks, 1)) as tf.Tensor1D[];
+    const [divergence, ...values] = tf.unstack(tf.concat(blocks, 1)) as Tensor1D[];
     [logprobs, entropy, hits] = values.map((each) => tf.keep(each));
     save([hidden, teacher.hidden]);
     return {
       value: divergence,
       gradFunc: (dy, saved) => {
-        const [hidden, teacherHidden] = saved as tf.Tensor2D[];
-        let dTable: tf.Tensor2D | undefined;
+        const [hidden, teacherHidden] = saved as Tensor2D[];
+        let dTable: Tensor2D | undefined;
         const dHidden = starts.map((from) => {
           const own = part(hidden, from);
           const [slope] = tf.tidy(() => {
             const theirs = { ...teacher, hidden: part(teacherHidden, from) };
             const { p, tanh, difference, divergence } = blockOf(own, table, theirs, numbers);
             // ∂KL/∂z_v = p_v·(log p_v − log q_v − KL) / T
-            const scale = tf.div(tf.reshape(part(dy as tf.Tensor1D, from), [-1, 1]), temperature);
+            const scale = tf.div(tf.reshape(part(dy as Tensor1D, from), [-1, 1]), temperature);
             const dLogits = tf.mul(tf.mul(p, tf.sub(difference, divergence)), scale);
-            return [tanh ? tf.mul(dLogits, tf.sub(1, tf.square(tanh))) : dLogits] as tf.Tensor2D[];
+            return [tanh ? tf.mul(dLogits, tf.sub(1, tf.square(tanh))) : dLogits] as Tensor2D[];
           });
           const found = products(slope, own, table, tableTrainable);
           dTable = dTable && found.dTable ? tf.add(dTable, found.dTable) : found.dTable;
@@ -130,6 +131,6 @@ export function reverseKl(
       },
     };
   });
-  const divergence = op(...(tableTrainable ? [hidden, table] : [hidden])) as tf.Tensor1D;
+  const divergence = op(...(tableTrainable ? [hidden, table] : [hidden])) as Tensor1D;
   return { divergence, logprobs, entropy, hits };
 }

@@ -38,9 +38,10 @@ function shown(value: unknown): string {
 export class ConfigError extends PlainError {
   /** What tells it from other errors. */
   override readonly name = "ConfigError";
+  /** Each option that is wrong, with its rule and the way out. */
   readonly problems: ConfigProblem[];
 
-  /** @param what What was being read: `grpo options`, a file's path. */
+  /** Lists the problems found in `what`, such as `grpo options` or a file's path. */
   constructor(what: string, problems: ConfigProblem[]) {
     const lines = problems.map(({ path, value, rule, nearest }) =>
       `  ${path === "" ? "" : path + " = "}${shown(value)} ${rule}${

@@ -64,6 +64,7 @@ export interface ExportedRun {
   dir: string;
   /** Every file of the export, relative to `dir`. */
   files: string[];
+  /** What `final_results.json` says. */
   results: FinalResults;
 }
 

@@ -37,6 +37,7 @@ export class Figure implements FigureData {
   /** Plotly's layout; leave `width` unset so that the figure fills the page. */
   readonly layout: Record<string, unknown>;
 
+  /** Plotly's traces and layout. */
   constructor(data: Record<string, unknown>[], layout: Record<string, unknown> = {}) {
     this.data = data;
     this.layout = layout;

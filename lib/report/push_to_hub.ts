@@ -27,7 +27,7 @@ export interface PushToHubOptions {
   revision?: string;
   /** A token with the right to write. @default HF_TOKEN, else the token that `hf auth login` saved */
   token?: string | null;
-  /** @default HF_ENDPOINT, else https://huggingface.co */
+  /** Where the hub is. @default HF_ENDPOINT, else https://huggingface.co */
   endpoint?: string;
   /** Attempts after a cut, a 409, a 429 or a 5xx. @default 4 */
   retries?: number;

@@ -1,4 +1,4 @@
-import type { FormatInput } from "../formats/format_schema.ts";
+import type { FormatOption } from "../formats/format_schema.ts";
 import { responseFormatOf } from "../formats/response_format_of.ts";
 import type { ModelCardParts } from "../models/model_card.ts";
 import { checkArgument, checkGroup, listOf } from "../options/check_argument.ts";
@@ -58,7 +58,7 @@ const formatWords: Record<string, string> = {
 
 /** What the last run that has a format taught the model to write. */
 function format(runs: TrainingRun[]): { format?: string } {
-  const option = runs.findLast(({ config }) => config.format)?.config.format as FormatInput | undefined;
+  const option = runs.findLast(({ config }) => config.format)?.config.format as FormatOption | undefined;
   if (option === undefined) return {};
   const { name, marks } = responseFormatOf(option), opening = [marks?.reasoning?.[0], marks?.answer?.[0]];
   if (opening.every((mark) => mark !== undefined)) {

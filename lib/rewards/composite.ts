@@ -11,7 +11,7 @@ import type { ComponentScore, Reward, RewardFunction, RewardSample, RewardSpan }
 import { rewardPresets } from "./reward_presets.ts";
 import { type CompositeOptions, rewardSchema, rewardSchemaWith } from "./reward_schema.ts";
 
-export type { CompositeOptions } from "./reward_schema.ts";
+export type { CompositeOptions, CompositeSettings } from "./reward_schema.ts";
 
 /** A reward that also says which words earned what, and what has failed. It ends a notebook cell as a table. */
 export interface CompositeReward extends Reward {

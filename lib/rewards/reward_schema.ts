@@ -1,4 +1,6 @@
 import { z } from "zod";
+import type { OptionsSchema } from "../options/options_schema.ts";
+import { typeNames } from "../options/type_names.ts";
 import { scheduled } from "../schedules/schedule_schema.ts";
 import { components, type ComponentsOptions } from "./components.ts";
 import { type PresetName, rewardPresets } from "./reward_presets.ts";
@@ -37,7 +39,7 @@ const own = z.strictObject({
 });
 
 /** The schema of a reward among whose components those of `names` bring functions. */
-export function rewardSchemaWith(names: string[]): z.ZodType<CompositeSettings, CompositeOptions> {
+export function rewardSchemaWith(names: string[]): OptionsSchema<CompositeSettings, CompositeOptions> {
   return z.strictObject({
     preset: z.enum(Object.keys(rewardPresets)).nullable().default(null).describe(
       "Components of a reference system, which `components` overrides one by one. Default null.",
@@ -59,8 +61,14 @@ export function rewardSchemaWith(names: string[]): z.ZodType<CompositeSettings, 
         message: "must name a component, or give a preset",
       });
     }
-  }) as unknown as z.ZodType<CompositeSettings, CompositeOptions>;
+  }) as unknown as OptionsSchema<CompositeSettings, CompositeOptions>;
 }
 
 /** Options of `compositeReward`, as YAML can say them. */
-export const rewardSchema = rewardSchemaWith([]);
+export const rewardSchema: OptionsSchema<CompositeSettings, CompositeOptions> = rewardSchemaWith([]).register(
+  typeNames,
+  {
+    type: "CompositeOptions",
+    from: { CompositeOptions: "lib/rewards/reward_schema.ts" },
+  },
+);

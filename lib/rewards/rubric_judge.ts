@@ -100,6 +100,7 @@ export interface RubricJudge extends RewardFunction {
   readonly failures: Record<string, number>;
   /** Requests sent, answers from the cache, and attempts after the first. */
   readonly counts: { requests: number; cached: number; retries: number };
+  /** The longest that so many samples may take, retries included. */
   longestMs(samples: number): number;
   /** As plain data, for a configuration. */
   toJSON(): Record<string, unknown>;

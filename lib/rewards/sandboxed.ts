@@ -22,6 +22,7 @@ export interface SandboxedOptions {
 /** A reward in a process of its own. */
 export interface SandboxedReward extends RewardFunction {
   (sample: RewardSample): Promise<number | null>;
+  /** The longest that so many samples may take. */
   longestMs(samples: number): number;
   /** Processes started so far: one, and one more after each that was stopped. */
   readonly started: number;

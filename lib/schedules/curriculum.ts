@@ -29,6 +29,7 @@ export interface Curriculum {
   observe(correctness: number): void;
   /** What a checkpoint must keep. */
   readonly state: { phase: number; recent: number[] };
+  /** Takes a state back. */
   restore(state: { phase: number; recent: number[] }): void;
   /** As plain data, for a configuration. */
   toJSON(): CurriculumSpec;

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { difficulties } from "../data/problem.ts";
+import { typeNames } from "../options/type_names.ts";
 
 const phaseSchema = z.strictObject({
   name: z.string().min(1).describe(
@@ -34,4 +35,7 @@ export const curriculumSchema = z.discriminatedUnion("kind", [
     window: z.int().min(1).default(20).describe("Steps in the moving average. Default 20."),
     phases: z.array(phaseSchema.omit({ until: true })).min(1),
   }),
-]);
+]).register(typeNames, {
+  type: "CurriculumSpec",
+  from: { CurriculumSpec: "lib/schedules/curriculum.ts" },
+});

@@ -3,7 +3,7 @@ import { learningRateSchema } from "./schedule_schema.ts";
 
 /** A learning rate's curve. */
 export interface LearningRateSpec {
-  /** @default "constant" */
+  /** The curve after the warm-up. @default "constant" */
   kind?: "constant" | "linear" | "cosine";
   /** The highest value, reached when the warm-up ends. */
   peak: number;

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { typeNames } from "../options/type_names.ts";
 
 /** How a hyperparameter moves from one value to another as the run goes on; `anneal` computes it. */
 export const scheduleSchema = z.strictObject({
@@ -37,7 +38,7 @@ export const scheduled = (rule: z.ZodNumber) =>
         if (!result.success) context.addIssue({ ...result.error.issues[0], path: [key] } as never);
       }
     }),
-  ]);
+  ]).register(typeNames, { type: "Scheduled", from: { Scheduled: "lib/schedules/anneal.ts" } });
 
 /** A learning rate: one number for the whole run, or a curve with a warm-up. */
 export const learningRateSchema = z.union([
@@ -62,4 +63,7 @@ export const learningRateSchema = z.union([
       context.addIssue({ code: "custom", path: ["final"], message: "must not be above `peak`" });
     }
   }),
-]);
+]).register(typeNames, {
+  type: "number | LearningRateSpec",
+  from: { LearningRateSpec: "lib/schedules/learning_rate.ts" },
+});

@@ -1,4 +1,3 @@
-import type { z } from "zod";
 import { asProblems } from "../data/as_problems.ts";
 import type { Problem } from "../data/problem.ts";
 import { responseFormatOf } from "../formats/response_format_of.ts";
@@ -19,14 +18,15 @@ import { type StepResult, trainingLoop } from "../training/training_loop.ts";
 import { checkPhases } from "./check_phases.ts";
 import { checkTeacher, isServer } from "./check_teacher.ts";
 import { distillSchema } from "./distill_schema.ts";
+import type { DistillSettings } from "./distill_settings.ts";
 import { distillationGradients } from "./distillation_gradients.ts";
 import { evaluationHook, splitHooks, type StageHooks } from "./evaluation_inside.ts";
 import { fittingProblems } from "./fitting_problems.ts";
 import { rolloutMetrics, rolloutRecords, rolloutSample } from "./rollout_metrics.ts";
 import { Rollouts } from "./rollouts.ts";
 
-/** Options of {@linkcode distill}: its configuration (see `distillSchema` for each default) and hooks. */
-export type DistillOptions = z.input<typeof distillSchema> & StageHooks & {
+/** Options of {@linkcode distill}: its configuration and hooks. */
+export type DistillOptions = DistillSettings & StageHooks & {
   /** What completions are scored by, for the log alone: nothing of it is maximised. @default correctness */
   reward?: Reward | RewardFunction;
   /** Which problems are drawn when, from `curriculum`. @default R3's three phases */
@@ -67,7 +67,7 @@ export async function distill(
   const problems = asProblems(given, "distill"),
     { reward: measured, curriculum = makeCurriculum(), name = "distill", ...rest } = options,
     { hooks, settings } = splitHooks(rest as StageHooks);
-  const config = parseOptions(distillSchema, settings as z.input<typeof distillSchema>, "distill"),
+  const config = parseOptions(distillSchema, settings as DistillSettings, "distill"),
     { steps, promptsPerStep, generations, maxTokens } = config;
   if (problems.length === 0) throw new RangeError("distill needs at least one problem, got none");
   await checkTeacher(student, teacher, config);

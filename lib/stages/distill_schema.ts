@@ -1,12 +1,18 @@
 import { z } from "zod";
 import { samplingFields } from "../generation/sampling_schema.ts";
+import type { OptionsSchema } from "../options/options_schema.ts";
+import { typeNames } from "../options/type_names.ts";
 import { learningRateSchema, scheduled } from "../schedules/schedule_schema.ts";
 import { trainingFields } from "../training/training_schema.ts";
+import type { DistillSettings } from "./distill_settings.ts";
 
 const count = z.int().min(1);
 
-/** Options of `distill`; the teacher, the curriculum and functions such as `onStep` are passed beside them. */
-export const distillSchema = z.strictObject({
+/** Options of `distill`, complete. */
+export type DistillConfig = Required<DistillSettings>;
+
+/** The schema of `distill`'s options; the teacher, the curriculum and functions such as `onStep` are passed beside them. */
+export const distillSchema: OptionsSchema<DistillConfig, DistillSettings> = z.strictObject({
   steps: count.default(100).describe("Optimizer updates. TRL: max_steps. Default 100."),
   promptsPerStep: count.default(8).describe("Prompts sampled for an update. Default 8."),
   generations: count.default(4).describe(
@@ -33,7 +39,7 @@ export const distillSchema = z.strictObject({
       message: `must not be above promptsPerStep × generations (${batch})`,
     });
   }
+}).register(typeNames, {
+  type: "DistillSettings",
+  from: { DistillSettings: "lib/stages/distill_settings.ts" },
 });
-
-/** Options of `distill`, complete. */
-export type DistillConfig = z.output<typeof distillSchema>;

@@ -1,6 +1,5 @@
 import { checkArgument } from "../options/check_argument.ts";
 import { parseOptions } from "../options/parse_options.ts";
-import type { z } from "zod";
 import { asDistinctProblems } from "../data/as_problems.ts";
 import type { Problem } from "../data/problem.ts";
 import { observer } from "../display/observer.ts";
@@ -9,14 +8,15 @@ import type { CausalLM } from "../models/causal_lm.ts";
 import type { Sampler } from "../generation/sampler.ts";
 import { pcg } from "../random/counter_random.ts";
 import { evaluateSchema } from "./evaluate_schema.ts";
+import type { EvaluateSettings } from "./evaluate_settings.ts";
 import type { Evaluation, EvaluationItem } from "./evaluation.ts";
 import { evaluationTable } from "./evaluation_table.ts";
 import { fittingProblems } from "./fitting_problems.ts";
 import { type AnswerJudge, judgeCompletion } from "./judge_completion.ts";
 import { summariseEvaluation } from "./summarise_evaluation.ts";
 
-/** Options of {@linkcode evaluate}; see `evaluateSchema` for each default. */
-export type EvaluateOptions = z.input<typeof evaluateSchema> & {
+/** Options of {@linkcode evaluate}. */
+export type EvaluateOptions = EvaluateSettings & {
   /** Says whether an answer is right, in place of the format's own check. */
   judge?: AnswerJudge;
   /** What draws the completions, such as `vllmSampler`. @default the model itself */

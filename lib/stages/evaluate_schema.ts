@@ -2,7 +2,10 @@ import { z } from "zod";
 import { samplingFields } from "../generation/sampling_schema.ts";
 import { formatSchema } from "../formats/format_schema.ts";
 import { chatTemplateOptions } from "../options/chat_template_options.ts";
+import type { OptionsSchema } from "../options/options_schema.ts";
 import { systemPrompt } from "../options/system_prompt.ts";
+import { typeNames } from "../options/type_names.ts";
+import type { EvaluateSettings } from "./evaluate_settings.ts";
 
 const count = z.int().min(1);
 
@@ -12,8 +15,11 @@ function usualKs(samples: number): number[] {
   return [...new Set([...powers, samples])];
 }
 
-/** Options of `evaluate`. */
-export const evaluateSchema = z.strictObject({
+/** Options of `evaluate`, complete. */
+export type EvaluateConfig = Required<Omit<EvaluateSettings, "name">> & Pick<EvaluateSettings, "name">;
+
+/** The schema of `evaluate`'s options. */
+export const evaluateSchema: OptionsSchema<EvaluateConfig, EvaluateSettings> = z.strictObject({
   name: z.string().min(1).optional().describe("What tables and figures call the evaluation."),
   systemPrompt,
   chatTemplateOptions,
@@ -49,4 +55,7 @@ export const evaluateSchema = z.strictObject({
       message: `must not go above samples (${value.samples})`,
     });
   }
-}).transform((value) => ({ ...value, passAt: value.passAt ?? usualKs(value.samples) }));
+}).transform((value) => ({ ...value, passAt: value.passAt ?? usualKs(value.samples) })).register(typeNames, {
+  type: "EvaluateSettings",
+  from: { EvaluateSettings: "lib/stages/evaluate_settings.ts" },
+});

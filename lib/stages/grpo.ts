@@ -17,7 +17,7 @@ import { policyGradients } from "./policy_gradients.ts";
 import { rolloutAdvantages } from "./rollout_advantages.ts";
 import type { AdvantagedBatch } from "./rollout_batch.ts";
 import { keepsTokens } from "./rollout_metrics.ts";
-import { Rollouts } from "./rollouts.ts";
+import { Rollouts, type RolloutState } from "./rollouts.ts";
 
 /** What a checkpoint keeps beside what trainer and rollouts keep. */
 interface Held {
@@ -122,7 +122,7 @@ export async function grpo(model: CausalLM, given: Problem[], options: GrpoOptio
           return { tensors: { ...tensors, ...await reference?.state() }, state: { ...state, ...held } };
         },
         restore({ tensors, state }) {
-          const held = state as TrainerState & Rollouts["state"] & Held;
+          const held = state as TrainerState & RolloutState & Held;
           trainer.restore({ tensors, state: held });
           reference?.restore(tensors);
           rollouts.restore(held);

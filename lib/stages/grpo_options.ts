@@ -1,4 +1,3 @@
-import type { z } from "zod";
 import { checkArgument } from "../options/check_argument.ts";
 import { parseOptions } from "../options/parse_options.ts";
 import { asProblems } from "../data/as_problems.ts";
@@ -12,9 +11,10 @@ import { checkPhases } from "./check_phases.ts";
 import { splitHooks, type StageHooks } from "./evaluation_inside.ts";
 import { fittingProblems } from "./fitting_problems.ts";
 import { grpoSchema } from "./grpo_schema.ts";
+import type { GrpoSettings } from "./grpo_settings.ts";
 
-/** Options of `grpo`: its configuration (see `grpoSchema` for each default), what it maximises, and hooks. */
-export type GrpoOptions = z.input<typeof grpoSchema> & StageHooks & {
+/** Options of `grpo`: its configuration, what it maximises, and hooks. */
+export type GrpoOptions = GrpoSettings & StageHooks & {
   /** What is maximised, from `compositeReward`; or one function of a sample. */
   reward: Reward | RewardFunction;
   /** Which problems are drawn when, from `curriculum`. @default R3's three phases */
@@ -39,7 +39,7 @@ export function readGrpoOptions(model: CausalLM, given: Problem[], options: Grpo
   const problems = asProblems(given, call),
     { reward, curriculum = makeCurriculum(), sampler, name = "grpo", ...rest } = options,
     { hooks, settings } = splitHooks(rest as StageHooks);
-  const config = parseOptions(grpoSchema, settings as z.input<typeof grpoSchema>, call);
+  const config = parseOptions(grpoSchema, settings as GrpoSettings, call);
   if (problems.length === 0) throw new RangeError(`${call} needs at least one problem, got none`);
   if (!reward) {
     throw new TypeError(`${call} needs a reward: pass { reward: compositeReward(config.reward) }`);

@@ -1,10 +1,14 @@
 import { z } from "zod";
 import { samplingFields } from "../generation/sampling_schema.ts";
+import type { OptionsSchema } from "../options/options_schema.ts";
+import { typeNames } from "../options/type_names.ts";
 import { learningRateSchema, scheduled } from "../schedules/schedule_schema.ts";
 import { advantageNames } from "../training/advantages.ts";
 import { type Algorithm, algorithms } from "../training/algorithms.ts";
 import { policyLossNames } from "../training/policy_loss.ts";
+import type { ImportanceCorrectionOptions } from "../training/importance_correction.ts";
 import { trainingFields } from "../training/training_schema.ts";
+import type { GrpoSettings } from "./grpo_settings.ts";
 
 const count = z.int().min(1);
 
@@ -101,6 +105,9 @@ const grpoObject = z.strictObject({
     min: z.number().min(0).nullable().default(null).describe(
       "Lower bound. TRL: vllm_importance_sampling_clip_min. Default null: none.",
     ),
+  }).register(typeNames, {
+    type: "ImportanceCorrectionOptions",
+    from: { ImportanceCorrectionOptions: "lib/training/importance_correction.ts" },
   }).nullable().prefault({}).describe(
     "With a `sampler` of another program: corrects for its log-probabilities not being the trainer's. null: not corrected. " +
       "TRL: vllm_importance_sampling_correction. Default: on.",
@@ -255,7 +262,10 @@ type Given = z.output<typeof grpoObject>;
 type FilledIn = Omit<Algorithm, "klIn"> & { klInReward: boolean };
 
 /** Options of `grpo` with every default filled in, the algorithm's too. */
-export type GrpoConfig = Omit<Given, keyof FilledIn> & Required<Pick<Given, keyof FilledIn>>;
+export type GrpoConfig = Required<Omit<GrpoSettings, "importanceCorrection">> & {
+  /** Bounds of the correction for another program's log-probabilities; `null`: none. */
+  importanceCorrection: Required<ImportanceCorrectionOptions> | null;
+};
 
 /** What the algorithm fills in where nothing is given; a loss `cispo` brings its bound. */
 function filledIn({ algorithm, loss }: Pick<Given, "algorithm" | "loss">): FilledIn {
@@ -273,19 +283,21 @@ const defined = <T extends object>(options: T): T =>
  * What the algorithm fills in can be read from the result and is not copied with it: in `{ ...config.grpo, algorithm: "rloo" }` another
  * algorithm fills in its own, and what a person wrote stays. {@linkcode wholeOptions} makes a copy with all of it.
  */
-export const grpoSchema = grpoObject.transform((given): GrpoConfig => {
-  const config = defined(given) as GrpoConfig;
-  for (const key of Object.keys(filledIn(given)) as (keyof FilledIn)[]) {
-    if (key in config) continue;
-    Object.defineProperty(config, key, {
-      get: () => filledIn({ ...config })[key],
-      // written from here on
-      set: (value) => Object.defineProperty(config, key, { value, enumerable: true, writable: true }),
-      configurable: true,
-    });
-  }
-  return config;
-});
+export const grpoSchema: OptionsSchema<GrpoConfig, GrpoSettings> = grpoObject.transform(
+  (given): GrpoConfig => {
+    const config = defined(given) as GrpoConfig;
+    for (const key of Object.keys(filledIn(given)) as (keyof FilledIn)[]) {
+      if (key in config) continue;
+      Object.defineProperty(config, key, {
+        get: () => filledIn({ ...config })[key],
+        // written from here on
+        set: (value) => Object.defineProperty(config, key, { value, enumerable: true, writable: true }),
+        configurable: true,
+      });
+    }
+    return config;
+  },
+).register(typeNames, { type: "GrpoSettings", from: { GrpoSettings: "lib/stages/grpo_settings.ts" } });
 
 /** A copy of the options as plain data, what the algorithm filled in among them: for a run's record. */
 export function wholeOptions(config: GrpoConfig): GrpoConfig {

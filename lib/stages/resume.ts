@@ -1,4 +1,3 @@
-import type { z } from "zod";
 import { checkArgument } from "../options/check_argument.ts";
 import type { Problem } from "../data/problem.ts";
 import type { ResponseFormat } from "../formats/response_format.ts";
@@ -13,17 +12,15 @@ import type { TrainingRun } from "../training/run.ts";
 import { bookkeeping } from "../training/run_checkpoints.ts";
 import { checkpointPath } from "./checkpoint_path.ts";
 import { distill } from "./distill.ts";
-import type { distillSchema } from "./distill_schema.ts";
+import type { DistillSettings } from "./distill_settings.ts";
 import { splitHooks, type StageHooks } from "./evaluation_inside.ts";
 import { grpo } from "./grpo.ts";
-import type { grpoSchema } from "./grpo_schema.ts";
+import type { GrpoSettings } from "./grpo_settings.ts";
 import { sft } from "./sft.ts";
-import type { sftSchema } from "./sft_schema.ts";
+import type { SftSettings } from "./sft_settings.ts";
 
 /** A stage's own options, any of them. */
-export type ResumeSettings = Partial<
-  z.input<typeof sftSchema> & z.input<typeof grpoSchema> & z.input<typeof distillSchema>
->;
+export type ResumeSettings = Partial<SftSettings & GrpoSettings & DistillSettings>;
 
 /**
  * Options of {@linkcode resume}: the problems that the run began with, the hooks that it had, and those of the stage's own options

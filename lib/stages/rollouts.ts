@@ -3,7 +3,7 @@ import type { CausalLM } from "../models/causal_lm.ts";
 import { responseFormatOf } from "../formats/response_format_of.ts";
 import { localSampler, type Sampler } from "../generation/sampler.ts";
 import { counterUniform } from "../random/counter_random.ts";
-import { Random } from "../random/random.ts";
+import { Random, type RandomState } from "../random/random.ts";
 import type { Reward, RewardResult } from "../rewards/reward.ts";
 import { anneal } from "../schedules/anneal.ts";
 import type { Curriculum } from "../schedules/curriculum.ts";
@@ -55,6 +55,16 @@ export interface RolloutOptions {
   sampler?: Sampler;
   /** What of the rollouts goes through the model at once, to correct another program's. @default one of its own */
   budget?: PassBudget;
+}
+
+/** What {@linkcode Rollouts} keep in a checkpoint. */
+export interface RolloutState {
+  /** What draws problems and shuffles what is replayed. */
+  random: RandomState;
+  /** Where the curriculum is. */
+  curriculum: Curriculum["state"];
+  /** Groups that may be replayed. */
+  memory: RolloutGroup[];
 }
 
 /** Further draws for groups without signal, when they are dropped. */
@@ -218,7 +228,7 @@ export class Rollouts {
   }
 
   /** What the next draw depends on. */
-  get state() {
+  get state(): RolloutState {
     return {
       random: this.#random.state,
       curriculum: this.options.curriculum.state,
@@ -227,7 +237,7 @@ export class Rollouts {
   }
 
   /** Takes a state back. */
-  restore({ random, curriculum, memory }: Rollouts["state"]): void {
+  restore({ random, curriculum, memory }: RolloutState): void {
     this.#memory = memory;
     this.#random.state = random;
     this.options.curriculum.restore(curriculum);

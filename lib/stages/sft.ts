@@ -1,4 +1,3 @@
-import type { z } from "zod";
 import { checkArgument } from "../options/check_argument.ts";
 import { parseOptions } from "../options/parse_options.ts";
 import type { Problem } from "../data/problem.ts";
@@ -6,7 +5,7 @@ import type { CausalLM } from "../models/causal_lm.ts";
 import { learningRate } from "../schedules/learning_rate.ts";
 import { accumulate } from "../training/accumulate.ts";
 import { crossEntropy } from "../training/cross_entropy.ts";
-import { EpochCursor } from "../training/epoch_cursor.ts";
+import { EpochCursor, type EpochCursorState } from "../training/epoch_cursor.ts";
 import type { TrainingRun } from "../training/run.ts";
 import { runOrigin } from "../training/run_origin.ts";
 import type { TokenSequence } from "../training/token_batch.ts";
@@ -15,9 +14,10 @@ import { type StepResult, trainingLoop } from "../training/training_loop.ts";
 import { demonstrations } from "./demonstrations.ts";
 import { evaluationHook, splitHooks, type StageHooks } from "./evaluation_inside.ts";
 import { sftSchema } from "./sft_schema.ts";
+import type { SftSettings } from "./sft_settings.ts";
 
-/** Options of {@linkcode sft}: its configuration (see `sftSchema` for each default) and hooks. */
-export type SftOptions = z.input<typeof sftSchema> & StageHooks;
+/** Options of {@linkcode sft}: its configuration and hooks. */
+export type SftOptions = SftSettings & StageHooks;
 
 /**
  * Supervised fine-tuning on demonstrations: completion-only cross-entropy, −mean log p over the completion tokens of the whole
@@ -102,7 +102,7 @@ export async function sft(
           return { tensors, state: { ...state, cursor: cursor.state } };
         },
         restore({ tensors, state }) {
-          const held = state as TrainerState & { cursor: EpochCursor["state"] };
+          const held = state as TrainerState & { cursor: EpochCursorState };
           trainer.restore({ tensors, state: held });
           cursor.state = held.cursor;
         },

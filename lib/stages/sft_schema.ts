@@ -1,11 +1,20 @@
 import { z } from "zod";
+import type { OptionsSchema } from "../options/options_schema.ts";
+import { typeNames } from "../options/type_names.ts";
 import { learningRateSchema } from "../schedules/schedule_schema.ts";
 import { trainingFields } from "../training/training_schema.ts";
+import type { DemonstrationShares, SftSettings } from "./sft_settings.ts";
 
 const count = z.int().min(1);
 
-/** Options of `sft`. */
-export const sftSchema = z.strictObject({
+/** Options of `sft`, complete. */
+export type SftConfig = Required<Omit<SftSettings, "demonstrations">> & {
+  /** Relative shares of the kinds of demonstration. */
+  demonstrations: Required<DemonstrationShares>;
+};
+
+/** The schema of `sft`'s options. */
+export const sftSchema: OptionsSchema<SftConfig, SftSettings> = z.strictObject({
   steps: count.default(300).describe("Optimizer updates. TRL: max_steps. Default 300."),
   batchSize: count.default(32).describe(
     "Examples an update learns from. TRL: per_device_train_batch_size × gradient_accumulation_steps. Default 32.",
@@ -28,6 +37,9 @@ export const sftSchema = z.strictObject({
     ),
   }).prefault({}).refine((shares) => shares.full + shares.terse + shares.answerOnly > 0, {
     message: "must have at least one share above 0",
+  }).register(typeNames, {
+    type: "DemonstrationShares",
+    doc: "Relative shares of the kinds of demonstration.",
   }).describe("Relative shares of the kinds of demonstration. Default: all with the whole reasoning."),
   ...trainingFields,
 }).superRefine((value, context) => {
@@ -38,7 +50,4 @@ export const sftSchema = z.strictObject({
       message: `must not be above batchSize (${value.batchSize})`,
     });
   }
-});
-
-/** Options of `sft`, complete. */
-export type SftConfig = z.output<typeof sftSchema>;
+}).register(typeNames, { type: "SftSettings", from: { SftSettings: "lib/stages/sft_settings.ts" } });

@@ -19,9 +19,9 @@ function inside(text: string, tag: string): string | null {
 
 /** Names of the tags around the parts of a completion. */
 export interface TagNames {
-  /** @default "reasoning" */
+  /** Name of the tags around the reasoning. @default "reasoning" */
   reasoning?: string;
-  /** @default "answer" */
+  /** Name of the tags around the answer. @default "answer" */
   answer?: string;
 }
 

@@ -37,6 +37,7 @@ export class Tokenizer {
   /** Texts of one and two tokens that were asked for. */
   readonly #short = new Map<number, string>();
 
+  /** Made of `tokenizer.json` and `tokenizer_config.json`. */
   constructor(tokenizer: Record<string, unknown>, config: Record<string, unknown>) {
     this.#words = new WholeWords(tokenizer);
     this.#inner = new HuggingFaceTokenizer(this.#words.file, config);

@@ -1,11 +1,16 @@
 import { z } from "zod";
+import type { OptionsSchema } from "../options/options_schema.ts";
 import { parseOptions } from "../options/parse_options.ts";
 import { flatMetrics } from "../training/flat_metrics.ts";
 import type { Tracker } from "../training/tracker.ts";
+import type { TrackioTrackerOptions } from "./trackio_tracker_options.ts";
 import { namedNumbers, postJson, TrackingError } from "./tracking_server.ts";
 
 /** What {@linkcode trackioTracker} takes. */
-export const trackioTrackerSchema = z.strictObject({
+export const trackioTrackerSchema: OptionsSchema<
+  Required<TrackioTrackerOptions>,
+  TrackioTrackerOptions
+> = z.strictObject({
   baseURL: z.url().describe(
     "The Trackio server, such as http://localhost:7860 or https://OWNER-SPACE.hf.space.",
   ),
@@ -19,9 +24,6 @@ export const trackioTrackerSchema = z.strictObject({
   ),
   timeoutMs: z.int().min(1).default(20_000).describe("Longest wait for one answer. Default 20000."),
 });
-
-/** Options of {@linkcode trackioTracker}. */
-export type TrackioTrackerOptions = z.input<typeof trackioTrackerSchema>;
 
 /**
  * Sends a run's metrics to a Trackio server, in the requests of its Python client (`POST /api/bulk_log`, trackio 0.43). Every step goes under an id made of

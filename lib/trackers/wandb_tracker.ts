@@ -1,11 +1,16 @@
 import { z } from "zod";
+import type { OptionsSchema } from "../options/options_schema.ts";
 import { parseOptions } from "../options/parse_options.ts";
 import { flatMetrics } from "../training/flat_metrics.ts";
 import type { Tracker } from "../training/tracker.ts";
+import type { WandbTrackerOptions } from "./wandb_tracker_options.ts";
 import { namedNumbers, postJson, TrackingError } from "./tracking_server.ts";
 
 /** What {@linkcode wandbTracker} takes. */
-export const wandbTrackerSchema = z.strictObject({
+export const wandbTrackerSchema: OptionsSchema<
+  Required<WandbTrackerOptions>,
+  WandbTrackerOptions
+> = z.strictObject({
   project: z.string().min(1).describe("The project there."),
   run: z.string().regex(/^[\w.-]+$/, "must be letters, digits, dots, underscores and hyphens").describe(
     "The run's id there; a run that goes on keeps it.",
@@ -17,9 +22,6 @@ export const wandbTrackerSchema = z.strictObject({
   ),
   timeoutMs: z.int().min(1).default(20_000).describe("Longest wait for one answer. Default 20000."),
 });
-
-/** Options of {@linkcode wandbTracker}. */
-export type WandbTrackerOptions = z.input<typeof wandbTrackerSchema>;
 
 const held = z.object({
   data: z.object({

@@ -1,4 +1,5 @@
 import * as tf from "@tensorflow/tfjs";
+import type { Tensor } from "../backend/tensors.ts";
 import { device } from "../kernels/device.ts";
 import type { Decoder, HiddenOptions } from "../models/decoder.ts";
 import { addInto } from "../ops/add_into.ts";
@@ -30,7 +31,7 @@ export interface TokenLoss {
 }
 
 /** Gradients by variable name; the owner disposes of them. */
-export type Gradients = Record<string, tf.Tensor>;
+export type Gradients = Record<string, Tensor>;
 
 /** Options of {@linkcode tokenValues} and {@linkcode backward}. */
 export interface ForwardOptions {
@@ -166,10 +167,10 @@ export async function backward(
 function givingBack<T extends tf.TensorContainer>(pass: () => T): T {
   // private, and the only place where all of them come by
   const engine = tf.engine() as unknown as {
-    clone(tensor: tf.Tensor): tf.Tensor;
+    clone(tensor: Tensor): Tensor;
     state: { activeTape: unknown };
   };
-  const saved: tf.Tensor[] = [], clone = engine.clone.bind(engine);
+  const saved: Tensor[] = [], clone = engine.clone.bind(engine);
   engine.clone = (tensor) => {
     const copy = clone(tensor);
     saved.push(copy);

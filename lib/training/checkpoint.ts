@@ -7,7 +7,9 @@ import { parseExact, stringifyExact } from "./exact_json.ts";
 
 /** Numbers with a shape; their bits are kept. */
 export interface CheckpointTensor {
+  /** Its dimensions. */
   shape: number[];
+  /** Its values, row by row. */
   data: Float32Array | Int32Array | Uint8Array;
 }
 

@@ -1,4 +1,14 @@
-import { Random } from "../random/random.ts";
+import { Random, type RandomState } from "../random/random.ts";
+
+/** What an {@linkcode EpochCursor} keeps in a checkpoint. */
+export interface EpochCursorState {
+  /** What shuffles the next epoch. */
+  random: RandomState;
+  /** The order of this epoch. */
+  order: number[];
+  /** Places of it that were drawn. */
+  next: number;
+}
 
 /**
  * Draws indices of a dataset epoch by epoch, each a fresh seeded shuffle: the data cursor of a run.
@@ -31,11 +41,11 @@ export class EpochCursor {
   }
 
   /** For a checkpoint. */
-  get state() {
+  get state(): EpochCursorState {
     return { random: this.#random.state, order: this.#order, next: this.#next };
   }
 
-  set state({ random, order, next }) {
+  set state({ random, order, next }: EpochCursorState) {
     this.#random.state = random;
     this.#order = [...order];
     this.#next = next;

@@ -5,12 +5,15 @@ import type { Problem } from "../data/problem.ts";
 
 /** Some things in order, told apart by a hash. */
 export interface Fingerprint {
+  /** How many. */
   count: number;
+  /** Hash of all, in order. */
   sha256: string;
 }
 
 /** What a run began with and goes on with: plain data for its checkpoints. */
 export interface RunOrigin {
+  /** The problems as they were given. */
   problems: Fingerprint;
   /** The problems as the model sees them: prompts, and demonstrations where there are any. */
   sequences: Fingerprint;

@@ -1,4 +1,5 @@
 import * as tf from "@tensorflow/tfjs";
+import type { Tensor1D } from "../backend/tensors.ts";
 import { Layout } from "../ops/layout.ts";
 
 /** A prompt and what follows it, as token ids. */
@@ -60,11 +61,11 @@ export class TokenBatch {
   /** Completion tokens in all. */
   readonly tokens: number;
   /** Rows of the hidden state that predict completion tokens, int32 [tokens]. */
-  readonly rows: tf.Tensor1D;
+  readonly rows: Tensor1D;
   /** The tokens that they should predict, int32 [tokens]. */
-  readonly targets: tf.Tensor1D;
+  readonly targets: Tensor1D;
 
-  /** @throws {RangeError} when a sequence has no prompt or no completion */
+  /** Lays the sequences one behind the other. @throws {RangeError} when one has no prompt or no completion */
   constructor(sequences: readonly TokenSequence[]) {
     for (const [index, { prompt, completion }] of sequences.entries()) {
       if (prompt.length === 0 || completion.length === 0) {

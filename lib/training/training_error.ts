@@ -19,6 +19,7 @@ export class TrainingError extends PlainError {
   /** What tells it from other errors. */
   override name = "TrainingError";
 
+  /** Holds the run so far, and says from where it can go on. */
   constructor(readonly run: TrainingRun, { steps, lost, cause }: TrainingErrorOptions) {
     const what = cause instanceof Error ? cause.message : String(cause), at = run.checkpoint;
     const anew = lost ? "call useBackend(), load the model again and " : "";

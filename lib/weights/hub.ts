@@ -12,9 +12,11 @@ export class HubError extends PlainError {
 
 /** How far a download is. */
 export interface HubProgress {
+  /** The file under way. */
   file: string;
   /** Bytes of this file that are on the disk. */
   bytes: number;
+  /** Its size in bytes. */
   total: number;
 }
 
@@ -22,14 +24,15 @@ export interface HubProgress {
 export interface DownloadModelOptions {
   /** A branch, a tag or a commit. @default "main" */
   revision?: string;
-  /** @default HF_HUB_CACHE, else HF_HOME/hub */
+  /** The folder of the cache, which Python uses too. @default HF_HUB_CACHE, else HF_HOME/hub */
   cache?: string;
-  /** @default HF_TOKEN, else the token that `hf auth login` saved */
+  /** For gated and private repositories. @default HF_TOKEN, else the token that `hf auth login` saved */
   token?: string | null;
-  /** @default HF_ENDPOINT, else https://huggingface.co */
+  /** Where the hub is. @default HF_ENDPOINT, else https://huggingface.co */
   endpoint?: string;
   /** Use only what the cache holds. @default HF_HUB_OFFLINE */
   offline?: boolean;
+  /** Called as bytes arrive. */
   onProgress?: (progress: HubProgress) => void;
   /** `false` leaves the weights out: enough to know what a model is and what it takes. @default true */
   weights?: boolean;
@@ -90,7 +93,7 @@ export async function downloadGguf(
 export interface DownloadDatasetOptions extends Omit<DownloadModelOptions, "weights"> {
   /** A configuration, such as `main` or a language. @default the only one */
   config?: string;
-  /** @default "train" */
+  /** Its part, such as `train` or `test`. @default "train" */
   split?: string;
 }
 

@@ -15,6 +15,7 @@ import {
   complete,
   crossEntropy,
   EpochCursor,
+  type EpochCursorState,
   learningRate,
   type LearningRateSpec,
   type Problem,
@@ -153,7 +154,7 @@ export async function rejectionSampling(
         return { tensors, state: { ...state, cursor: cursor.state } };
       },
       restore({ tensors, state }) {
-        const held = state as TrainerState & { cursor: EpochCursor["state"] };
+        const held = state as TrainerState & { cursor: EpochCursorState };
         trainer.restore({ tensors, state: held });
         cursor.state = held.cursor;
       },

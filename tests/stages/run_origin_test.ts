@@ -4,7 +4,7 @@ import * as tf from "@tensorflow/tfjs";
 import type { Problem } from "../../lib/data/problem.ts";
 import { useBackend } from "../../lib/kernels/use_backend.ts";
 import type { CausalLM } from "../../lib/models/causal_lm.ts";
-import type { LoraOptions } from "../../lib/models/lora.ts";
+import type { LoraOptions } from "../../lib/models/lora_options.ts";
 import { grpo } from "../../lib/stages/grpo.ts";
 import { resume } from "../../lib/stages/resume.ts";
 import { sft } from "../../lib/stages/sft.ts";

@@ -20,6 +20,7 @@ export interface Architecture {
     padId: number | null;
     tiedEmbeddings: boolean;
   };
+  /** What the family says of its decoder in `config.json`, beyond what all have. */
   read(fields: ConfigFields): Omit<DecoderConfig, SharedFields>;
   /** The fields of `config.json` that this family adds to the shared ones. */
   write(config: DecoderConfig): ModelJson;
