@@ -174,3 +174,14 @@ Deno.test("a WGSL kernel a file", async () => {
   assert.ok(Object.values(launches).filter((count) => count === 1).length > 20);
   assert.deepEqual(Object.entries(launches).filter(([, count]) => count > 1), []);
 });
+
+Deno.test("every exported name is documented, and every type that it needs is exported (deno doc --lint)", async () => {
+  const { code, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: ["doc", "--lint", new URL("../mod.ts", import.meta.url).pathname],
+    cwd: new URL("..", import.meta.url).pathname,
+    env: { NO_COLOR: "1" },
+    stdout: "null",
+    stderr: "piped",
+  }).output();
+  assert.equal(code, 0, new TextDecoder().decode(stderr).slice(0, 4000));
+});
