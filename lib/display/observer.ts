@@ -4,6 +4,7 @@
  */
 
 import type { CompletionSpan } from "./highlight_completion.ts";
+import type { Table } from "./table.ts";
 
 /** A completion worth showing. */
 export interface ObservedSample {
@@ -29,6 +30,8 @@ export interface StageView {
     sample?: ObservedSample,
   ): void;
   note(text: string, level?: NoteLevel): void;
+  /** Shows a table in place of the one before, where a view has room for one. */
+  table?(table: Table): void;
   end(ended?: string): Promise<void>;
 }
 

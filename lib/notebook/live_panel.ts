@@ -1,6 +1,7 @@
 import { isQuiet } from "../display/quiet.ts";
 import { ink, seriesColours } from "../display/palette.ts";
 import type { NoteLevel } from "../display/observer.ts";
+import type { Table } from "../display/table.ts";
 import { visible } from "../display/visible.ts";
 import { type Measure, measures, measuresIn } from "../training/measures.ts";
 import type { StepMetrics } from "../training/run.ts";
@@ -38,6 +39,8 @@ export interface LivePanel {
   update(metrics: PanelMetrics, sample?: PanelSample): void;
   /** Adds a sentence, such as a diagnosis; a sentence already there is not repeated. @default "note" */
   note(text: string, level?: NoteLevel): void;
+  /** Shows a table in place of the one before; in a terminal, which has one line, it stays unseen. */
+  table(table: Table): void;
   /** Draws the last state with how the work ended; resolves when it is on the screen. */
   end(ended?: string): Promise<void>;
 }
@@ -132,6 +135,10 @@ export function livePanel(options: LivePanelOptions): LivePanel {
     note(text, level = "note") {
       if (state.notes.some((note) => note.text === text)) return;
       state.notes.push({ text, level });
+      request();
+    },
+    table(table) {
+      state.table = table;
       request();
     },
     end(ended = "finished") {

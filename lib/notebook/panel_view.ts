@@ -3,6 +3,7 @@ import { formatDuration, formatNumber } from "../display/format_number.ts";
 import { type CompletionSpan, highlightCompletion } from "../display/highlight_completion.ts";
 import type { NoteLevel } from "../display/observer.ts";
 import { ink } from "../display/palette.ts";
+import { htmlTable, type Table } from "../display/table.ts";
 import { sparkline } from "../display/sparkline.ts";
 import { visibleLine } from "../display/visible.ts";
 import { formatMeasure, inLine } from "../training/measures.ts";
@@ -55,6 +56,8 @@ export interface PanelState {
   phase?: string;
   /** A completion worth showing. */
   sample?: PanelSample;
+  /** What is known so far, where that is a table: an experiment's runs. */
+  table?: Table;
   /** What a person should know, in the order it came. */
   notes: { text: string; level: NoteLevel }[];
   /** How it ended, once it has. */
@@ -96,7 +99,7 @@ const noteColours: Record<NoteLevel, [string, string]> = {
 
 /** A panel's state as one block of HTML with inline styles and inline SVG: no script, no network, model text escaped. */
 export function panelHtml(state: PanelState): string {
-  const { title, done, total, unit, ended, phase, notes, sample } = state;
+  const { title, done, total, unit, ended, phase, notes, sample, table } = state;
   const share = Math.min(1, done / Math.max(1, total));
   const colour = !ended ? "#3b5bdb" : ended === "finished" ? "#0b8a6a" : "#e8590c";
   const box =
@@ -119,7 +122,7 @@ ${
         noteColours[level][1]
       };padding:4px 10px;margin-top:8px">${escapeHtml(text)}</div>`
     ).join("")
-  }${sample ? sampleHtml(sample) : ""}</div>`;
+  }${sample ? sampleHtml(sample) : ""}${table ? htmlTable(table) : ""}</div>`;
 }
 
 function tile(quantity: PanelQuantity): string {

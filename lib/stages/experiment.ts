@@ -13,7 +13,7 @@ import type {
   Settings,
 } from "./experiment_result.ts";
 import { startWorkers } from "./experiment_workers.ts";
-import { experimentTable } from "./experiment_table.ts";
+import { experimentRows, experimentTable } from "./experiment_table.ts";
 import { meanInterval } from "./mean_interval.ts";
 
 export type {
@@ -147,7 +147,7 @@ function grouped(all: { name: string; settings: Settings }[], runs: ExperimentRu
  * first configuration seed by seed.
  *
  * With `dir` each run is written when it is done, its evaluation's completions included, and `experiment.json` after each; called again it goes on with
- * what is missing. ■ ends it after the run in hand.
+ * what is missing. While it works its panel shows the table of the runs made so far. ■ ends it after the run in hand.
  *
  * @throws {ConfigError} for an unknown or wrong option; what `run` throws
  * @example
@@ -230,6 +230,7 @@ export async function experiment(options: ExperimentOptions): Promise<Experiment
         });
       }
       view.update({ step: runs.length, ...made.measures });
+      view.table?.(experimentRows(summary()));
       const said = Object.entries(made.measures).map(([key, value]) => `${key} ${value.toPrecision(3)}`).join(
         ", ",
       );

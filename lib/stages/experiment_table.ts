@@ -19,20 +19,27 @@ function difference(group: ExperimentGroup, measure: string): Cell {
   };
 }
 
-/** An experiment as a table: a configuration a row, and how it differs from the first in its first measure. */
+/** A row a configuration, and how it differs from the first in its first measure. */
+export function experimentRows({ groups }: Pick<Experiment, "groups">): Pick<Table, "columns" | "rows"> {
+  const measures = Object.keys(groups[0]?.measures ?? {}), [first] = measures;
+  return {
+    columns: ["", "seeds", ...measures, ...first ? [`${first} less the first's`] : []],
+    rows: groups.map((group) => [
+      group.name,
+      String(group.seeds.length),
+      ...measures.map((measure) => group.measures[measure] ? cell(group.measures[measure]) : "–"),
+      ...first ? [difference(group, first)] : [],
+    ]),
+  };
+}
+
+/** An experiment that displays itself as a table. */
 export function experimentTable(experiment: Experiment): Experiment {
   const table = (): Table => {
-    const { groups, runs, seconds, ended } = experiment, measures = Object.keys(groups[0]?.measures ?? {});
-    const [first] = measures;
+    const { groups, runs, seconds, ended } = experiment;
     return {
       title: `Experiment: ${groups.length} configurations, ${runs.length} runs, ${formatDuration(seconds)}`,
-      columns: ["", "seeds", ...measures, ...first ? [`${first} less the first's`] : []],
-      rows: groups.map((group) => [
-        group.name,
-        String(group.seeds.length),
-        ...measures.map((measure) => group.measures[measure] ? cell(group.measures[measure]) : "–"),
-        ...first ? [difference(group, first)] : [],
-      ]),
+      ...experimentRows(experiment),
       notes: [
         ...ended === "interrupted"
           ? ["Stopped before all runs were made; the same call goes on where it has a `dir`."]

@@ -118,6 +118,17 @@ Deno.test("panelHtml() escapes what a model wrote, colours the tags and draws a 
   }
 });
 
+Deno.test("livePanel() shows a table in place of the one before", async () => {
+  const { shown, options } = recorder();
+  const panel = livePanel({ title: "2 configurations", total: 2, unit: "run", interval: 0, ...options });
+  panel.table({ columns: ["", "accuracy"], rows: [["beta 0", "0.5"]] });
+  panel.table({ columns: ["", "accuracy"], rows: [["beta 0", "0.5"], ["<beta 1>", "0.7"]] });
+  await panel.end();
+  const html = panelHtml(shown.at(-1)!.state);
+  assert.equal(html.split("<tr").length - 1, 3);
+  assert.ok(html.includes("&lt;beta 1&gt;") && html.includes("0.7"));
+});
+
 Deno.test("a panel in a program whose output is not a terminal writes a line every tenth", async () => {
   const source = `import { livePanel } from ${
     JSON.stringify(new URL("../../lib/notebook/live_panel.ts", import.meta.url).href)

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { setObserver } from "../../lib/display/observer.ts";
+import type { Table } from "../../lib/display/table.ts";
 import { experimentFigure } from "../../lib/report/experiment_figure.ts";
 import { experiment } from "../../lib/stages/experiment.ts";
 import { meanInterval } from "../../lib/stages/mean_interval.ts";
@@ -34,6 +35,35 @@ Deno.test("experiment() runs every combination with every seed, and compares see
     () => experimentFigure(found, { measures: ["speed"] }),
     /must have measured speed, but they have score/,
   );
+});
+
+Deno.test("experiment() shows its table as it grows: a row more, a seed more, after every run", async () => {
+  const tables: Pick<Table, "columns" | "rows">[] = [];
+  setObserver({
+    view: () => ({
+      update() {},
+      note() {},
+      table: (table) => void tables.push(table),
+      end: () => Promise.resolve(),
+    }),
+    stop: () => ({ pressed: false, signal: new AbortController().signal, release() {} }),
+  });
+  try {
+    await experiment({
+      grid: { beta: [0, 0.5] },
+      seeds: [1, 2],
+      run: (settings, { seed }) => ({ score: score(settings, seed) }),
+    });
+  } finally {
+    setObserver(null);
+  }
+  assert.deepEqual(tables.map(({ rows }) => rows.map(([name, seeds]) => `${name}: ${seeds}`)), [
+    ["beta 0: 1"],
+    ["beta 0: 1", "beta 0.5: 1"],
+    ["beta 0: 2", "beta 0.5: 1"],
+    ["beta 0: 2", "beta 0.5: 2"],
+  ]);
+  assert.deepEqual(tables[0].columns, ["", "seeds", "score", "score less the first's"]);
 });
 
 Deno.test("experiment() goes on where it was stopped, and keeps every completion", async () => {
