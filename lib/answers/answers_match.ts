@@ -1,12 +1,17 @@
 import { cleanAnswer } from "./answers_clean.ts";
 import { cleared } from "./cleared.ts";
-import { constantRatio, Evaluated, expressionsMatch, readExpression } from "./answers_expression.ts";
-import { readChoice, readChoices } from "./choices.ts";
-import { calendarDate, clockTime } from "./clock_time.ts";
+import { calendarDate } from "./calendar_date.ts";
+import { clockTime } from "./clock_time.ts";
+import { constantRatio } from "./constant_ratio.ts";
+import { Evaluated } from "./evaluated.ts";
+import { expressionsMatch } from "./expressions_match.ts";
 import { numbersMatch, type ParsedNumber, parseNumber } from "./parse_number.ts";
+import { readChoice } from "./read_choice.ts";
+import { readChoices } from "./read_choices.ts";
 import { readRatio, sameRatio } from "./read_ratio.ts";
 import { readRealSet, sameRealSet } from "./real_set.ts";
 import { remembered } from "./remembered.ts";
+import { steps } from "./steps.ts";
 import { withoutUnit } from "./read_unit.ts";
 
 /** Longer answers are compared as they stand: no honest answer is this long, and it bounds every later step. */
@@ -30,7 +35,8 @@ const isDigits = (text: string) => {
  * Whether an answer says the same as the reference (SPEC section 2, correctness). Numbers compare as numbers, exactly,
  * in any ordinary spelling; sets without order, tuples and intervals with it; LaTeX expressions by value; text without
  * case and outer punctuation. Never a substring match; an empty answer never matches. Plain numbers take about a
- * microsecond; no input takes longer than 100 ms.
+ * microsecond; the work on any input is bounded by a count of steps, about 100 ms, after which answers are the same only when they are
+ * written the same.
  *
  * @example
  * ```ts
@@ -46,11 +52,12 @@ export function answersMatch(answer: string, reference: string): boolean {
   if (isDigits(a) && isDigits(b)) return Number(a) === Number(b);
   if (a.length > maxLength || b.length > maxLength) return a === b;
   const left = cleanAnswer(a), right = cleanAnswer(b);
-  return left !== "" && right !== "" && match(left, right, 0);
+  return left !== "" && right !== "" && steps.within(() => match(left, right, 0), left === right);
 }
 
 function match(a: string, b: string, depth: number): boolean {
   if (depth > 6) return a === b;
+  steps.spend(30 + a.length + b.length);
   const [wholeA, wholeB] = [a.trim(), b.trim()];
   a = unwrap(wholeA);
   b = unwrap(wholeB);
@@ -94,6 +101,9 @@ function match(a: string, b: string, depth: number): boolean {
     const same = match(x[0], y[0], depth + 1) && match(x[2], y[2], depth + 1);
     return same || rearranged([x[0], x[2]], [y[0], y[2]], false) === 1;
   }
+
+  const degrees = degreesOf(a) ?? degreesOf(b), radians = radiansOf(a) ?? radiansOf(b);
+  if (degrees !== null && radians !== null) return equalValues(`(${degrees})°`, radians);
 
   const bareA = withoutUnit(a), bareB = withoutUnit(b);
   if (bareA !== a || bareB !== b) {
@@ -163,7 +173,7 @@ function rearranged(
   return constantRatio(new Evaluated(cleared(first.node)), new Evaluated(cleared(second.node))) ?? 0;
 }
 
-const expression = remembered((text: string) => isMathematical(text) ? readExpression(text) : null);
+const expression = remembered((text: string) => isMathematical(text) ? Evaluated.read(text) : null);
 const difference = ([left, right]: [string, string]) =>
   expression(left) && expression(right) && expression(`(${left})-(${right})`);
 
@@ -172,6 +182,9 @@ function isSolved([left, right]: [string, string]): boolean {
   const letter = (text: string) => expression(text)?.node.kind === "letter";
   return (letter(left) && constant(right)) || (letter(right) && constant(left));
 }
+
+const degreesOf = (text: string) => /^(.{1,80}?) ?(?:°|degrees?|deg)$/i.exec(text)?.[1] ?? null;
+const radiansOf = (text: string) => /^(.{1,80}?) ?(?:radians?|rad)$/i.exec(text)?.[1] ?? null;
 
 /** `5 S` and `5 s` are siemens and seconds. */
 const oneLetterUnit = /^[+-]?[\d.,]+ [a-zA-Z]$/;

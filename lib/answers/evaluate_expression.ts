@@ -1,13 +1,14 @@
 import { Complex } from "complex.js";
+import { binomial } from "./binomial.ts";
+import { factorial } from "./factorial.ts";
 import type { Expression } from "./parse_expression.ts";
+import { steps } from "./steps.ts";
 import {
   add,
   applied,
   approximate,
-  binomial,
   divide,
   exponential,
-  factorial,
   float,
   fraction,
   isExact,
@@ -70,7 +71,11 @@ const functions: Record<string, (z: Complex) => Complex> = {
 function logarithm(a: Value, base: Value): Value {
   if (isWhole(a) && isWhole(base) && base.n > 1n && a.n > 0n) {
     let rest = a.n, count = 0;
-    while (rest % base.n === 0n && count < 4000) [rest, count] = [rest / base.n, count + 1];
+    const each = a.n.toString(16).length / 8;
+    while (rest % base.n === 0n && count < 4000) {
+      steps.spend(each);
+      [rest, count] = [rest / base.n, count + 1];
+    }
     if (rest === 1n) return whole(count);
   }
   return divide(applied(functions.ln, a), applied(functions.ln, base));
@@ -153,6 +158,7 @@ function operate(name: string, of: Value[]): Value {
  * ```
  */
 export function evaluateExpression(node: Expression, point: number): Value {
+  steps.spend(5);
   if (node.kind === "number") return fraction(node.n, node.d);
   if (node.kind === "letter") {
     if (node.name === "π") return pi;

@@ -1,3 +1,5 @@
+import { steps } from "./steps.ts";
+
 /** What an expression says: a number, a letter, or an operation on others. */
 export type Expression =
   | { kind: "number"; n: bigint; d: bigint; decimals: number }
@@ -43,6 +45,7 @@ function tokenize(text: string): Token[] | null {
       continue;
     }
     if (tokens.length === maxTokens) return null;
+    steps.spend(20);
     const found = ([["number", numeral], ["command", command], ["command", namedFunction]] as const)
       .map(([kind, pattern]) => {
         pattern.lastIndex = at;

@@ -1,6 +1,6 @@
-import { type Evaluated, readExpression } from "./answers_expression.ts";
+import { Evaluated } from "./evaluated.ts";
 import { realNumber } from "./evaluate_expression.ts";
-import { sameValue, type Value } from "./value.ts";
+import { add, divide, negate, power, sameValue, signOf, type Value, whole } from "./value.ts";
 
 /** An end of an interval; `null` is infinite. */
 interface End {
@@ -23,7 +23,7 @@ const position = (end: End, infinite: number): number =>
 const everything: Piece = [{ value: null, closed: false }, { value: null, closed: false }];
 
 function constant(text: string): Value | null {
-  const read: Evaluated | null = readExpression(text);
+  const read = Evaluated.read(text);
   if (!read || read.hasLetters || realNumber(read.at(0)) === null) return null;
   return read.at(0);
 }
@@ -87,6 +87,32 @@ function complement(pieces: Piece[]): Piece[] {
 
 const isLetter = (text: string) => /^[\p{L}](?:_\{?\w{1,3}\}?)?$/u.test(text) && !/^[eπi∞ℝ]$/.test(text);
 
+/** `|x| < 2`, `x^2 \ge 4`, `|x - 1| < 2`, `(x + 1)^2 ≤ 9`: what lies so far from a centre, at most or at least. */
+function centred(parts: string[]): RealSet | null {
+  const turned = !/^\||\^ ?2$|\^\{2\}$/.test(parts[0]),
+    [left, right] = turned ? [parts[2], parts[0]] : [parts[0], parts[2]];
+  const found = /^(?:\|([^|]{1,40})\||\(([^()]{1,40})\) ?\^ ?(?:2|\{2\})|(\p{L}) ?\^ ?(?:2|\{2\}))$/u.exec(
+    left,
+  );
+  const inside = /^(\p{L})(?: ?([+-]) ?([^+-]{1,30}))?$|^([^+-]{1,30}) ?- ?(\p{L})$/u.exec(
+    (found?.[1] ?? found?.[2] ?? found?.[3] ?? "").trim(),
+  );
+  const name = inside?.[1] ?? inside?.[5],
+    bound = constant(right),
+    shift = constant(inside?.[3] ?? inside?.[4] ?? "0");
+  if (!found || !inside || !isLetter(name!) || !bound || !shift) return null;
+  const radius = found[1] === undefined ? power(bound, divide(whole(1), whole(2))) : bound;
+  // without a radius the set is empty, or everything
+  if (signOf(bound) !== 1 || realNumber(radius) === null) return null;
+  const centre = inside[2] === "+" ? negate(shift) : shift, closed = /[=≤≥]/.test(parts[1]);
+  const within = /^[<≤]/.test(parts[1]) !== turned, rim = within ? closed : !closed;
+  const ball: Piece = [
+    { value: add(centre, negate(radius)), closed: rim },
+    { value: add(centre, radius), closed: rim },
+  ];
+  return { pieces: within ? [ball] : complement([ball]), letter: name!, explicit: true };
+}
+
 /** `x < 3`, `0 < x \le 5`, `7 > x > -2`, `x ≠ 0`. */
 function inequality(text: string): RealSet | null {
   const parts = text.split(/(<=|>=|[<>≤≥≠])/).map((part) => part.trim());
@@ -98,6 +124,10 @@ function inequality(text: string): RealSet | null {
         letter: parts[0],
         explicit: true,
       };
+  }
+  if (parts.length === 3) {
+    const around = centred(parts);
+    if (around) return around;
   }
   if (parts.length !== 3 && parts.length !== 5) return null;
   const upward = parts.length === 3
@@ -143,7 +173,7 @@ function simple(text: string): RealSet | null {
 }
 
 /**
- * Reads a set of real numbers: intervals, finite sets, inequalities in one letter, and what ∪, ∩, ∖, "and" and "or" make of them;
+ * Reads a set of real numbers: intervals, finite sets, inequalities in one letter (also of its distance or square), and what ∪, ∩, ∖, "and" and "or" make of them;
  * `null` for anything else. Ends are constants, compared exactly where they are exact.
  *
  * @example

@@ -1,4 +1,5 @@
 import { Complex } from "complex.js";
+import { steps } from "./steps.ts";
 
 /** A value: an exact fraction, or a complex float with a bound of its rounding error. */
 export type Value = Exact | Approximate;
@@ -26,8 +27,21 @@ export const isExact = (value: Value): value is Exact => "n" in value;
 
 const size = (n: bigint) => n < 0n ? -n : n;
 
+/** 64-bit limbs of a number, at least 1. */
+const limbs = (n: bigint) =>
+  n < wordLimit && n > -wordLimit ? 1 : Math.ceil(size(n).toString(16).length / 16);
+const wordLimit = 1n << 62n;
+
+/** Counts a product, or a quotient, of two whole numbers, and the measuring of them. */
+function spendOn(a: bigint, b: bigint): void {
+  const x = limbs(a), y = limbs(b);
+  steps.spend(x * y === 1 ? 1 : x * y + 4 * (x + y));
+}
+
 /** The fraction, or its float when it has grown too long to compute with. */
 function exact(n: bigint, d: bigint): Value {
+  steps.spend(5);
+  if (d !== 1n) spendOn(n, d);
   if (d < 0n) [n, d] = [-n, -d];
   if (d !== 1n && n % d === 0n) [n, d] = [n / d, 1n];
   const limit = d === 1n ? wholeLimit : fractionLimit;
@@ -45,6 +59,7 @@ export const isUnknown = (value: Value) =>
   !isExact(value) && !(Number.isFinite(value.z.re) && Number.isFinite(value.z.im));
 
 export function approximate(z: Complex, error: number, outside: boolean): Value {
+  steps.spend(20);
   const length = Math.hypot(z.re, z.im);
   // Below the smallest normal numbers the bound would not hold.
   if (!Number.isFinite(length) || !Number.isFinite(error) || (length < 1e-290 && length > 0)) return unknown;
@@ -71,7 +86,11 @@ export function float(value: Value): Approximate {
 const rounding = (z: Complex) => Math.hypot(z.re, z.im) * epsilon;
 
 export function add(a: Value, b: Value): Value {
-  if (isExact(a) && isExact(b)) return exact(a.n * b.d + b.n * a.d, a.d * b.d);
+  if (isExact(a) && isExact(b)) {
+    spendOn(a.n, b.d);
+    spendOn(b.n, a.d);
+    return exact(a.n * b.d + b.n * a.d, a.d * b.d);
+  }
   const x = float(a), y = float(b), z = x.z.add(y.z);
   return approximate(z, x.error + y.error + rounding(z), x.outside || y.outside);
 }
@@ -81,14 +100,22 @@ export function negate(a: Value): Value {
 }
 
 export function multiply(a: Value, b: Value): Value {
-  if (isExact(a) && isExact(b)) return exact(a.n * b.n, a.d * b.d);
+  if (isExact(a) && isExact(b)) {
+    spendOn(a.n, b.n);
+    spendOn(a.d, b.d);
+    return exact(a.n * b.n, a.d * b.d);
+  }
   const x = float(a), y = float(b), z = x.z.mul(y.z);
   return approximate(z, x.z.abs() * y.error + y.z.abs() * x.error + rounding(z), x.outside || y.outside);
 }
 
 export function divide(a: Value, b: Value): Value {
   if (isZero(b)) return unknown;
-  if (isExact(a) && isExact(b)) return exact(a.n * b.d, a.d * b.n);
+  if (isExact(a) && isExact(b)) {
+    spendOn(a.n, b.d);
+    spendOn(a.d, b.n);
+    return exact(a.n * b.d, a.d * b.n);
+  }
   const x = float(a), y = float(b), z = x.z.div(y.z);
   return approximate(z, (x.error + z.abs() * y.error) / y.z.abs() + rounding(z), x.outside || y.outside);
 }
@@ -106,6 +133,7 @@ function wholeRoot(n: bigint, degree: bigint): bigint | null {
   if (bits > fractionBits) return null;
   let x = 1n << (bits / degree + 1n);
   for (;;) {
+    steps.spend(Number(bits) + 100);
     const next = ((degree - 1n) * x + n / x ** (degree - 1n)) / degree;
     if (next >= x) return x ** degree === n ? x : null;
     x = next;
@@ -119,7 +147,8 @@ export function power(a: Value, b: Value): Value {
         longest = BigInt(Math.max(a.n.toString(16).length, a.d.toString(16).length) * 4);
       if (a.n === 0n) return b.n > 0n ? whole(0) : unknown;
       if (times * longest <= wholeBits + 4n || size(a.n) === 1n && a.d === 1n) {
-        const odd = times % 2n === 1n;
+        const odd = times % 2n === 1n, longer = Number(times * longest / 64n + 1n);
+        if (size(a.n) !== 1n || a.d !== 1n) steps.spend(longer * longer);
         const n = size(a.n) === 1n ? (odd ? a.n : 1n) : a.n ** times, d = a.d ** (a.d === 1n ? 1n : times);
         return b.n < 0n ? exact(d, n) : exact(n, d);
       }
@@ -147,6 +176,7 @@ export function power(a: Value, b: Value): Value {
 
 /** A function of one value, with the error that its slope makes of the argument's. */
 export function applied(f: (z: Complex) => Complex, a: Value): Value {
+  steps.spend(100);
   const x = float(a), z = f(new Complex(x.z)), step = 1e-6 * (1 + x.z.abs());
   const slope = x.error === 0 ? 0 : f(x.z.add(step)).sub(z).abs() / step;
   if (z.re === 0 && z.im === 0 && x.error === 0 && x.z.abs() > 0.1 && !isExactZeroOf(f, x.z)) return unknown;
@@ -165,58 +195,13 @@ export function exponential(a: Value): Value {
 /** ln 1 and arccos 1 are exactly 0; exp of a large negative number underflows to it. */
 const isExactZeroOf = (f: (z: Complex) => Complex, z: Complex) => f(z.add(1e-3)).abs() > 0;
 
-const lanczos = [
-  0.99999999999980993,
-  676.5203681218851,
-  -1259.1392167224028,
-  771.32342877765313,
-  -176.61502916214059,
-  12.507343278686905,
-  -0.13857109526572012,
-  9.9843695780195716e-6,
-  1.5056327351493116e-7,
-];
-
-/** Γ by Lanczos' approximation (g = 7), good to about 1e-14. */
-function gamma(x: number): number {
-  if (x < 0.5) return Math.PI / (Math.sin(Math.PI * x) * gamma(1 - x));
-  const t = x + 6.5;
-  const series = lanczos.slice(1).reduce((sum, c, i) => sum + c / (x + i), lanczos[0]);
-  return Math.sqrt(2 * Math.PI) * t ** (x - 0.5) * Math.exp(-t) * series;
-}
-
-/** n!, by Γ where n is no whole number, so that `(n+1)! = (n+1)n!` holds at every point. */
-export function factorial(a: Value): Value {
-  if (isWhole(a)) {
-    if (a.n < 0n || a.n > 3000n) return unknown;
-    let result = 1n;
-    for (let i = 2n; i <= a.n; i++) result *= i;
-    return exact(result, 1n);
-  }
-  const x = float(a);
-  if (Math.abs(x.z.im) > 1e-12 || Math.abs(x.z.re) > 150) return unknown;
-  const z = gamma(x.z.re + 1);
-  return approximate(new Complex(z, 0), Math.abs(z) * (1e-13 + 8 * x.error), x.outside);
-}
-
-/** The binomial coefficient; of any upper number where the lower one is whole. */
-export function binomial(a: Value, b: Value): Value {
-  if (isWhole(b) && b.n < 0n) return whole(0);
-  let below = b;
-  if (isWhole(a) && isWhole(b) && a.n >= b.n && 2n * b.n > a.n) below = whole(a.n - b.n);
-  if (isWhole(below) && below.n <= 1000n) {
-    let result: Value = whole(1);
-    for (let i = 0n; i < below.n && !isUnknown(result); i++) {
-      result = divide(multiply(result, add(a, whole(-i))), whole(i + 1n));
-    }
-    return result;
-  }
-  return divide(factorial(a), multiply(factorial(b), factorial(add(a, negate(b)))));
-}
-
 /** Whether two values are the same: exactly where both are exact, else within what rounding explains. */
 export function sameValue(a: Value, b: Value): boolean {
-  if (isExact(a) && isExact(b)) return a.n * b.d === b.n * a.d;
+  if (isExact(a) && isExact(b)) {
+    spendOn(a.n, b.d);
+    spendOn(b.n, a.d);
+    return a.n * b.d === b.n * a.d;
+  }
   if (isUnknown(a) || isUnknown(b)) return false;
   const x = float(a), y = float(b);
   return x.z.sub(y.z).abs() <= 4 * (x.error + y.error);

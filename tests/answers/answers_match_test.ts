@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { answersMatch } from "../../lib/answers/answers_match.ts";
-import { formula, monsters, nonsense, seeded } from "./hostile_answers.ts";
+import { formula, heavyLists, monsters, nonsense, seeded } from "./hostile_answers.ts";
 
 /** Reference, then spellings that say the same. */
 const same: [string, string[]][] = [
@@ -353,7 +353,11 @@ function* random(seed: number): Generator<[string, string]> {
 
 Deno.test("answersMatch() takes less than 100 ms on any input and never throws", () => {
   const seconds = Number(Deno.env.get("SHOWWORK_FUZZ_SECONDS") ?? 2.5);
-  for (const [name, inputs] of [["monsters", against(monsters())], ["random", random(20)]] as const) {
+  const kinds = [["monsters", against(monsters())], ["heavy lists", heavyLists()], [
+    "random",
+    random(20),
+  ]] as const;
+  for (const [name, inputs] of kinds) {
     const { tried, slowest, input, failures } = fuzz(inputs, name === "random" ? 1000 * seconds : 60_000);
     console.log(
       `  ${name}: ${tried} inputs, slowest ${slowest.toFixed(1)} ms on ${input}, failures ${failures}`,

@@ -134,3 +134,26 @@ export function formula(random: () => number, depth = 0): string {
     () => `${inner()}/${inner()}`,
   );
 }
+
+/** Lists against lists of items that each take long, in another order. */
+export function* heavyLists(): Generator<[string, string]> {
+  for (
+    const item of [
+      "3000!",
+      "2999!/2998!",
+      "\\binom{2000}{1000}",
+      "1000!^{3}",
+      "(((2^{1000})^{30})^{10})",
+      "(1/3)^{2000}+(1/7)^{1400}",
+      "\\sqrt[17]{9^{9^3}}",
+      "(x+y+z)^{90}",
+      "\\log_2(2^{4000})",
+    ]
+  ) {
+    const list = (write: (i: number) => string) =>
+      Array.from({ length: 60 }, (_, i) => write(i)).join().slice(0, 1990);
+    yield [list((i) => `${i}+${item}`), list((i) => `${item}+${59 - i}`)];
+    yield [list((i) => `${item}=x+${i}`), list((i) => `x+${59 - i}=${item}`)];
+    yield [Array(30).fill(item).join("+").slice(0, 590), "x"];
+  }
+}

@@ -9,7 +9,7 @@ export interface Choice {
  *
  * @example
  * ```ts
- * import { readChoice } from "./choices.ts";
+ * import { readChoice } from "./read_choice.ts";
  * readChoice("(B) 24"); // { letter: "B", text: "24" }
  * ```
  */
@@ -20,12 +20,4 @@ export function readChoice(text: string): Choice | null {
   if (bare) return { letter: (bare[1] ?? bare[2] ?? bare[3] ?? bare[4]).toUpperCase(), text: "" };
   const full = /^(?:(?:option|choice) )?(?:\(([A-Ja-j])\)|([A-J])[).:]|([a-j])\)) ?(?=\S)(.+)$/.exec(text);
   return full && { letter: (full[1] ?? full[2] ?? full[3]).toUpperCase(), text: full[4].trim() };
-}
-
-/** The letters of several options, `A and C`, `A,C`, `(A) & (C)`, in order; `null` where there is anything else. */
-export function readChoices(text: string): string[] | null {
-  const parts = text.replace(/^both /i, "").split(/ ?(?:,? and |[,;&]|,? or ) ?/i);
-  if (parts.length < 2) return null;
-  const choices = parts.map((part) => /^(?:option |choice )?\(?([A-J])[).]?$/.exec(part)?.[1]);
-  return choices.every((letter) => letter !== undefined) ? (choices as string[]).sort() : null;
 }
