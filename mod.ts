@@ -7,8 +7,8 @@
  *
  * await useBackend();
  * const model = await loadModel("data/models/tiny-gemma");
- * const data = await loadDataset({ train: [{ source: "generator", count: 2000 }], test: [{ source: "generator", count: 100 }] });
- * await sft(model, data.train, { steps: 100 });
+ * const data = await loadDataset({ train: [{ source: "generator", count: 500 }], test: [{ source: "generator", count: 20 }] });
+ * await sft(model, data.train, { steps: 20, batchSize: 8 });
  * const { accuracy, formatRate } = await evaluate(model, data.test);
  * ```
  *

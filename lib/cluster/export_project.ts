@@ -189,9 +189,10 @@ async function modelFolder(
  * @throws {ProjectExportError} when the folder holds something, or the model is a GGUF file, which these engines cannot train
  * @throws {OutputError} when the folder cannot be written
  * @example
- * ```ts ignore
- * const config = await loadConfig("r3");
- * await exportProject("cluster/r3", config, { engine: "trl" });
+ * ```ts
+ * import { exportProject, loadConfig } from "../../mod.ts";
+ * const folder = await Deno.makeTempDir(), config = await loadConfig("demo", { data: { train: [{ source: "generator", count: 20 }] } });
+ * await exportProject(`${folder}/demo`, config, { engine: "trl" });
  * ```
  */
 export async function exportProject(

@@ -14,10 +14,10 @@ export interface ConfigToYamlOptions {
  * in stands behind it as a comment, so that another algorithm fills in its own.
  *
  * @example
- * ```ts ignore
+ * ```ts
  * import { configToYaml, loadConfig } from "../../mod.ts";
- * const config = await loadConfig("data/configs/demo.yaml");
- * await Deno.writeTextFile("results/demo/config.yaml", configToYaml(config, { directory: "results/demo" }));
+ * const config = await loadConfig("data/configs/demo.yaml"), directory = await Deno.makeTempDir();
+ * await Deno.writeTextFile(`${directory}/config.yaml`, configToYaml(config, { directory }));
  * ```
  */
 export function configToYaml(config: RunConfig, options: ConfigToYamlOptions = {}): string {

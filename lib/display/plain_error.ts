@@ -6,11 +6,12 @@ import { visible } from "./visible.ts";
  * `stack` is the message alone. The frames are kept in `frames`, for those who look for them.
  *
  * @example
- * ```ts ignore
- * class OutputError extends PlainError {
- *   override name = "OutputError";
+ * ```ts
+ * import { PlainError } from "../../mod.ts";
+ * class NoRoomError extends PlainError {
+ *   override name = "NoRoomError";
  * }
- * throw new OutputError("Cannot write 'x': the folder must be writable.");
+ * String(new NoRoomError("Cannot write 'x': the disk is full.")); // "NoRoomError: Cannot write 'x': the disk is full."
  * ```
  */
 export class PlainError extends Error {

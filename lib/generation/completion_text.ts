@@ -14,10 +14,13 @@ export interface CompletionTextOptions {
  * nothing that may be the beginning of a stop text, wherever the borders of tokens fall.
  *
  * @example
- * ```ts ignore
+ * ```ts
+ * import { loadTokenizer } from "../../mod.ts";
+ * const tokenizer = await loadTokenizer("data/models/tiny-gemma");
  * const text = new CompletionText(tokenizer, { stop: ["</answer>"] });
- * for (const id of ids) shown += text.push(id);
- * shown += text.end();
+ * let shown = "";
+ * for (const id of tokenizer.encode("<answer>8</answer> and more")) shown += text.push(id);
+ * shown += text.end(); // "<answer>8"
  * ```
  */
 export class CompletionText {

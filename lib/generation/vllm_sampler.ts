@@ -58,6 +58,9 @@ function readChoice(
  * @throws {ConfigError} for wrong options
  * @example
  * ```ts ignore
+ * import { compositeReward, grpo, loadDataset, loadModel, vllmSampler } from "../../mod.ts";
+ * const model = await loadModel("data/models/tiny-gemma", { lora: { rank: 16 } }), reward = compositeReward();
+ * const data = await loadDataset({ train: [{ source: "generator", count: 100 }] });
  * const sampler = vllmSampler({ baseURL: "http://localhost:8000", adapterDir: "/shared/adapters" });
  * const run = await grpo(model, data.train, { reward, sampler });
  * ```

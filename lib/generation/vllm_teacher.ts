@@ -25,6 +25,8 @@ const probes = 256;
  * @throws {ConfigError} for wrong options
  * @example
  * ```ts ignore
+ * import { distill, loadConfig, loadDataset, loadModel, vllmTeacher } from "../../mod.ts";
+ * const config = await loadConfig("demo"), data = await loadDataset(config.data), student = await loadModel("data/models/tiny-gemma");
  * const teacher = vllmTeacher({ baseURL: "http://localhost:8000", model: "google/gemma-3-4b-it" });
  * const run = await distill(student, teacher, data.train, config.distill);
  * ```

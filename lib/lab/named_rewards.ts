@@ -12,7 +12,7 @@ export type GivenReward = Reward | CompositeOptions | RewardFunction;
  * @param call Whose argument it is: `ablateReward's first argument`.
  * @throws {ArgumentError} when it is no group; {@linkcode RangeError} when it is empty; what `compositeReward` throws
  * @example
- * ```ts ignore
+ * ```ts
  * namedRewards("huntLoopholes' first argument", { r3: { preset: "r3" } }).r3.names;
  * ```
  */

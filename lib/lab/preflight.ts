@@ -51,8 +51,12 @@ const timed = { least: 3, most: 12, error: 0.06 };
  *
  * @throws {ConfigError} for an option that `grpo` would refuse
  * @example
- * ```ts ignore
- * await preflight(model, data.train, { ...config.grpo, reward });
+ * ```ts
+ * import { compositeReward, loadDataset, loadModel, preflight } from "../../mod.ts";
+ * const model = await loadModel("data/models/tiny-gemma");
+ * const data = await loadDataset({ train: [{ source: "generator", count: 40 }], test: [{ source: "generator", count: 8 }] });
+ * const reward = compositeReward({ preset: "r3" });
+ * await preflight(model, data.train, { steps: 30, promptsPerStep: 2, generations: 2, maxTokens: 16, reward, groups: 3 });
  * ```
  */
 export async function preflight(

@@ -119,8 +119,10 @@ export class CausalLM {
    * The same as they come, a chunk of whole characters at a time; leaving the loop ends the sampling.
    *
    * @example
-   * ```ts ignore
-   * for await (const { text } of model.stream(["What is 3 + 4?"], { stop: ["</answer>"] })) write(text);
+   * ```ts
+   * import { loadModel } from "../../mod.ts";
+   * const model = await loadModel("data/models/tiny-gemma");
+   * for await (const { text } of model.stream(["What is 3 + 4?"], { stop: ["</answer>"], maxTokens: 16 })) console.log(text);
    * ```
    */
   stream(
@@ -210,8 +212,12 @@ export class CausalLM {
    *
    * @throws {RangeError} when there is none of that name
    * @example
-   * ```ts ignore
-   * await model.loadAdapter("results/demo/adapter", { name: "demo" });
+   * ```ts
+   * import { loadModel } from "../../mod.ts";
+   * const model = await loadModel("data/models/tiny-gemma"), folder = await Deno.makeTempDir();
+   * model.addLora({ rank: 2 });
+   * await model.saveAdapter(folder);
+   * await model.loadAdapter(folder, { name: "demo" });
    * model.useAdapter(null); // the base
    * model.useAdapter("demo");
    * ```
@@ -234,10 +240,13 @@ export class CausalLM {
    *
    * @throws {ModelFileError} when other weights were written there since; the model is then as it was
    * @example
-   * ```ts ignore
-   * const first = await grpo(model, data.train, { reward, beta: 0 });
+   * ```ts
+   * import { loadDataset, loadModel, sft } from "../../mod.ts";
+   * const model = await loadModel("data/models/tiny-gemma");
+   * const data = await loadDataset({ train: [{ source: "generator", count: 40 }] });
+   * await sft(model, data.train, { steps: 1, batchSize: 4, learningRate: 1e-3 });
    * await model.reset();
-   * const second = await grpo(model, data.train, { reward, beta: 0.04 });
+   * await sft(model, data.train, { steps: 1, batchSize: 4, learningRate: 1e-4 });
    * ```
    */
   async reset(): Promise<void> {

@@ -211,10 +211,11 @@ export class Chat {
  * probability on hover; `interactive` asks for questions until an empty one.
  *
  * @example
- * ```ts ignore
- * const talk = chat(model, { system: "Show your work." });
+ * ```ts
+ * import { chat, loadModel } from "../../mod.ts";
+ * const talk = chat(await loadModel("data/models/tiny-gemma"), { system: "Show your work.", maxTokens: 32, ask: () => null });
  * await talk.say("What is 2 + 3?");
- * await talk.interactive();
+ * await talk.interactive(); // until an empty question
  * ```
  */
 export function chat(model: CausalLM, options: ChatOptions = {}): Chat {

@@ -62,9 +62,10 @@ function listen() {
  * await a macrotask between its steps: `await new Promise((done) => setTimeout(done))`.
  *
  * @example
- * ```ts ignore
+ * ```ts
+ * import { stopButton } from "../../mod.ts";
  * using button = stopButton();
- * for (let step = 0; step < 200 && !button.pressed; step++) await train(step);
+ * for (let step = 0; step < 3 && !button.pressed; step++) await new Promise((done) => setTimeout(done));
  * ```
  */
 export function stopButton(): StopButton {

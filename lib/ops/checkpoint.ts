@@ -6,8 +6,10 @@ import * as tf from "@tensorflow/tfjs";
  * give the same result both times.
  *
  * @example
- * ```ts ignore
- * const y = checkpoint((x) => layer(x), x, layerVariables);
+ * ```ts
+ * import * as tf from "@tensorflow/tfjs";
+ * const weight = tf.variable(tf.tensor2d([[1, 2], [3, 4]])), x = tf.tensor2d([[1, 0]]);
+ * const { grads } = tf.variableGrads(() => tf.sum(checkpoint((x) => tf.relu(tf.matMul(x, weight as tf.Tensor2D)), x, [weight])));
  * ```
  */
 export function checkpoint(

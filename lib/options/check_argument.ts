@@ -62,10 +62,12 @@ function shown(value: unknown): string {
  * @param call What was called, and as which argument: `grpo's first argument`.
  * @throws {ArgumentError} saying what it must be, what it is, and how to get it
  * @example
- * ```ts ignore
- * import { checkArgument } from "./check_argument.ts";
- * checkArgument("chat's first argument", "model", "gpt2");
- * // ArgumentError: chat's first argument must be a model, got "gpt2"; load one with `await loadModel("tiny-gemma")`
+ * ```ts
+ * try {
+ *   checkArgument("chat's first argument", "model", "gpt2");
+ * } catch (error) {
+ *   console.log(String(error)); // chat's first argument must be a model, got "gpt2"; load one with `await loadModel("tiny-gemma")`
+ * }
  * ```
  */
 export function checkArgument(call: string, kind: keyof typeof kinds, value: unknown): void {

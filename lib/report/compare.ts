@@ -60,10 +60,15 @@ export interface CompareOptions {
  * Throws a `RangeError` when there is no evaluation, or when two that are compared share no problem.
  *
  * @example
- * ```ts ignore
- * const table = compare({ base, sft: afterSft, grpo: afterGrpo });
+ * ```ts
+ * import { compare, evaluate, loadDataset, loadModel, sft } from "../../mod.ts";
+ * const model = await loadModel("data/models/tiny-gemma");
+ * const data = await loadDataset({ train: [{ source: "generator", count: 40 }], test: [{ source: "generator", count: 8 }] });
+ * const base = await evaluate(model, data.test, { maxTokens: 32 });
+ * await sft(model, data.train, { steps: 2, batchSize: 4 });
+ * const table = compare({ base, sft: await evaluate(model, data.test, { maxTokens: 32 }) });
  * console.log(table); // or end a notebook cell with it
- * table.differences[0].accuracy; // { value: 0.21, low: 0.15, high: 0.27 }
+ * table.differences[0].accuracy; // such as { value: 0.21, low: 0.15, high: 0.27 }
  * ```
  */
 export function compare(evaluations: Record<string, Evaluation>, options: CompareOptions = {}): Comparison {

@@ -82,10 +82,16 @@ function byProblem(runs: JudgedRun[]): Map<string, number> {
  * @throws {RangeError} when there is no group, one without a run, or two without a common problem
  * @throws {ResultsError} when a folder that was named holds nothing to compare
  * @example
- * ```ts ignore
- * console.log(compareRuns({ GRPO: [{ run: grpoRun, evaluation: afterGrpo }], RLOO: [{ run: rlooRun, evaluation: afterRloo }] }));
- * console.log(await compareRuns(["results/grpo", "results/rloo"]));
- * console.log(await compareRuns("results"));
+ * ```ts
+ * import { compareRuns, evaluate, loadDataset, loadModel, sft } from "../../mod.ts";
+ * const model = await loadModel("data/models/tiny-gemma");
+ * const data = await loadDataset({ train: [{ source: "generator", count: 40 }], test: [{ source: "generator", count: 8 }] });
+ * const trained = async (learningRate: number) => {
+ *   await model.reset();
+ *   const run = await sft(model, data.train, { steps: 2, batchSize: 4, learningRate });
+ *   return [{ run, evaluation: await evaluate(model, data.test, { maxTokens: 32 }) }];
+ * };
+ * console.log(compareRuns({ gentle: await trained(1e-4), bold: await trained(1e-2) }));
  * ```
  */
 export function compareRuns(groups: Record<string, JudgedRun[]>): RunComparison;

@@ -42,8 +42,12 @@ const percentAxis = { range: [-0.02, 1.04], tickvals: [0, 0.25, 0.5, 0.75, 1], t
  * Accuracy overall, by difficulty and by domain: a bar a stage, its Wilson 95 % interval as a whisker.
  *
  * @example
- * ```ts ignore
- * await accuracyFigure({ base, sft, grpo }).save("accuracy.png");
+ * ```ts
+ * import { accuracyFigure, evaluate, loadDataset, loadModel } from "../../mod.ts";
+ * const model = await loadModel("data/models/tiny-gemma");
+ * const data = await loadDataset({ train: [{ source: "generator", count: 40 }], test: [{ source: "generator", count: 8 }] });
+ * const base = await evaluate(model, data.test, { maxTokens: 32 });
+ * await accuracyFigure({ base }).save(`${await Deno.makeTempDir()}/accuracy.svg`);
  * ```
  */
 export function accuracyFigure(evaluations: Evaluations): Figure {

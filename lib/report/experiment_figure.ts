@@ -9,8 +9,15 @@ import { type Panel, smallMultiples } from "./small_multiples.ts";
  *
  * @throws {RangeError} when no run was made, or it lacks a measure that is asked for
  * @example
- * ```ts ignore
- * await experimentFigure(found, { measures: ["accuracy"] }).save("ablation.png");
+ * ```ts
+ * import { experiment, experimentFigure } from "../../mod.ts";
+ * const found = await experiment({
+ *   grid: { rate: [0.1, 0.2] },
+ *   seeds: [1, 2],
+ *   dir: await Deno.makeTempDir(),
+ *   run: ({ rate }, { seed }) => ({ accuracy: Number(rate) + seed / 100 }),
+ * });
+ * experimentFigure(found, { measures: ["accuracy"] });
  * ```
  */
 export function experimentFigure(

@@ -83,8 +83,12 @@ export interface ExportedRun {
  * Throws an `OutputError` when the folder cannot be written, or holds what no export wrote; what was there is then unchanged.
  *
  * @example
- * ```ts ignore
- * await exportRun("../results/demo", { config, model, runs: [sftRun, grpoRun], evaluations: { base, sft, grpo } });
+ * ```ts
+ * import { evaluate, exportRun, loadDataset, loadModel, sft } from "../../mod.ts";
+ * const model = await loadModel("data/models/tiny-gemma");
+ * const data = await loadDataset({ train: [{ source: "generator", count: 40 }], test: [{ source: "generator", count: 8 }] });
+ * const run = await sft(model, data.train, { steps: 2, batchSize: 4 }), base = await evaluate(model, data.test, { maxTokens: 32 });
+ * await exportRun(`${await Deno.makeTempDir()}/demo`, { config: {}, runs: [run], evaluations: { base } });
  * ```
  */
 export async function exportRun(dir: string, given: RunContents): Promise<ExportedRun> {

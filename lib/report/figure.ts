@@ -28,7 +28,7 @@ const settings = { responsive: true, displaylogo: false, displayModeBar: "hover"
  * @example
  * ```ts
  * const figure = new Figure([{ y: [3, 2, 1] }], { title: { text: "Loss" } });
- * await figure.save("loss.png"); // also .svg, .html and .json
+ * await figure.save(`${await Deno.makeTempDir()}/loss.png`); // also .svg, .html and .json
  * ```
  */
 export class Figure implements FigureData {

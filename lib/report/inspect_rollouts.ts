@@ -23,9 +23,13 @@ export interface InspectRolloutsOptions {
  * @param run a run, or the folder of an export
  * @throws {RangeError} when the run kept no completions, or none of that step
  * @example
- * ```ts ignore
- * await inspectRollouts(grpoRun, { step: 40 });
- * await inspectRollouts("../results/demo");
+ * ```ts
+ * import { compositeReward, grpo, inspectRollouts, loadDataset, loadModel } from "../../mod.ts";
+ * const model = await loadModel("data/models/tiny-gemma");
+ * const data = await loadDataset({ train: [{ source: "generator", count: 40 }], test: [{ source: "generator", count: 8 }] });
+ * const reward = compositeReward({ preset: "r3" });
+ * const run = await grpo(model, data.train, { steps: 1, promptsPerStep: 2, generations: 2, maxTokens: 16, reward });
+ * await inspectRollouts(run, { step: 1 }); // or the folder of an export
  * ```
  */
 export async function inspectRollouts(

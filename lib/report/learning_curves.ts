@@ -77,9 +77,12 @@ export function policyCurves(runs: readonly TrainingRun[]): Curve[] {
  * Throws a `RangeError` when there is no run.
  *
  * @example
- * ```ts ignore
- * const figure = learningCurves([sftRun, grpoRun]);
- * await figure.save("learning_curves.png");
+ * ```ts
+ * import { learningCurves, loadDataset, loadModel, sft } from "../../mod.ts";
+ * const model = await loadModel("data/models/tiny-gemma");
+ * const data = await loadDataset({ train: [{ source: "generator", count: 40 }], test: [{ source: "generator", count: 8 }] });
+ * const figure = learningCurves([await sft(model, data.train, { steps: 3, batchSize: 4 })]);
+ * await figure.save(`${await Deno.makeTempDir()}/learning_curves.svg`);
  * ```
  */
 export function learningCurves(

@@ -41,8 +41,9 @@ export interface RunList {
  *
  * @throws {RangeError} when there is no such folder
  * @example
- * ```ts ignore
- * await listRuns("results");
+ * ```ts
+ * import { listRuns } from "../../mod.ts";
+ * console.log(await listRuns(await Deno.makeTempDir())); // or "results"
  * ```
  */
 export async function listRuns(folder = "results"): Promise<RunList> {

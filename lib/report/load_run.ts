@@ -98,8 +98,13 @@ const completionLine = z.discriminatedUnion("kind", [
  * Throws a `ResultsError` that names the file, and the line where there is one.
  *
  * @example
- * ```ts ignore
- * const { runs, evaluations } = await loadRun("../results/demo");
+ * ```ts
+ * import { exportRun, learningCurves, loadDataset, loadModel, loadRun, sft } from "../../mod.ts";
+ * const model = await loadModel("data/models/tiny-gemma");
+ * const data = await loadDataset({ train: [{ source: "generator", count: 40 }], test: [{ source: "generator", count: 8 }] });
+ * const folder = `${await Deno.makeTempDir()}/demo`, run = await sft(model, data.train, { steps: 2, batchSize: 4 });
+ * await exportRun(folder, { config: {}, runs: [run], evaluations: {} });
+ * const { runs } = await loadRun(folder);
  * learningCurves(runs);
  * ```
  */

@@ -64,7 +64,7 @@ interface Band {
  * ```ts
  * import { loadConfig, plotSchedules } from "../../mod.ts";
  * const figure = plotSchedules(await loadConfig("data/configs/demo.yaml"));
- * await figure.save("schedules.png");
+ * await figure.save(`${await Deno.makeTempDir()}/schedules.svg`);
  * ```
  */
 export function plotSchedules(config: ScheduledConfig, options: PlotSchedulesOptions = {}): Figure {

@@ -80,9 +80,9 @@ const pushSchema = z.strictObject({
  * @throws {HubError} for a bad name, a missing or refused token, or a transfer that fails
  * @example
  * ```ts ignore
- * const exported = await exportRun("../results/demo", { config, runs, evaluations, model });
- * await pushToHub("me/demo", exported); // shows what would be sent
- * await pushToHub("me/demo", exported, { send: true });
+ * import { pushToHub } from "../../mod.ts";
+ * await pushToHub("me/demo", "results/demo"); // shows what would be sent
+ * await pushToHub("me/demo", "results/demo", { send: true });
  * ```
  */
 export async function pushToHub(

@@ -39,9 +39,16 @@ const further = [measures.truncated, measures.zeroVariance, measures.gradientNor
  *
  * @throws {RangeError} when there is no group, or one without a run
  * @example
- * ```ts ignore
- * const figure = runBands({ GRPO: [seed1, seed2, seed3], RLOO: [other1, other2, other3] });
- * await figure.save("algorithms.png");
+ * ```ts
+ * import { loadDataset, loadModel, runBands, sft } from "../../mod.ts";
+ * const model = await loadModel("data/models/tiny-gemma");
+ * const data = await loadDataset({ train: [{ source: "generator", count: 40 }], test: [{ source: "generator", count: 8 }] });
+ * const trained = async (learningRate: number, seed: number) => {
+ *   await model.reset();
+ *   return await sft(model, data.train, { steps: 2, batchSize: 4, learningRate, seed });
+ * };
+ * const gentle = [await trained(1e-4, 1), await trained(1e-4, 2)], bold = [await trained(1e-2, 1), await trained(1e-2, 2)];
+ * runBands({ gentle, bold });
  * ```
  */
 export function runBands(

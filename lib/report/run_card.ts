@@ -94,8 +94,13 @@ function seeds({ config, runs }: RunCardContents): Record<string, number> {
  * evaluations with intervals, and seeds. The base model and its licence are `saveAdapter`'s to add.
  *
  * @example
- * ```ts ignore
- * await model.saveAdapter("adapter", { card: runCard({ config, runs: [sftRun, grpoRun], evaluations: { base, grpo } }) });
+ * ```ts
+ * import { loadDataset, loadModel, runCard, sft } from "../../mod.ts";
+ * const model = await loadModel("data/models/tiny-gemma");
+ * const data = await loadDataset({ train: [{ source: "generator", count: 40 }], test: [{ source: "generator", count: 8 }] });
+ * model.addLora({ rank: 2 });
+ * const run = await sft(model, data.train, { steps: 2, batchSize: 4 });
+ * await model.saveAdapter(await Deno.makeTempDir(), { card: runCard({ config: {}, runs: [run], evaluations: {} }) });
  * ```
  */
 export function runCard(contents: RunCardContents): Partial<ModelCardParts> {

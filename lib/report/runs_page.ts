@@ -18,8 +18,13 @@ import { writeOutput } from "./write_output.ts";
  * @returns the page's path
  * @throws {RangeError} when the folder holds no run that can be read
  * @example
- * ```ts ignore
- * await runsPage("results", "results/runs.html");
+ * ```ts
+ * import { exportRun, loadDataset, loadModel, runsPage, sft } from "../../mod.ts";
+ * const model = await loadModel("data/models/tiny-gemma");
+ * const data = await loadDataset({ train: [{ source: "generator", count: 40 }], test: [{ source: "generator", count: 8 }] });
+ * const folder = await Deno.makeTempDir(), run = await sft(model, data.train, { steps: 2, batchSize: 4 });
+ * await exportRun(`${folder}/demo`, { config: {}, runs: [run], evaluations: {} });
+ * await runsPage(folder, `${folder}/runs.html`);
  * ```
  */
 export async function runsPage(folder: string, path: string): Promise<string> {

@@ -4,8 +4,9 @@
  * the estimate that places a label.
  *
  * @example
- * ```ts ignore
- * const font = new Ttf(await Deno.readFile("OpenSans_400Regular.ttf"));
+ * ```ts
+ * const fonts = new URL("../../node_modules/@expo-google-fonts/open-sans/400Regular/", import.meta.url);
+ * const font = new Ttf(await Deno.readFile(new URL("OpenSans_400Regular.ttf", fonts)));
  * font.width("loss") * 12; // pixels at 12 px
  * ```
  */

@@ -36,8 +36,8 @@ export function outputError(path: string, error: unknown): OutputError {
  * when it is missing. Throws {@linkcode OutputError}, and then an earlier file at `path` is as it was.
  *
  * @example
- * ```ts ignore
- * await writeOutput("results/demo/final_results.json", JSON.stringify(results));
+ * ```ts
+ * await writeOutput(`${await Deno.makeTempDir()}/demo/final_results.json`, JSON.stringify({ accuracy: 0.5 }));
  * ```
  */
 export async function writeOutput(path: string, content: string | Uint8Array): Promise<void> {

@@ -36,9 +36,15 @@ const share = (parts: number, whole: number) => whole === 0 ? 0 : parts / whole;
  * order of the tags earn points: padding is not reasoning.
  *
  * @example
- * ```ts ignore
- * import { rubricHeuristics } from "./rubric_heuristics.ts";
- * rubricHeuristics(sample).answerCorrectness; // 30
+ * ```ts
+ * rubricHeuristics({
+ *   prompt: "What is 5 + 3?",
+ *   completion: "<reasoning>5 + 3 = 8, so it is 8.</reasoning><answer>8</answer>",
+ *   problem: { id: "a", question: "What is 5 + 3?", answer: "8", difficulty: "easy", domain: "maths" },
+ *   step: 0,
+ *   steps: 1,
+ *   phase: "easy",
+ * }, { correct: true }).answerCorrectness; // 30
  * ```
  */
 export function rubricHeuristics(

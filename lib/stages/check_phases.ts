@@ -6,7 +6,9 @@ import type { Curriculum } from "../schedules/curriculum.ts";
  *
  * @throws {RangeError} naming the first phase that has none
  * @example
- * ```ts ignore
+ * ```ts
+ * import { curriculum, loadDataset } from "../../mod.ts";
+ * const data = await loadDataset({ train: [{ source: "generator", count: 40 }] });
  * checkPhases(curriculum(), data.train, 200);
  * ```
  */

@@ -30,8 +30,10 @@ const tooLong = "too long", unwritten = "without a demonstration in the format";
  *
  * @throws {RangeError} when nothing is left to learn
  * @example
- * ```ts ignore
- * const { examples, note } = demonstrations(model.tokenizer, data.train, config);
+ * ```ts
+ * import { loadDataset, loadTokenizer, sftSchema } from "../../mod.ts";
+ * const data = await loadDataset({ train: [{ source: "generator", count: 40 }] });
+ * const { examples, note } = demonstrations(await loadTokenizer("data/models/tiny-gemma"), data.train, sftSchema.parse({}));
  * ```
  */
 export function demonstrations(

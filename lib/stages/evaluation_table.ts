@@ -92,8 +92,11 @@ function table(evaluation: Evaluation): Table {
  * wrong. The data stays plain.
  *
  * @example
- * ```ts ignore
- * console.log(evaluationTable(evaluation));
+ * ```ts
+ * import { evaluate, loadDataset, loadModel } from "../../mod.ts";
+ * const model = await loadModel("data/models/tiny-gemma");
+ * const data = await loadDataset({ train: [{ source: "generator", count: 40 }], test: [{ source: "generator", count: 8 }] });
+ * console.log(evaluationTable(await evaluate(model, data.test, { maxTokens: 32 })));
  * ```
  */
 export function evaluationTable(evaluation: Evaluation): Evaluation {

@@ -40,8 +40,11 @@ export function checkpointBytes(decoder: Decoder, { beta }: Pick<GrpoConfig, "be
  * one sequence as long as they may get fits into memory, and whether the disk holds its checkpoints.
  *
  * @example
- * ```ts ignore
- * const [template, sequence, disk] = await findingsAhead(model.decoder, fitting.prompts, config);
+ * ```ts
+ * import { grpoSchema, loadDataset, loadModel, problemPrompt } from "../../mod.ts";
+ * const model = await loadModel("data/models/tiny-gemma"), data = await loadDataset({ train: [{ source: "generator", count: 40 }] });
+ * const prompts = data.train.map((problem) => problemPrompt(model.tokenizer, problem));
+ * const [template, sequence, disk] = await findingsAhead(model.decoder, prompts, grpoSchema.parse({}));
  * ```
  */
 export async function findingsAhead(

@@ -18,7 +18,9 @@ export interface FittingProblems {
  *
  * @throws {RangeError} when none fits
  * @example
- * ```ts ignore
+ * ```ts
+ * import { loadDataset, loadModel } from "../../mod.ts";
+ * const model = await loadModel("data/models/tiny-gemma"), data = await loadDataset({ train: [{ source: "generator", count: 40 }] });
  * const { problems, note } = fittingProblems(model, data.train, { maxTokens: 128 });
  * ```
  */

@@ -12,8 +12,12 @@ import type { TrainingRun } from "../training/run.ts";
  * @throws {CheckpointError} when there is no whole checkpoint
  * @throws {RangeError} when it is of another model
  * @example
- * ```ts ignore
- * const run = await grpo(model, data.train, { reward, evaluation: { problems: data.test } });
+ * ```ts
+ * import { loadDataset, loadModel, restoreModel, sft } from "../../mod.ts";
+ * const model = await loadModel("data/models/tiny-gemma");
+ * const data = await loadDataset({ train: [{ source: "generator", count: 40 }], test: [{ source: "generator", count: 8 }] });
+ * const checkpoints = await Deno.makeTempDir();
+ * const run = await sft(model, data.train, { steps: 2, batchSize: 4, checkpoints, evaluation: { problems: data.test, maxTokens: 16 } });
  * await restoreModel(model, run.best!.checkpoint);
  * ```
  */

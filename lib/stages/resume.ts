@@ -80,9 +80,12 @@ async function changed(
  * @throws {CheckpointError} when there is no whole checkpoint, or the run cannot go on so
  * @throws {ConfigError} for an unknown or wrong option
  * @example
- * ```ts ignore
- * const run = await resume(model, "results/demo/checkpoints/grpo", { problems: data.train });
- * const gentler = await resume(model, run, { problems: data.train, learningRate: 1e-5, steps: 400 });
+ * ```ts
+ * import { learningCurves, loadDataset, loadModel, resume, sft } from "../../mod.ts";
+ * const model = await loadModel("data/models/tiny-gemma");
+ * const data = await loadDataset({ train: [{ source: "generator", count: 40 }], test: [{ source: "generator", count: 8 }] });
+ * const run = await sft(model, data.train, { steps: 2, batchSize: 4, checkpointEvery: 1, checkpoints: await Deno.makeTempDir() });
+ * const gentler = await resume(model, run, { problems: data.train, learningRate: 1e-5, steps: 3 });
  * learningCurves([run, gentler]);
  * ```
  */

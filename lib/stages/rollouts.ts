@@ -75,9 +75,13 @@ const resamplings = 3;
  * others in place of groups without signal or replays earlier ones there, and takes the KL penalty off the reward, where that is asked.
  *
  * @example
- * ```ts ignore
- * const rollouts = new Rollouts(model, { problems, reward, curriculum: curriculum(), reference: null, config });
- * const { groups, rewards } = await rollouts.sample(0, signal);
+ * ```ts
+ * import { compositeReward, curriculum, grpoSchema, loadDataset, loadModel, Rollouts } from "../../mod.ts";
+ * const model = await loadModel("data/models/tiny-gemma");
+ * const data = await loadDataset({ train: [{ source: "generator", count: 40 }], test: [{ source: "generator", count: 8 }] });
+ * const config = grpoSchema.parse({ promptsPerStep: 2, generations: 2, maxTokens: 16, beta: 0 }), reward = compositeReward();
+ * const rollouts = new Rollouts(model, { problems: data.train, reward, curriculum: curriculum(), reference: null, config });
+ * const { groups, rewards } = await rollouts.sample(0, new AbortController().signal);
  * ```
  */
 export class Rollouts {

@@ -48,7 +48,7 @@ const windows = Deno.build.os === "windows";
  *
  * @throws {EnvironmentError} when Python is missing or too old, can make no environment, or pip fails; what was there stays
  * @example
- * ```ts
+ * ```ts ignore
  * const { python, env } = await notebookEnvironment();
  * await new Deno.Command(python, { args: ["-m", "jupyterlab"], env }).spawn().status;
  * ```

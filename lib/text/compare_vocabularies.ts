@@ -14,8 +14,10 @@ export interface VocabularyDifference {
  * may cut text quite differently.
  *
  * @example
- * ```ts ignore
- * compareVocabularies(student.tokenizer, teacher.tokenizer); // null
+ * ```ts
+ * import { loadTokenizer } from "../../mod.ts";
+ * const tokenizer = await loadTokenizer("data/models/tiny-gemma");
+ * compareVocabularies(tokenizer, tokenizer); // null
  * ```
  */
 export function compareVocabularies(one: Tokenizer, other: Tokenizer): VocabularyDifference | null {

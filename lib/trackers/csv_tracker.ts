@@ -10,8 +10,11 @@ type Row = Record<string, string | number>;
  * column of its own then. Of a run that goes on, the rows of steps that are made again are replaced.
  *
  * @example
- * ```ts ignore
- * const run = await grpo(model, data.train, { ...config.grpo, reward, trackers: [csvTracker("results/demo/metrics.csv")] });
+ * ```ts
+ * import { csvTracker, loadDataset, loadModel, sft } from "../../mod.ts";
+ * const model = await loadModel("data/models/tiny-gemma");
+ * const data = await loadDataset({ train: [{ source: "generator", count: 40 }], test: [{ source: "generator", count: 8 }] });
+ * await sft(model, data.train, { steps: 2, batchSize: 4, trackers: [csvTracker(`${await Deno.makeTempDir()}/metrics.csv`)] });
  * ```
  */
 export function csvTracker(path: string): Tracker {

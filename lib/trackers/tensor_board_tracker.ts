@@ -8,8 +8,11 @@ import { eventRecord } from "./event_record.ts";
  * what the earlier ones say of the steps that are made again, as TensorFlow's and PyTorch's writers do it.
  *
  * @example
- * ```ts ignore
- * const run = await grpo(model, data.train, { ...config.grpo, reward, trackers: [tensorBoardTracker("results/demo/tensorboard/grpo")] });
+ * ```ts
+ * import { loadDataset, loadModel, sft, tensorBoardTracker } from "../../mod.ts";
+ * const model = await loadModel("data/models/tiny-gemma");
+ * const data = await loadDataset({ train: [{ source: "generator", count: 40 }], test: [{ source: "generator", count: 8 }] });
+ * await sft(model, data.train, { steps: 2, batchSize: 4, trackers: [tensorBoardTracker(`${await Deno.makeTempDir()}/sft`)] });
  * ```
  */
 export function tensorBoardTracker(folder: string): Tracker {

@@ -32,8 +32,10 @@ export const trackioTrackerSchema: OptionsSchema<
  * @throws {ConfigError} for wrong options
  * @example
  * ```ts ignore
+ * import { loadDataset, loadModel, sft, trackioTracker } from "../../mod.ts";
+ * const model = await loadModel("data/models/tiny-gemma"), data = await loadDataset({ train: [{ source: "generator", count: 100 }] });
  * const trackers = [trackioTracker({ baseURL: "http://localhost:7860", project: "showwork", run: "demo-1" })];
- * const run = await grpo(model, data.train, { ...config.grpo, reward, trackers });
+ * const run = await sft(model, data.train, { steps: 100, trackers });
  * ```
  */
 export function trackioTracker(options: TrackioTrackerOptions): Tracker {

@@ -61,8 +61,10 @@ function lastStep(tail: string | null): number {
  * @throws {ConfigError} for wrong options
  * @example
  * ```ts ignore
+ * import { loadDataset, loadModel, sft, wandbTracker } from "../../mod.ts";
+ * const model = await loadModel("data/models/tiny-gemma"), data = await loadDataset({ train: [{ source: "generator", count: 100 }] });
  * const trackers = [wandbTracker({ project: "showwork", run: "demo-1" })]; // the key from WANDB_API_KEY
- * const run = await grpo(model, data.train, { ...config.grpo, reward, trackers });
+ * const run = await sft(model, data.train, { steps: 100, trackers });
  * ```
  */
 export function wandbTracker(options: WandbTrackerOptions): Tracker {

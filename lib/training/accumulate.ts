@@ -75,9 +75,11 @@ const total = (values: Float32Array) => values.reduce((sum, value) => sum + valu
  *
  * @throws the signal's reason when it aborts between two passes; no gradients are left then
  * @example
- * ```ts ignore
- * const tokens = batch.reduce((sum, { completion }) => sum + completion.length, 0);
- * const { gradients, loss } = await accumulate(decoder, batch, () => crossEntropy(tokens));
+ * ```ts
+ * import { accumulate, crossEntropy, disposeGradients, loadModel } from "../../mod.ts";
+ * const { decoder } = await loadModel("data/models/tiny-gemma"), batch = [{ prompt: [2, 10, 11], completion: [12, 1] }];
+ * const { gradients, loss } = await accumulate(decoder, batch, () => crossEntropy(2)); // of two tokens
+ * disposeGradients(gradients);
  * ```
  */
 export async function accumulate<T extends TokenSequence, Sums extends string = never>(

@@ -3,10 +3,11 @@
  * timer, because setImmediate lets up to ten turns pass before a signal is seen.
  *
  * @example
- * ```ts ignore
- * for (const part of parts) {
+ * ```ts
+ * const { signal } = new AbortController();
+ * for (const part of [1, 2, 3]) {
  *   await breathe(signal);
- *   train(part);
+ *   console.log(part);
  * }
  * ```
  */

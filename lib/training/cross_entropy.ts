@@ -4,9 +4,11 @@ import type { TokenLoss, TokenValues } from "./backward.ts";
  * The loss of supervised learning, −Σ log p / tokens, of one pass of a batch that has `tokens` completion tokens in all.
  *
  * @example
- * ```ts ignore
- * const tokens = batch.reduce((sum, { completion }) => sum + completion.length, 0);
- * const { gradients } = await accumulate(decoder, batch, () => crossEntropy(tokens));
+ * ```ts
+ * import { accumulate, crossEntropy, disposeGradients, loadModel } from "../../mod.ts";
+ * const { decoder } = await loadModel("data/models/tiny-gemma"), batch = [{ prompt: [2, 10, 11], completion: [12, 1] }];
+ * const { gradients } = await accumulate(decoder, batch, () => crossEntropy(2)); // of two tokens
+ * disposeGradients(gradients);
  * ```
  */
 export function crossEntropy(tokens: number): (values: Pick<TokenValues, "logprobs">) => TokenLoss {

@@ -14,9 +14,10 @@ export interface EpochCursorState {
  * Draws indices of a dataset epoch by epoch, each a fresh seeded shuffle: the data cursor of a run.
  *
  * @example
- * ```ts ignore
- * const cursor = new EpochCursor(sequences.length, 1);
- * const batch = cursor.draw(32).map((index) => sequences[index]);
+ * ```ts
+ * import { EpochCursor } from "../../mod.ts";
+ * const cursor = new EpochCursor(100, 1);
+ * const batch = cursor.draw(32); // places among the hundred
  * ```
  */
 export class EpochCursor {

@@ -23,8 +23,9 @@ export function rowsOf(sequences: readonly TokenSequence[]): number {
  * sequence is never cut: the longest goes alone.
  *
  * @example
- * ```ts ignore
- * for (const [from, some] of microBatches(sequences, { rows: 1536 })) train(new TokenBatch(some), from);
+ * ```ts
+ * const sequences = [3, 5, 2].map((length) => ({ prompt: [2], completion: Array<number>(length).fill(7) }));
+ * for (const [from, some] of microBatches(sequences, { rows: 8 })) console.log(from, some.length);
  * ```
  */
 export function* microBatches<T extends TokenSequence>(

@@ -7,8 +7,9 @@ const place = ["results", "checkpoints"], temporary = "showwork-checkpoints-";
  * where a person finds and removes it, with the next free number; below the system's temporary folder where nothing can be written there.
  *
  * @example
- * ```ts ignore
- * await ownCheckpoints("grpo"); // …/results/checkpoints/grpo-1
+ * ```ts
+ * const folder = await ownCheckpoints("grpo"); // …/results/checkpoints/grpo-1
+ * await Deno.remove(folder);
  * ```
  */
 export async function ownCheckpoints(name: string): Promise<string> {

@@ -23,9 +23,11 @@ const share = 0.8;
  * Each is said once.
  *
  * @example
- * ```ts ignore
- * const budget = new PassBudget(model.decoder);
- * for (const [from, some] of budget.cut(sequences)) await budget.measure(some, () => train(some, from));
+ * ```ts
+ * import { loadModel, PassBudget } from "../../mod.ts";
+ * const { decoder } = await loadModel("data/models/tiny-gemma"), budget = new PassBudget(decoder);
+ * const sequences = [3, 5].map((length) => ({ prompt: [2], completion: Array<number>(length).fill(7) }));
+ * for (const [from, some] of budget.cut(sequences)) console.log(from, some.length);
  * ```
  */
 export class PassBudget {

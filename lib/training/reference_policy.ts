@@ -17,9 +17,13 @@ type Own =
  * the weights.
  *
  * @example
- * ```ts ignore
- * const reference = await ReferencePolicy.of(model.decoder);
+ * ```ts
+ * import { loadModel, ReferencePolicy, TokenBatch } from "../../mod.ts";
+ * const { decoder } = await loadModel("data/models/tiny-gemma"), reference = await ReferencePolicy.of(decoder);
+ * const tokens = new TokenBatch([{ prompt: [2, 10, 11], completion: [12, 1] }]);
  * const logprobs = await reference.logprobs(tokens, 0.8);
+ * tokens.dispose();
+ * reference.dispose();
  * ```
  */
 export class ReferencePolicy {

@@ -72,9 +72,12 @@ export const bookkeeping: ReadonlySet<string> = new Set([
  * best one.
  *
  * @example
- * ```ts ignore
- * using checkpoints = await RunCheckpoints.open(stage, run, { root: "results/demo/checkpoints", keepLast: 2, bestBy: null });
- * await checkpoints.save(12.5);
+ * ```ts
+ * import type { TrainingRun } from "../../mod.ts";
+ * const stage = { stage: "mine", name: "mine", config: {}, save: () => Promise.resolve({ tensors: {}, state: {} }), restore() {} };
+ * const run: TrainingRun = { ...stage, steps: [], ended: "finished", seconds: 0, completions: [], diagnoses: [] };
+ * using checkpoints = await RunCheckpoints.open(stage, run, { root: await Deno.makeTempDir(), keepLast: 2, bestBy: null });
+ * await checkpoints.save(12.5, console.warn);
  * ```
  */
 export class RunCheckpoints {

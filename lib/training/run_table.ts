@@ -69,8 +69,11 @@ function curves(run: TrainingRun): string {
  * stays plain.
  *
  * @example
- * ```ts ignore
- * console.log(runTable(run));
+ * ```ts
+ * import { loadDataset, loadModel, sft } from "../../mod.ts";
+ * const model = await loadModel("data/models/tiny-gemma");
+ * const data = await loadDataset({ train: [{ source: "generator", count: 40 }], test: [{ source: "generator", count: 8 }] });
+ * console.log(runTable(await sft(model, data.train, { steps: 2, batchSize: 4 })));
  * ```
  */
 export function runTable(run: TrainingRun): TrainingRun {

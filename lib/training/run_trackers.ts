@@ -65,9 +65,10 @@ class Line {
  * at most.
  *
  * @example
- * ```ts ignore
- * const trackers = runTrackers([csvTracker("metrics.csv")], { ...run, resumedStep: null }, (text) => view.note(text, "warning"));
- * trackers.log(metrics);
+ * ```ts
+ * import { csvTracker } from "../../mod.ts";
+ * const run = { name: "sft", stage: "sft", config: {}, resumedStep: null };
+ * const trackers = runTrackers([csvTracker(`${await Deno.makeTempDir()}/metrics.csv`)], run, console.warn);
  * await trackers.end("finished");
  * ```
  */

@@ -49,9 +49,12 @@ export interface TrainerState {
  * not finite. What it depends on goes into a checkpoint and comes back with the same bits.
  *
  * @example
- * ```ts ignore
- * const trainer = new Trainer(model.decoder, { steps: 100, learningRate: learningRate(1e-3) });
- * const { metrics } = await trainer.update(0, await accumulate(model.decoder, batch, lossOf, { budget: trainer.passes }));
+ * ```ts
+ * import { accumulate, crossEntropy, learningRate, loadModel, Trainer } from "../../mod.ts";
+ * const { decoder } = await loadModel("data/models/tiny-gemma"), batch = [{ prompt: [2, 10, 11], completion: [12, 1] }];
+ * const trainer = new Trainer(decoder, { steps: 100, learningRate: learningRate(1e-3) });
+ * const learned = await accumulate(decoder, batch, () => crossEntropy(2), { budget: trainer.passes });
+ * const { metrics } = await trainer.update(0, learned);
  * trainer.dispose();
  * ```
  */

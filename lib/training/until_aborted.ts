@@ -3,8 +3,9 @@
  * left alone, and what becomes of it is not looked at.
  *
  * @example
- * ```ts ignore
- * const scores = await untilAborted(reward.score(samples), stop.signal);
+ * ```ts
+ * const stop = new AbortController();
+ * await untilAborted(Promise.resolve([0.5, 1]), stop.signal); // [0.5, 1], or the signal's reason
  * ```
  */
 export function untilAborted<T>(work: Promise<T>, signal: AbortSignal | null): Promise<T> {
