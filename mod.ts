@@ -360,6 +360,7 @@ export type { Release } from "./lib/report/release.ts";
 
 export { type Display, displayable } from "./lib/display/displayable.ts";
 export { quiet } from "./lib/display/quiet.ts";
+export type { Cell, Table } from "./lib/display/table.ts";
 export { PlainError } from "./lib/display/plain_error.ts";
 export type { NoteLevel, ObservedSample } from "./lib/display/observer.ts";
 export type { CompletionSpan } from "./lib/display/highlight_completion.ts";

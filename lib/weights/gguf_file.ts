@@ -3,6 +3,7 @@ import { dequantise } from "./dequantise.ts";
 import { ggmlTypeNumber, ggmlTypes } from "./ggml_types.ts";
 import { type GgufTensor, type GgufValue, parseGgufHeader } from "./gguf_header.ts";
 import { ModelFileError } from "./model_file_error.ts";
+import { openModelFile, readModelBytes } from "./open_model_file.ts";
 import { blockSplits } from "./split_blocks.ts";
 import type { WeightFile } from "./weight_file.ts";
 
@@ -20,35 +21,15 @@ export class GgufFile implements WeightFile {
   ) {}
 
   /** Opens a file and checks its header. @throws {ModelFileError} naming the file and what is wrong */
-  static async open(path: string): Promise<GgufFile> {
-    let file: Deno.FsFile;
-    try {
-      file = await Deno.open(path);
-    } catch (error) {
-      const missing = error instanceof Deno.errors.NotFound;
-      throw new ModelFileError(
-        `reading ${path}: ${
-          missing ? "there is no such file" : error instanceof Error ? error.message : error
-        }`,
-      );
-    }
-    try {
-      const { size } = await file.stat();
+  static open(path: string): Promise<GgufFile> {
+    return openModelFile(path, ({ file, size }) => {
       const { metadata, tensors, dataStart } = parseGgufHeader((target) => file.readSync(target) ?? 0, {
         where: path,
         size,
       });
-      return new GgufFile(
-        path,
-        metadata,
-        new Map(tensors.map((tensor) => [tensor.name, tensor])),
-        file,
-        dataStart,
-      );
-    } catch (error) {
-      file.close();
-      throw error;
-    }
+      const named = new Map(tensors.map((tensor) => [tensor.name, tensor]));
+      return new GgufFile(path, metadata, named, file, dataStart);
+    });
   }
 
   async *pieces(
@@ -116,16 +97,7 @@ export class GgufFile implements WeightFile {
     const whole = new Uint8Array(Math.min(most, blocks) * size);
     for (let block = 0; block < blocks; block += most) {
       const count = Math.min(most, blocks - block), bytes = whole.subarray(0, count * size);
-      await this.file.seek(this.dataStart + tensor.start + block * size, Deno.SeekMode.Start);
-      for (let filled = 0; filled < bytes.length;) {
-        const got = await this.file.read(bytes.subarray(filled));
-        if (got === null) {
-          throw new ModelFileError(
-            `reading ${this.path}: it ends within tensor ${tensor.name}; fetch it again`,
-          );
-        }
-        filled += got;
-      }
+      await readModelBytes(this, this.dataStart + tensor.start + block * size, bytes);
       yield { block, bytes, count };
     }
   }

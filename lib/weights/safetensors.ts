@@ -1,5 +1,6 @@
 import { dirname, join } from "node:path";
 import { ModelFileError } from "./model_file_error.ts";
+import { openModelFile, readModelBytes } from "./open_model_file.ts";
 
 /** How a tensor's numbers are stored, of the types that are read and written. */
 export type TensorDtype = "F32" | "F16" | "BF16" | "I32" | "U8";
@@ -142,43 +143,27 @@ export function parseSafetensorsHeader(
   return { tensors, metadata: metadata as Record<string, string> };
 }
 
-const halves = new Uint32Array(1), halfFloats = new Float32Array(halves.buffer);
-
 /** Widens 16-bit floats. */
 function widen(
   words: Uint16Array,
   dtype: "F16" | "BF16",
   out = new Float32Array(words.length),
 ): Float32Array {
-  const bits = new Uint32Array(out.buffer);
-  for (let i = 0; i < words.length; i++) {
-    if (dtype === "BF16") bits[i] = words[i] << 16;
-    else {
-      const sign = (words[i] & 0x8000) << 16, exponent = words[i] >> 10 & 31, mantissa = words[i] & 1023;
-      if (exponent === 0) out[i] = (sign ? -1 : 1) * mantissa * 2 ** -24;
-      else bits[i] = sign | (exponent === 31 ? 0x7f800000 : exponent + 112 << 23) | mantissa << 13;
-    }
+  if (dtype === "F16") out.set(new Float16Array(words.buffer, words.byteOffset, words.length));
+  else {
+    const bits = new Uint32Array(out.buffer, out.byteOffset, words.length);
+    for (let i = 0; i < words.length; i++) bits[i] = words[i] << 16;
   }
   return out;
 }
 
 /** Narrows floats to 16 bits, to the nearest, ties to even. */
 function narrow(data: Float32Array, dtype: "F16" | "BF16"): Uint16Array {
-  const out = new Uint16Array(data.length);
+  if (dtype === "F16") return new Uint16Array(new Float16Array(data).buffer);
+  const out = new Uint16Array(data.length), bits = new Uint32Array(Float32Array.from(data).buffer);
   for (let i = 0; i < data.length; i++) {
-    halfFloats[0] = data[i];
-    const bits = halves[0];
-    if (dtype === "BF16") {
-      out[i] = (bits & 0x7fffffff) > 0x7f800000 ? bits >>> 16 | 64 : bits + 0x7fff + (bits >>> 16 & 1) >>> 16;
-      continue;
-    }
-    const sign = bits >>> 16 & 0x8000, magnitude = Math.abs(data[i]);
-    if (Number.isNaN(data[i])) out[i] = sign | 0x7e00;
-    else if (magnitude >= 65520) out[i] = sign | 0x7c00;
-    else if (magnitude < 2 ** -14) {
-      const scaled = magnitude * 2 ** 24, floor = Math.floor(scaled), rest = scaled - floor;
-      out[i] = sign | (rest > 0.5 || (rest === 0.5 && floor & 1) ? floor + 1 : floor);
-    } else out[i] = sign | (bits & 0x7fffffff) - 0x38000000 + 0xfff + (bits >>> 13 & 1) >>> 13;
+    const word = bits[i], isNaN = (word & 0x7fffffff) > 0x7f800000;
+    out[i] = isNaN ? word >>> 16 | 64 : word + 0x7fff + (word >>> 16 & 1) >>> 16;
   }
   return out;
 }
@@ -194,29 +179,16 @@ export class SafetensorsFile {
   ) {}
 
   /** Opens a file and checks its header. @throws {ModelFileError} naming the file and what is wrong */
-  static async open(path: string): Promise<SafetensorsFile> {
-    let file: Deno.FsFile;
-    try {
-      file = await Deno.open(path);
-    } catch (error) {
-      throw new ModelFileError(
-        `reading ${path}: ${
-          error instanceof Deno.errors.NotFound
-            ? "there is no such file"
-            : error instanceof Error
-            ? error.message
-            : error
-        }`,
-      );
-    }
-    try {
-      const { size } = await file.stat();
+  static open(path: string): Promise<SafetensorsFile> {
+    return openModelFile(path, async ({ file, size }) => {
       if (size < 8) {
         throw new ModelFileError(
           `reading ${path}: a safetensors file has at least 8 bytes, this one has ${size}; fetch it again`,
         );
       }
-      const length = Number(new DataView((await readBytes(file, 8, path)).buffer).getBigUint64(0, true));
+      const head = new Uint8Array(8);
+      await readModelBytes({ file, path }, 0, head);
+      const length = Number(new DataView(head.buffer).getBigUint64(0, true));
       if (length > headerLimit || length > size - 8) {
         throw new ModelFileError(
           `reading ${path}: the header should take ${length} bytes, but ${
@@ -224,21 +196,15 @@ export class SafetensorsFile {
           }; the file is cut short or not a safetensors file`,
         );
       }
-      const { tensors, metadata } = parseSafetensorsHeader(await readBytes(file, length, path), {
+      const header = new Uint8Array(length);
+      await readModelBytes({ file, path }, 8, header);
+      const { tensors, metadata } = parseSafetensorsHeader(header, {
         where: path,
         dataLength: size - 8 - length,
       });
-      return new SafetensorsFile(
-        path,
-        new Map(tensors.map((entry) => [entry.name, entry])),
-        metadata,
-        file,
-        8 + length,
-      );
-    } catch (error) {
-      file.close();
-      throw error;
-    }
+      const named = new Map(tensors.map((entry) => [entry.name, entry]));
+      return new SafetensorsFile(path, named, metadata, file, 8 + length);
+    });
   }
 
   /** Reads one tensor. @throws {ModelFileError} when there is none of that name */
@@ -251,8 +217,7 @@ export class SafetensorsFile {
         `reading ${this.path}: tensor ${name} holds ${dtype}, which is not supported; supported: F32, F64, F16, BF16, I32, U8`,
       );
     }
-    await this.file.seek(this.dataStart + start, Deno.SeekMode.Start);
-    const { buffer } = await readBytes(this.file, end - start, this.path);
+    const { buffer } = await this.#bytes(start, new Uint8Array(end - start));
     const data = dtype === "F32"
       ? new Float32Array(buffer)
       : dtype === "I32"
@@ -287,33 +252,21 @@ export class SafetensorsFile {
     const floats = dtype === "F32" ? new Float32Array(bytes.buffer) : new Float32Array(most);
     for (let at = 0; at < count; at += elements) {
       const some = Math.min(elements, count - at), values = floats.subarray(0, some);
-      await this.file.seek(this.dataStart + start + at * size, Deno.SeekMode.Start);
-      await fill(this.file, bytes.subarray(0, some * size), this.path);
+      await this.#bytes(start + at * size, bytes.subarray(0, some * size));
       if (dtype === "F64") values.set(new Float64Array(bytes.buffer, 0, some));
       else if (dtype !== "F32") widen(new Uint16Array(bytes.buffer, 0, some), dtype, values);
       yield { at, values };
     }
   }
 
+  /** Fills `bytes` from a place of the data. */
+  async #bytes(at: number, bytes: Uint8Array<ArrayBuffer>): Promise<Uint8Array<ArrayBuffer>> {
+    await readModelBytes(this, this.dataStart + at, bytes);
+    return bytes;
+  }
+
   close(): void {
     this.file.close();
-  }
-}
-
-async function readBytes(file: Deno.FsFile, length: number, path: string): Promise<Uint8Array<ArrayBuffer>> {
-  const bytes = new Uint8Array(length);
-  await fill(file, bytes, path);
-  return bytes;
-}
-
-async function fill(file: Deno.FsFile, bytes: Uint8Array, path: string): Promise<void> {
-  const { length } = bytes;
-  for (let at = 0; at < length;) {
-    const count = await file.read(bytes.subarray(at));
-    if (count === null) {
-      throw new ModelFileError(`reading ${path}: it ends ${length - at} bytes early; fetch it again`);
-    }
-    at += count;
   }
 }
 
