@@ -8,7 +8,9 @@ export type Cell = string | { text: string; mark: "better" | "worse" | "unclear"
 
 /** A small table: the first column holds names, the others numbers. */
 export interface Table {
+  /** Above the table. */
   title?: string;
+  /** The head of each column. */
   columns: string[];
   /** A row of one cell is a heading over the rows that follow. */
   rows: Cell[][];
