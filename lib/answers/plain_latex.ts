@@ -1,4 +1,4 @@
-/** Commands whose braces only dress what is inside; true where the content is words and needs room around it. */
+/** Commands whose braces only style what is inside; true where the content is words and needs room around it. */
 const dressing = new Map<string, boolean>([
   ..."boxed fbox framebox mathbf boldsymbol bm underline underbar ensuremath displaystyle"
     .split(" ").map((name) => [name, false] as const),

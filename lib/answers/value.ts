@@ -52,7 +52,7 @@ function exact(n: bigint, d: bigint): Value {
 export const whole = (n: number | bigint): Value => ({ n: BigInt(n), d: 1n });
 export const fraction = (n: bigint, d: bigint): Value => exact(n, d);
 
-/** What cannot be told: a pole, an overflow, a function out of its depth. */
+/** What cannot be told: a pole, an overflow, a function outside its domain. */
 export const unknown: Value = { z: new Complex(NaN, 0), error: NaN, outside: false };
 
 export const isUnknown = (value: Value) =>
@@ -174,7 +174,7 @@ export function power(a: Value, b: Value): Value {
   return length === 0 ? unknown : approximate(z, error, x.outside || y.outside || left);
 }
 
-/** A function of one value, with the error that its slope makes of the argument's. */
+/** A function of one value, with the argument's error carried on by its slope. */
 export function applied(f: (z: Complex) => Complex, a: Value): Value {
   steps.spend(100);
   const x = float(a), z = f(new Complex(x.z)), step = 1e-6 * (1 + x.z.abs());

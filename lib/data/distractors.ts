@@ -32,7 +32,7 @@ const noNames = new Set(
    Simplify Convert Write Define Jan Mr Mrs Ms Dr English`.split(/\s+/),
 );
 
-/** A name that stands as the subject of something, such as `Natalia sold`; of a Bangla question its first word when it is in the nominative. */
+/** A name that is the subject of a verb, such as `Natalia sold`; of a Bangla question its first word when it is in the nominative. */
 function nameIn(question: string): string | null {
   if (isBangla(question)) {
     const [first = ""] = question.match(/^[\p{Script=Bengali}]+/u) ?? [];

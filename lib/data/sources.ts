@@ -98,14 +98,14 @@ export const benchmarkReaders: Record<Benchmark, (name: string) => ProblemReader
   },
 };
 
-/** MGSM's own files: a question and its number a line, parted by a tab, without a header. */
+/** MGSM's own files: a question and its number a line, separated by a tab, without a header. */
 async function tabbedRows(path: string): Promise<Rows> {
   const text = decodeText(await readBytes(path), path), rows: Row[] = [], bad: Rows["bad"] = [];
   for (const [i, line] of text.split(/\r?\n/).entries()) {
     if (!line.trim()) continue;
     const where = `${path}, line ${i + 1}`, [question, answer, ...more] = line.split("\t");
     if (!question?.trim() || !answer?.trim() || more.some((part) => part.trim())) {
-      bad.push({ where, reason: "MGSM has a question and an answer parted by a tab" });
+      bad.push({ where, reason: "MGSM has a question and an answer separated by a tab" });
     } else rows.push({ where, value: { question, answer } });
   }
   return { rows, bad };
@@ -127,7 +127,7 @@ export const readGsm8k = (path: string, options?: ReadOptions): Promise<Problem[
 export const readMath500 = (path: string, options?: ReadOptions): Promise<Problem[]> =>
   readBenchmark("math500", path, options);
 
-/** MGSM: a question and its number a line, parted by a tab; or the records of its parquet files. */
+/** MGSM: a question and its number a line, separated by a tab; or the records of its parquet files. */
 export const readMgsm = (path: string, options?: ReadOptions): Promise<Problem[]> =>
   readBenchmark("mgsm", path, options);
 

@@ -13,7 +13,7 @@ export interface Display<T> {
 const htmlOf = Symbol("html of a displayable");
 
 /**
- * Gives plain data a face in notebooks and terminals, and returns it. The symbols are not enumerable: `JSON.stringify`,
+ * Makes plain data display itself in notebooks and terminals, and returns it. The symbols are not enumerable: `JSON.stringify`,
  * spread, `Object.keys`, `structuredClone` and deep equality see the data alone, so what is saved is what was there.
  *
  * @example

@@ -18,8 +18,8 @@ export interface HighlightOptions {
 }
 
 /**
- * A text as safe HTML in which stretches are marked, by a ground and a line below so that colour is never alone; a stretch
- * inside another is darker, and the pointer over one says why. Meant for an element with `white-space: pre-wrap`.
+ * A text as safe HTML in which stretches are marked, by a ground and a line below so that colour is never alone; a stretch inside
+ * another is darker, and hovering over one says why. Meant for an element with `white-space: pre-wrap`.
  *
  * @example
  * ```ts

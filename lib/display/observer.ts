@@ -1,5 +1,5 @@
 /**
- * What a stage tells the world while it works. The stages stand below the notebook, so they see only this; the notebook
+ * What a stage reports while it works. The stages stand below the notebook, so they see only this; the notebook
  * floor puts its live panel and its stop button here.
  */
 

@@ -1,6 +1,6 @@
 let chosen: boolean | undefined;
 
-/** Whether work is done without a word: as {@linkcode quiet} said last, else where `SHOWWORK_QUIET` is 1. */
+/** Whether work is done silently: as {@linkcode quiet} said last, else where `SHOWWORK_QUIET` is 1. */
 export function isQuiet(): boolean {
   return chosen ?? Deno.env.get("SHOWWORK_QUIET") === "1";
 }

@@ -18,7 +18,7 @@ export interface SamplingServerOptions {
   apiKeyEnv: string | null;
 }
 
-/** A server that is asked by POST and JSON, again and again where a fault may pass. */
+/** A server that is asked by POST with JSON; after a fault that may pass it is asked again. */
 export class SamplingServer {
   readonly root: string;
 

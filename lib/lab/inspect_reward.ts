@@ -92,7 +92,7 @@ function silence({ score, error, spans }: InspectedComponent): string | null {
   return spans.length === 0 ? "points at no words here" : null;
 }
 
-/** What the words are said to have done, each reason once, with its words. */
+/** Each reason that the words were given for, once, with its words. */
 function reasons({ completion }: RewardInspection, { spans }: InspectedComponent): [string, string[]][] {
   const grouped = Map.groupBy(spans, ({ why }) => why);
   return [...grouped].map(([why, own]) => [why, own.map(({ start, end }) => completion.slice(start, end))]);

@@ -75,7 +75,7 @@ export class CausalLM {
   readonly directory: string | null;
   readonly #lora = new Map<string, LoraSettings>();
   readonly #again: CausalLMParts["again"];
-  /** How each adapter was when it came, and what the weights had been through by then. */
+  /** Each adapter as it was when it was added, and the training that the weights had had by then. */
   readonly #starts = new Map<string, { restore: () => void; before: TrainedBefore[] }>();
 
   /** Puts a decoder and its tokenizer together. */

@@ -14,7 +14,7 @@ import { ModelFileError } from "../weights/model_file_error.ts";
  * Loads a model from a Hugging Face directory, a hub id such as `google/gemma-3-270m-it`, or a GGUF file, here or on
  * the hub (`owner/name/file.gguf`): Gemma 2 and 3, Qwen 2.5
  * and 3, Llama and SmolLM2. With `lora` a fresh adapter is added and the base frozen; with `adapter` a saved one is loaded. Weights go
- * to the device one tensor at a time. Where no backend was chosen yet, one is as by `useBackend()`, and said. `modelMemory` says
+ * to the device one tensor at a time. Where no backend was chosen yet, one is chosen as `useBackend()` would, and reported. `modelMemory` says
  * beforehand what a model takes.
  *
  * @throws {ModelMemoryError} when it does not fit into the CPU's heap, before any weight is fetched or allocated

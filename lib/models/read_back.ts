@@ -34,7 +34,7 @@ const noteOf = (path: string) =>
 export interface ReadBackOptions {
   path: string;
   dtype: string;
-  /** Gives the logits of token ids from the files; the longest row is padded with nothing, for there is one. */
+  /** Gives the logits of token ids from the files; there is one row, so nothing is padded. */
   again: (ids: number[]) => Promise<Float32Array>;
 }
 

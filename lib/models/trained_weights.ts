@@ -21,7 +21,7 @@ export function noteTraining(weights: object, { name, steps }: TrainedBefore): v
   trained.set(weights, before);
 }
 
-/** Puts back what `weights` had been through, as where they were put back themselves. */
+/** Restores the record of what trained `weights`, where they were restored themselves. */
 export function setTrainedBefore(weights: object, before: TrainedBefore[]): void {
   trained.set(weights, structuredClone(before));
 }

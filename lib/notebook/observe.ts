@@ -1,5 +1,5 @@
 /**
- * Importing this file gives every stage its face: a live panel while it works and a stop button that ends it. The stages
+ * Importing this file connects every stage with the notebook: a live panel while it works and a stop button that ends it. The stages
  * stand on a lower floor and know only the observer, so that they can run, and be tested, without either.
  *
  * @module

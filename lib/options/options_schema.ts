@@ -1,7 +1,7 @@
 import type { z } from "zod";
 
 /**
- * The schema of some options: it takes `Input`, as a person writes it, and gives `Output`, complete. zod's, under a name of our own.
+ * A schema of options: it takes `Input`, as a person writes it, and gives `Output`, complete. zod's, under a name of our own.
  *
  * @internal
  */

@@ -7,7 +7,7 @@ import { elsewhereSaid, ourName } from "./other_names.ts";
 type Issue = z.core.$ZodIssue;
 
 /**
- * Checks the options of one stage at its door, fills in defaults, and refuses unknown keys.
+ * Checks the options of one stage before any work, fills in defaults, and refuses unknown keys.
  *
  * @param schema One of the sections of the run's schema, such as `sftSchema`.
  * @param what Whose options they are, for the error: `sft`.

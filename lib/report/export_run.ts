@@ -77,8 +77,8 @@ export interface ExportedRun {
  * export does not write, such as `checkpoints/` or an executed notebook, stays in `dir`. Checkpoints of a run that was given
  * no folder for them move from `results/checkpoints/` to its own `checkpoints/`, and `run.checkpoint` with them.
  *
- * A run that a person stopped, or that failed, goes to `<dir>-interrupted` or `<dir>-failed`, so that the rest of a notebook does not
- * cover the results of a whole one.
+ * A run that a person stopped, or that failed, goes to `<dir>-interrupted` or `<dir>-failed`, so that the rest of a notebook does not overwrite
+ * the results of a complete one.
  *
  * Throws an `OutputError` when the folder cannot be written, or holds what no export wrote; what was there is then unchanged.
  *
@@ -136,7 +136,7 @@ function wholeContents(dir: string, contents: RunContents): WholeContents {
   };
 }
 
-/** Where an export goes: what did not come to its end has a name that says so. */
+/** Where an export goes: what did not finish has a name that says so. */
 function folderOf(dir: string, runs: TrainingRun[]): string {
   const ended = runs.map((run) => run.ended),
     how = ["failed", "interrupted"].find((one) => ended.includes(one as never));

@@ -76,7 +76,7 @@ ${
 `;
 }
 
-/** Says it where nobody overlooks it: what follows is of a run that did not come to its end. */
+/** Says where nobody overlooks it that the run did not finish. */
 function unfinished(runs: TrainingRun[]): string {
   return runs.filter(({ ended }) => ended !== "finished").map(({ name, ended, reason, steps }) =>
     `<div class="note"><b>${escapeHtml(stageLabel(name))} did not finish: ${escapeHtml(ended)}</b> (${

@@ -56,7 +56,7 @@ const lessons: [RegExp, (sent: Manner) => Partial<Manner> | null][] = [
   ],
 ];
 
-/** Requests beside the first that its lessons may cost one question. */
+/** Further requests that learning this may cost one question. */
 export const mostLessons = 5;
 
 /**

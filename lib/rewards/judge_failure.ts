@@ -9,7 +9,7 @@ export class JudgeFailure extends Error {
 /** What an endpoint said instead of an answer. */
 export interface EndpointError {
   message: string;
-  /** Its `code`, `type` and `status`, those that it has, parted by spaces. */
+  /** Its `code`, `type` and `status`, those that it has, separated by spaces. */
   code: string;
 }
 

@@ -15,7 +15,7 @@ export interface RepeatedNgramsOptions {
 
 /**
  * The share of n-grams that were there before, 0 to 1, as open-r1's `get_repetition_penalty_reward` counts them, for a negative weight (its
- * `repetition_max_penalty`): 1 − distinct/all over runs of `size` words, words being what blanks part, in lower case; 0 with fewer
+ * `repetition_max_penalty`): 1 − distinct/all over runs of `size` words, words being what blanks separate, in lower case; 0 with fewer
  * words. `repetition` counts words without their punctuation.
  *
  * @example

@@ -91,7 +91,7 @@ export const judgeSchema = z.strictObject({
   }
 });
 
-/** A rubric reward and what it has been through. */
+/** A rubric reward with its counts. */
 export interface RubricJudge extends RewardFunction {
   (sample: RewardSample): Promise<number | null>;
   /** The points by criterion, `null` after a final failure. */

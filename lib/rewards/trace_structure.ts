@@ -16,7 +16,7 @@ export const traceStructureSchema = z.strictObject({
 export interface TraceStructureOptions {
   /**
    * Counts only pieces that do some work on the problem (`workingPieces`), so that padding earns nothing; connectives only inside
-   * such pieces, a tag pair only with something in it. A price: knowledge in words that the question doesn't hold counts for
+   * such pieces, a tag pair only with something in it. The price: knowledge in words that the question doesn't hold counts for
    * nothing, so keep it for problems that are worked out.
    * @default false
    */

@@ -11,7 +11,7 @@ export function isServer(teacher: CausalLM | Teacher): teacher is Teacher {
 }
 
 /**
- * Checks before any work that a student can learn from a teacher: that they are two, speak in the same tokens, and that the teacher can say what
+ * Checks before any work that a student can learn from a teacher: that they are two models with one vocabulary, and that the teacher can say what
  * `divergence` asks for.
  *
  * @throws {TeacherError} for a teacher of another vocabulary, or the student itself

@@ -7,7 +7,7 @@ import type { RolloutBatch } from "./rollout_batch.ts";
 
 /** Options of {@linkcode correctRollouts}. */
 export interface CorrectRolloutsOptions {
-  /** What of the rollouts goes through the model at once. */
+  /** Decides how many of the rollouts go through the model at once. */
   budget: PassBudget;
   /** That the rollouts were drawn at. */
   temperature: number;

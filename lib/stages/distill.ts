@@ -43,7 +43,7 @@ export type DistillOptions = DistillSettings & StageHooks & {
  * the drawn token alone, or `divergence: "sampled"`, −(log π_student − log π_teacher) is each token's advantage (Thinking Machines 2025, "On-policy
  * distillation"). Beside GRPO it has a signal at every token instead of one a completion, and needs no reference answer.
  *
- * sample → teacher's word on each token → loss → update → log. A step is one optimizer update, from completions of its own. The teacher is not
+ * sample → teacher's log-probabilities → loss → update → log. A step is one optimizer update, from completions of its own. The teacher is not
  * changed and stays the caller's.
  *
  * @throws {ConfigError} for an unknown or wrong option, before any work

@@ -14,7 +14,7 @@ import type { RolloutBatch } from "./rollout_batch.ts";
 /** Options of {@linkcode distillationGradients}. */
 export interface DistillationGradientOptions {
   teacher: CausalLM | Teacher;
-  /** What of the rollouts goes through the student at once. */
+  /** Decides how many of the rollouts go through the student at once. */
   budget: PassBudget;
   /** Distillation's options. */
   config: DistillConfig;

@@ -20,7 +20,7 @@ export type StageHooks = Omit<LoopHooks, "evaluation"> & {
   evaluation?: EvaluationInside;
 };
 
-/** Parts a stage's options into its configuration and its hooks. */
+/** Splits a stage's options into its configuration and its hooks. */
 export function splitHooks<T extends StageHooks>(options: T) {
   const { onStep, signal, resumeFrom, metricsFile, trackers, evaluation, ...settings } = options;
   return { hooks: { onStep, signal, resumeFrom, metricsFile, trackers, evaluation }, settings };

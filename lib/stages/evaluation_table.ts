@@ -15,7 +15,7 @@ const rateRow = (
 /** Kinds of failure that are shown with an example. */
 const exampled = 3;
 
-/** What is to be said of how the evaluation went. */
+/** Notes on how the evaluation went. */
 function caveats({ ended, problems: { asked, answered, tooLong, unjudged } }: Evaluation): string[] {
   const left = asked - answered - tooLong - unjudged;
   return [
@@ -88,7 +88,7 @@ function table(evaluation: Evaluation): Table {
 }
 
 /**
- * Gives an evaluation its face: a table of its rates with their intervals, by difficulty and domain, and of why answers are
+ * Makes an evaluation display itself as a table of its rates with their intervals, by difficulty and domain, and of why answers are
  * wrong. The data stays plain.
  *
  * @example

@@ -147,7 +147,7 @@ function grouped(all: { name: string; settings: Settings }[], runs: ExperimentRu
  * first configuration seed by seed.
  *
  * With `dir` each run is written when it is done, its evaluation's completions included, and `experiment.json` after each; called again it goes on with
- * what is missing. While it works its panel shows the table of the runs made so far. ■ ends it after the run in hand.
+ * what is missing. While it works its panel shows the table of the runs made so far. ■ ends it after the current run.
  *
  * @throws {ConfigError} for an unknown or wrong option; what `run` throws
  * @example

@@ -36,7 +36,7 @@ export function checkpointBytes(decoder: Decoder, { beta }: Pick<GrpoConfig, "be
 }
 
 /**
- * What can be said against a run without sampling or training anything: whether the template lets the system prompt through, whether
+ * What can be found out about a run without sampling or training anything: whether the template lets the system prompt through, whether
  * one sequence as long as they may get fits into memory, and whether the disk holds its checkpoints.
  *
  * @example

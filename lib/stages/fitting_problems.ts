@@ -13,7 +13,7 @@ export interface FittingProblems {
 }
 
 /**
- * Parts problems into those whose prompt leaves room for a whole completion within the model's positions and those that are too
+ * Divides problems into those whose prompt leaves room for a whole completion within the model's positions and those that are too
  * long, before any work: one long prompt must not end a run.
  *
  * @throws {RangeError} when none fits

@@ -27,7 +27,7 @@ export type GrpoOptions = GrpoSettings & StageHooks & {
 
 /**
  * What `grpo` was given, parsed and checked against each other before any work: options with every default, the problems that
- * the model has room for, and the reward, curriculum and hooks as the algorithm uses them. `call` is whose name errors bear.
+ * the model has room for, and the reward, curriculum and hooks as the algorithm uses them. `call` is the function that errors name.
  *
  * @throws {ConfigError} for an unknown or wrong option
  * @throws {RangeError} when there is no problem to draw, or the options contradict each other

@@ -8,7 +8,7 @@ import type { PolicyGradients, TokenTrace } from "./policy_gradients.ts";
 import { rolloutMetrics, rolloutRecords, rolloutSample } from "./rollout_metrics.ts";
 import type { AdvantagedBatch } from "./rollout_batch.ts";
 
-/** What one update of GRPO leaves to be told. */
+/** What there is to report of one update of GRPO. */
 export interface GrpoStep {
   /** What was learned from. */
   batch: AdvantagedBatch;

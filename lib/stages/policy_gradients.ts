@@ -17,7 +17,7 @@ export interface PolicyGradientOptions {
   reference: ReferencePolicy | null;
   /** Weight of the entropy bonus. */
   entropyCoef: number;
-  /** What of the rollouts goes through the model at once. */
+  /** Decides how many of the rollouts go through the model at once. */
   budget: PassBudget;
   /** GRPO's options. */
   config: GrpoConfig;

@@ -53,7 +53,7 @@ export interface RolloutOptions {
   config: RolloutConfig;
   /** What draws the completions. @default the model itself */
   sampler?: Sampler;
-  /** What of the rollouts goes through the model at once, to correct another program's. @default one of its own */
+  /** Decides how much goes through the model at once, to correct another program's log-probabilities. @default one of its own */
   budget?: PassBudget;
 }
 
@@ -88,7 +88,7 @@ export class Rollouts {
   readonly #random: Random;
   /** Groups with signal that were sampled last, with the log-probabilities they were drawn at. */
   #memory: RolloutGroup[] = [];
-  /** Tells one run's policies from another's to a server that has seen both. */
+  /** Lets a server that sees several runs tell their policies apart. */
   readonly #run = crypto.randomUUID().slice(0, 8);
 
   /** Draws with the seed of `options.config`. */

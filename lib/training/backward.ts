@@ -77,7 +77,7 @@ function rowsOf(decoder: Decoder, batch: TokenBatch, options: HiddenOptions): tf
   return embedding(batch.rows, decoder.hidden(batch.layout, options));
 }
 
-/** What a model says of a batch as another's teacher; the caller disposes of its `hidden`. */
+/** A model's hidden states of a batch as another's teacher; the caller disposes of its `hidden`. */
 export function teacherRows(decoder: Decoder, batch: TokenBatch): TeacherRows {
   batch.layout.tensors();
   return {

@@ -20,7 +20,7 @@ const share = 0.8;
  * How much of a batch goes through the model at once: as much as the device likes, and as memory allows by what a row of this model
  * took in the first pass. A GPU does not tell what it has left: there passes begin small and grow while they fit. A pass that fails for
  * memory is halved; where a single sequence would fail, its activations are computed again in the backward pass instead of kept.
- * Each is said once.
+ * Each of these is reported once.
  *
  * @example
  * ```ts

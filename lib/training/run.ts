@@ -5,7 +5,7 @@
 export interface StepMetrics {
   /** From 1: the number of optimizer updates made so far. */
   step: number;
-  /** What the update went down: SFT's cross-entropy a completion token in nats, GRPO's policy loss and β·KL, or distillation's KL to the teacher. */
+  /** The loss that the update minimises: SFT's cross-entropy a completion token in nats, GRPO's policy loss and β·KL, or distillation's KL to the teacher. */
   loss: number;
   /** In force at this update. */
   learningRate: number;
@@ -143,7 +143,7 @@ export interface TrainingRun {
   forkedFrom?: Fork[];
   /** The runs that went on from this one with other settings: written beside its checkpoints, and known to the run that `resume` was given. */
   forks?: Fork[];
-  /** What the weights had been through in this process before the run, where they were not as loaded. */
+  /** Earlier training of the weights in this process, where they were not as loaded. */
   trainedBefore?: { name: string; steps: number }[];
   /** Sampled completions with their rewards, thinned to a few a step. */
   completions: CompletionRecord[];

@@ -72,8 +72,8 @@ export async function runOrigin(
 const same = (a: Fingerprint, b: Fingerprint) => a.count === b.count && a.sha256 === b.sha256;
 
 /**
- * What of a run's beginning is not as it was, in words; `null` when all is. A frozen base may be kept in fewer bits than it was, so its
- * weights are compared as such keep them.
+ * What of a run's beginning is not as it was, in words; `null` when all is. A frozen base may be kept in fewer bits than it was, so its weights are
+ * compared to that precision.
  */
 export function originMismatch(before: RunOrigin, now: RunOrigin): string | null {
   const { adapter: was } = before, { adapter: is } = now;

@@ -65,7 +65,7 @@ function curves(run: TrainingRun): string {
 }
 
 /**
- * Gives a training run its face: how it ended, where each metric began and ended, small curves, and the diagnoses. The data
+ * Makes a training run display itself: how it ended, where each metric began and ended, small curves, and the diagnoses. The data
  * stays plain.
  *
  * @example

@@ -20,7 +20,7 @@ class Line {
     this.#say = say;
   }
 
-  /** Hands over what waits, unless the tracker is still at what it was given before. */
+  /** Hands over what waits, unless the tracker is still busy with what it was given before. */
   push(step?: StepMetrics): Promise<void> {
     if (step) this.#waiting.push(step);
     return this.#busy ??= this.#work().finally(() => this.#busy = null);

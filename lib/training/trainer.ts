@@ -59,7 +59,7 @@ export interface TrainerState {
  * ```
  */
 export class Trainer {
-  /** What of a batch goes through the model at once. */
+  /** Decides how much of a batch goes through the model at once. */
   readonly passes: PassBudget;
   readonly #optimizer: AdamW;
   readonly #guard = updateGuard();

@@ -20,7 +20,7 @@ import type { Tracker } from "./tracker.ts";
 import { TrainingError } from "./training_error.ts";
 import { untilAborted } from "./until_aborted.ts";
 
-/** What both training stages may be told beside their numbers. */
+/** What the loop of every training stage may be told. */
 export interface LoopOptions {
   /** Updates in all. */
   steps: number;
@@ -84,7 +84,7 @@ export interface LoopStage extends CheckpointedStage {
   diagnosis: DiagnosisContext;
   /** What a person should know before the first step. */
   notes?: string[];
-  /** What most speaks against the run, said before the first step too. */
+  /** The most serious finding against the run, shown before the first step too. */
   worst?: { text: string; level: NoteLevel } | null;
   /** Makes step number `index` (from 0): exactly one optimizer update, or a skipped one. */
   step(index: number, signal: AbortSignal): Promise<StepResult>;

@@ -84,7 +84,7 @@ export const PHASE = {
   down: 7,
   /** Residual sum, norm and logits of rows [from, to): from, to. By columns. */
   logits: 8,
-  /** A token for each of the rows [from, to), and the completion's books: from, to. By rows. */
+  /** A token for each of the rows [from, to), and its completion's counts: from, to. By rows. */
   sample: 9,
 } as const;
 
