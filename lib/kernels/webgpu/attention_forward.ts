@@ -1,16 +1,17 @@
 /**
- * The forward pass: a workgroup takes a few query rows of one key head, all query heads of its group together, so that each
- * key and value is read once for all of them. Where there are few rows (decoding) the keys are split over workgroups too, and a
- * second launch joins their parts.
+ * The forward pass, with a streaming softmax: the largest score so far and the sum of e^(score − it) of each row go along with the sums
+ * of values.
  */
-import * as tf from "@tensorflow/tfjs-core";
-import { combineAttention } from "./attention_combine.ts";
-import { type AttentionNumbers, attentionPlan } from "./attention_plan.ts";
+import type * as tf from "@tensorflow/tfjs-core";
+import { attentionFewRows } from "./attention_few_rows.ts";
+import { type AttentionNumbers, type AttentionPlan, attentionPlan } from "./attention_plan.ts";
+import { attentionTiles, keyRows, queryRows } from "./attention_tiles.ts";
 import { launch, output } from "./program.ts";
+import { letters } from "./tile_plan.ts";
 import { unrolled } from "./unrolled.ts";
 
-/** Workgroups that keep a card busy, and the fewest keys that are worth one. */
-const wantedGroups = 128, fewestKeys = 128;
+/** Rows that a tile would be filled by to an eighth or less go without. */
+const fewRows = 8;
 
 /**
  * q [batch, length, heads, headDim], k and v [batch, keys, kvHeads, headDim] → out like q, and logSumExp [batch, length,
@@ -24,137 +25,67 @@ export function attentionForward(
   starts: tf.Tensor1D | null,
   numbers: AttentionNumbers,
 ): { out: tf.Tensor4D; logSumExp: tf.Tensor3D } {
-  const plan = attentionPlan(q, k, starts, numbers),
-    { tile, lanes, type, steps, columns, zero, dot, item, tileSize, headDim } = plan;
-  const [batch, length, heads] = q.shape, tiles = Math.ceil(plan.rows / tile), perRow = 64 / tile;
-  const groups = plan.sequences * plan.kvHeads * tiles,
-    seen = Math.min(k.shape[1], (numbers.queryOffset ?? 0) + length, numbers.window || Infinity);
-  const parts = numbers.packed
-    ? 1
-    : Math.max(1, Math.min(Math.ceil(wantedGroups / groups), Math.floor(seen / fewestKeys)));
-  const out = output<tf.Tensor4D>(parts > 1 ? [parts * batch, length, heads, headDim] : q.shape);
-  // the largest score and Σ e^(score − largest) of each part; their logarithm where there is one part
-  const logSumExp = output<tf.Tensor3D>(
-    parts > 1 ? [parts * batch, length, 2 * heads] : [batch, length, heads],
-  );
+  const plan = attentionPlan(q, k, starts, numbers);
+  const seen = Math.min(k.shape[1], (numbers.queryOffset ?? 0) + q.shape[1], numbers.window || Infinity);
+  return plan.rows <= fewRows ? attentionFewRows({ q, k, v }, plan, seen) : manyRows({ q, k, v }, plan, seen);
+}
+
+function manyRows({ q, k, v }: Record<"q" | "k" | "v", tf.Tensor4D>, plan: AttentionPlan, seen: number) {
+  const own = 64, tiling = attentionTiles(plan, own), { columns, other } = tiling;
+  const { lanes, headDim } = plan, [batch, length, heads] = q.shape, tiles = Math.ceil(plan.rows / own);
+  const out = output<tf.Tensor4D>(q.shape), logSumExp = output<tf.Tensor3D>([batch, length, heads]);
+  const each = (text: (j: number) => string) => unrolled(columns, text);
   launch({
-    key: `attention_forward/${plan.key}/${parts > 1}`,
-    groups: groups * parts,
+    key: `attention_forward/${plan.key}`,
+    workgroupSize: tiling.workgroupSize,
+    groups: plan.sequences * plan.kvHeads * tiles,
     flop: 4 * plan.sequences * plan.rows * plan.kvHeads * seen * headDim,
     reads: { q: { tensor: q, lanes }, k: { tensor: k, lanes }, v: { tensor: v, lanes }, ...plan.places },
-    writes: { out, logSumExp },
-    ints: { ...plan.ints, parts, tiles, total: batch * length * heads },
+    writes: { out: { tensor: out, lanes }, logSumExp },
+    ints: { ...plan.ints, tiles },
     floats: plan.floats,
-    declarations: () =>
-      `${plan.declarations}
-var<workgroup> query: array<${type}, ${tileSize}>;
-var<workgroup> p: array<f32, ${tile * 64}>;
-var<workgroup> partial: array<f32, 64>;
-var<workgroup> factor: array<f32, ${tile}>;`,
+    declarations: () => `${plan.declarations}\n${tiling.declarations}`,
     body: () =>
-      `${plan.rowTile}
-  ${
-        parts > 1
-          ? `let part = group % u.parts;
-  let stretch = ((end - start + u.parts - 1) / u.parts + 63) / 64 * 64;
-  start += part * stretch;
-  end = min(end, start + stretch);`
-          : ""
-      }
-  for (var at = lane; at < ${tileSize}; at += 64) {
-    let row = first + at / ${steps};
-    if (row < span.rows) { query[at] = q[row_index(kv, row) * ${steps} + at % ${steps}]; } else { query[at] = ${zero}; }
-  }
-  let own = lane / ${perRow};
-  var top = -1e30;
-  var mass = 0.0;
-  ${unrolled(tile * columns, (i) => `var acc${i} = 0.0;`)}
-  workgroupBarrier();
+      `${plan.rowTile(own)}
+  ${tiling.place}
+  ${tiling.sums("sum")}
+  ${unrolled(4, (i) => `let place${i} = row_position(${tiling.own(i)});`)}
+  var top = vec4<f32>(-1e30);
+  var mass = vec4<f32>(0.0);
   for (var block = start; block < end; block += 64) {
-    let key = block + lane;
-    ${unrolled(tile, (r) => `var s${r} = 0.0;`)}
-    if (key < end) {
-      let at = key_index(kv, key) * ${steps};
-      for (var d = 0; d < ${steps}; d++) {
-        let x = k[at + d];
-        ${unrolled(tile, (r) => `s${r} += ${dot("x", `query[${r * steps} + d]`)};`)}
-      }
-    }
+    ${tiling.products("s", queryRows("q"), keyRows("k"))}
+    var highest = top;
     ${
-        unrolled(tile, (r) =>
-          `p[${
-            r * 64
-          } + lane] = select(-1e30, capped(s${r} * u.scale), key < end && sees(row_position(first + ${r}), key));`)
+        each((j) =>
+          unrolled(4, (i) =>
+            `s${j}.${letters[i]} = select(-1e30, capped(s${j}.${letters[i]} * u.scale), ${
+              other(j)
+            } < end && sees(place${i}, ${other(j)}));`) +
+          `\nhighest = max(highest, s${j});`
+        )
       }
-    workgroupBarrier();
-    var highest = -1e30;
-    ${unrolled(tile, (e) => `highest = max(highest, p[lane * ${tile} + ${e}]);`)}
-    partial[lane] = highest;
-    workgroupBarrier();
-    ${unrolled(perRow, (e) => `highest = max(highest, partial[own * ${perRow} + ${e}]);`)}
-    let raised = max(top, highest);
-    let shrink = exp(top - raised);
-    top = raised;
-    var sum = 0.0;
-    ${
-        unrolled(tile, (e) =>
-          `{ let s = p[lane * ${tile} + ${e}];
-      let x = select(exp(s - raised), 0.0, s < -9e29);
-      p[lane * ${tile} + ${e}] = x;
-      sum += x; }`)
-      }
-    workgroupBarrier();
-    partial[lane] = sum;
-    if (lane % ${perRow} == 0) { factor[own] = shrink; }
-    workgroupBarrier();
+    ${tiling.acrossOthers("highest", (a, b) => `max(${a}, ${b})`)}
+    let shrink = exp(top - highest);
+    top = highest;
     mass *= shrink;
-    ${unrolled(perRow, (e) => `mass += partial[own * ${perRow} + ${e}];`)}
-    ${unrolled(tile * columns, (i) => `acc${i} *= factor[${Math.floor(i / columns)}];`)}
-    let count = min(64, end - block);
-    for (var j = 0; j < count; j++) {
-      let at = key_index(kv, block + j) * ${headDim} + lane;
-      ${
-        unrolled(columns, (c) => `
-      if (lane + ${c * 64} < ${headDim}) {
-        let x = ${item("v", `at + ${c * 64}`)};
-        ${unrolled(tile, (r) => `acc${r * columns + c} += p[${r * 64} + j] * x;`)}
-      }`)
-      }
-    }
-    workgroupBarrier();
-  }
-  if (lane % ${perRow} == 0) {
     ${
-        parts > 1
-          ? `factor[own] = 1.0;
-    if (first + own < span.rows) {
-      let at = 2 * (part * u.total + row_index(kv, first + own));
-      logSumExp[at] = top;
-      logSumExp[at + 1] = mass;
-    }`
-          : `factor[own] = select(1.0 / mass, 0.0, mass == 0.0);
-    if (first + own < span.rows) { logSumExp[row_index(kv, first + own)] = select(top + log(mass), -1e30, mass == 0.0); }`
+        each((j) =>
+          `s${j} = select(exp(s${j} - top), vec4<f32>(0.0), s${j} < vec4<f32>(-9e29)); mass += s${j};`
+        )
       }
+    ${tiling.scale("sum", "shrink")}
+    ${tiling.addWeighted("sum", "s", keyRows("v"))}
   }
-  workgroupBarrier();
-  ${
-        unrolled(tile, (r) => `
-  if (first + ${r} < span.rows) {
-    let at = (${parts > 1 ? "part * u.total + " : ""}row_index(kv, first + ${r})) * ${headDim} + lane;
+  ${tiling.acrossOthers("mass", (a, b) => `${a} + ${b}`)}
+  let share = select(1.0 / mass, vec4<f32>(0.0), mass == vec4<f32>(0.0));
+  ${tiling.store("sum", queryRows("out"), "share")}
+  if (x == 0) {
     ${
-          unrolled(
-            columns,
-            (c) =>
-              `if (lane + ${c * 64} < ${headDim}) { out[at + ${c * 64}] = acc${
-                r * columns + c
-              } * factor[${r}]; }`,
-          )
-        }
-  }`)
-      }`,
+        unrolled(4, (i) =>
+          `if (${tiling.own(i)} < span.rows) { logSumExp[row_index(kv, ${tiling.own(i)})] =
+      select(top.${letters[i]} + log(mass.${letters[i]}), -1e30, mass.${letters[i]} == 0.0); }`)
+      }
+  }`,
   });
-  if (parts === 1) return { out, logSumExp };
-  const joined = combineAttention(out, logSumExp, parts);
-  tf.dispose([out, logSumExp]);
-  return joined;
+  return { out, logSumExp };
 }

@@ -1,136 +1,77 @@
 import type * as tf from "@tensorflow/tfjs-core";
+import { type AttentionGradientInputs, gradientLaunch } from "./attention_gradient.ts";
 import type { AttentionPlan } from "./attention_plan.ts";
-import type { AttentionGradientInputs } from "./attention_query_gradient.ts";
+import { attentionTiles, queryRows, type TileRows } from "./attention_tiles.ts";
 import { launch, output } from "./program.ts";
+import { letters } from "./tile_plan.ts";
 import { unrolled } from "./unrolled.ts";
 
 /**
- * dk and dv: a workgroup takes a few keys of one key head and walks the query rows that see them, of all sequences that continue
- * its own, in order. One launch; the caller disposes of both.
+ * dk and dv: a workgroup takes some keys of one key head and walks the query rows that see them, of all sequences that continue its own,
+ * in order. Half as many keys at once where heads are wide, since both sums stay in registers. One launch; the caller disposes of both.
  */
 export function attentionKeyGradient(
-  { q, k, v, dout, stats }: AttentionGradientInputs,
+  inputs: AttentionGradientInputs,
   plan: AttentionPlan,
   { window = 0, packed }: { window?: number; packed?: { longest: number } },
 ): { dk: tf.Tensor4D; dv: tf.Tensor4D } {
-  const { tile, lanes, type, steps, columns, zero, dot, item, tileSize, headDim } = plan;
-  const dk = output<tf.Tensor4D>(k.shape), dv = output<tf.Tensor4D>(v.shape);
-  const tiles = Math.ceil((packed?.longest ?? k.shape[1]) / tile);
+  const { k } = inputs, { lanes } = plan, own = plan.headDim > 128 ? 32 : 64;
+  const tiling = attentionTiles(plan, own), { columns, other } = tiling;
+  const dk = output<tf.Tensor4D>(k.shape), dv = output<tf.Tensor4D>(k.shape);
+  const tiles = Math.ceil((packed?.longest ?? k.shape[1]) / own);
+  const ownKeys = (name: string): TileRows => ({
+    name,
+    row: (i) => `select(-1, (home.keys + ${i}) * u.kvHeads + kv, ${i} < keys)`,
+  });
   launch({
-    key: `attention_key_gradient/${plan.key}`,
-    groups: plan.sequences * plan.kvHeads * tiles,
-    flop: 8 * plan.sequences * plan.rows * plan.kvHeads * k.shape[1] * headDim,
-    reads: {
-      q: { tensor: q, lanes },
-      k: { tensor: k, lanes },
-      v: { tensor: v, lanes },
-      dout: { tensor: dout, lanes },
-      stats,
-      ...plan.places,
-    },
-    writes: { dk, dv },
-    ints: { ...plan.ints, tiles },
-    floats: plan.floats,
-    declarations: () =>
-      `${plan.declarations}
-var<workgroup> keyTile: array<${type}, ${tileSize}>;
-var<workgroup> valueTile: array<${type}, ${tileSize}>;
-var<workgroup> p: array<f32, ${tile * 64}>;
-var<workgroup> ds: array<f32, ${tile * 64}>;`,
+    ...gradientLaunch("key", inputs, { plan, tiling, tiles }),
+    writes: { dk: { tensor: dk, lanes }, dv: { tensor: dv, lanes } },
     body: () => `
   let kv = (group / u.tiles) % u.kvHeads;
   let b = group / u.tiles / u.kvHeads;
-  let first = (group % u.tiles) * ${tile};
+  let first = (group % u.tiles) * ${own};
   let home = span_of(b);
   let keys = home.seen - home.before;
-  for (var at = lane; at < ${tileSize}; at += 64) {
-    let key = first + at / ${steps};
-    keyTile[at] = ${zero};
-    valueTile[at] = ${zero};
-    if (key < keys) {
-      let base = ((home.keys + key) * u.kvHeads + kv) * ${steps} + at % ${steps};
-      keyTile[at] = k[base];
-      valueTile[at] = v[base];
-    }
-  }
-  ${unrolled(tile * columns, (i) => `var accK${i} = 0.0; var accV${i} = 0.0;`)}
-  workgroupBarrier();
   let position = home.before + first;
   let seers = select(b, ${plan.seers}, first < keys);
+  ${tiling.place}
+  ${tiling.sums("dkey")}
+  ${tiling.sums("dvalue")}
   for (var seer = b; seer < seers; seer++) {
     span = span_of(seer);
     let begin = max(0, position - span.offset) * u.share;
     let finish = ${
       window > 0
-        ? `min(span.rows, max(0, position + min(${tile}, keys - first) - 1 + u.window - span.offset) * u.share)`
+        ? `min(span.rows, max(0, position + min(${own}, keys - first) - 1 + u.window - span.offset) * u.share)`
         : "span.rows"
     };
     for (var block = begin; block < finish; block += 64) {
-      let row = block + lane;
-      ${unrolled(tile, (c) => `var s${c} = 0.0; var g${c} = 0.0;`)}
-      var normaliser = 0.0;
-      var delta = 0.0;
-      if (row < finish) {
-        let at = row_index(kv, row) * ${steps};
-        for (var d = 0; d < ${steps}; d++) {
-          let x = q[at + d];
-          let y = dout[at + d];
-          ${
-      unrolled(tile, (c) =>
-        `s${c} += ${dot("x", `keyTile[${c * steps} + d]`)}; g${c} += ${
-          dot("y", `valueTile[${c * steps} + d]`)
-        };`)
-    }
-        }
-        let stat = 2 * row_index(kv, row);
-        normaliser = stats[stat];
-        delta = stats[stat + 1];
-      }
+      ${tiling.products("s", ownKeys("k"), queryRows("q"))}
+      ${tiling.products("g", ownKeys("v"), queryRows("dout"))}
       ${
-      unrolled(tile, (c) => `
-      s${c} = capped(s${c} * u.scale);
-      let p${c} = select(0.0, exp(s${c} - normaliser),
-        row < finish && first + ${c} < keys && first + ${c} >= span.start && sees(row_position(row), position + ${c}));
-      p[${c * 64} + lane] = p${c};
-      ds[${c * 64} + lane] = p${c} * (g${c} - delta) * slope(s${c}) * u.scale;`)
-    }
-      workgroupBarrier();
-      let count = min(64, finish - block);
-      for (var j = 0; j < count; j++) {
-        let at = row_index(kv, block + j) * ${headDim} + lane;
+      unrolled(columns, (j) => `
+      var p${j} = vec4<f32>(0.0);
+      if (${other(j)} < finish) {
+        let at = 2 * row_index(kv, ${other(j)});
+        let place = row_position(${other(j)});
         ${
-      unrolled(columns, (n) => `
-        if (lane + ${n * 64} < ${headDim}) {
-          let x = ${item("q", `at + ${n * 64}`)};
-          let y = ${item("dout", `at + ${n * 64}`)};
-          ${
-        unrolled(
-          tile,
-          (c) =>
-            `accK${c * columns + n} += ds[${c * 64} + j] * x; accV${c * columns + n} += p[${
-              c * 64
-            } + j] * y;`,
-        )
-      }
+        unrolled(4, (i) =>
+          `{
+          let key = first + y * 4 + ${i};
+          let both = score_gradient(s${j}.${letters[i]}, g${j}.${letters[i]}, stats[at], stats[at + 1],
+            key < keys && key >= span.start && sees(place, position + y * 4 + ${i}));
+          p${j}.${letters[i]} = both.x;
+          s${j}.${letters[i]} = both.y;
         }`)
-    }
       }
-      workgroupBarrier();
+      } else { s${j} = vec4<f32>(0.0); }`)
+    }
+      ${tiling.addWeighted("dkey", "s", queryRows("q"))}
+      ${tiling.addWeighted("dvalue", "p", queryRows("dout"))}
     }
   }
-  ${
-      unrolled(tile, (c) => `
-  if (first + ${c} < keys) {
-    let at = ((home.keys + first + ${c}) * u.kvHeads + kv) * ${headDim} + lane;
-    ${
-        unrolled(columns, (n) => `
-    if (lane + ${n * 64} < ${headDim}) {
-      dk[at + ${n * 64}] = accK${c * columns + n};
-      dv[at + ${n * 64}] = accV${c * columns + n};
-    }`)
-      }
-  }`)
-    }`,
+  ${tiling.store("dkey", ownKeys("dk"))}
+  ${tiling.store("dvalue", ownKeys("dv"))}`,
   });
   return { dk, dv };
 }

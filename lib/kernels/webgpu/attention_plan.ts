@@ -33,8 +33,8 @@ export interface AttentionPlan {
   rows: number;
   headDim: number;
   kvHeads: number;
-  /** Rows, or keys, that a workgroup works on at once. */
-  tile: number;
+  /** Whether sequences lie behind each other. */
+  packed: boolean;
   /** What a pipeline's key needs of it. */
   key: string;
   /** Where sequences lie, or start, when that is not told by the shapes. */
@@ -42,24 +42,14 @@ export interface AttentionPlan {
   ints: Record<string, number>;
   floats: Record<string, number>;
   declarations: string;
-  /** What a workgroup of query rows begins with: `kv`, `first` row, and the keys from `start` to `end`. */
-  rowTile: string;
+  /** What a workgroup of `tile` query rows begins with: `kv`, `first` row, and the keys from `start` to `end`. */
+  rowTile(tile: number): string;
   /** WGSL of the end of the run of sequences that see the keys of sequence `b`. */
   seers: string;
   /** Floats that are bound as one. */
   lanes: 1 | 4;
   /** WGSL type of those. */
   type: string;
-  zero: string;
-  /** Those in a head. */
-  steps: number;
-  /** Those in a tile. */
-  tileSize: number;
-  /** Floats of a head that a lane of 64 adds up. */
-  columns: number;
-  dot(a: string, b: string): string;
-  /** One float of a tensor bound in `lanes`. */
-  item(name: string, at: string): string;
 }
 
 /** @throws {RangeError} when keys do not fit the queries */
@@ -75,15 +65,14 @@ export function attentionPlan(
       `attention needs keys [${batch}, keys, a divisor of ${heads}, ${headDim}] for queries [${q.shape}], got [${k.shape}]`,
     );
   }
-  const share = heads / kvHeads, tile = headDim > 128 ? 4 : 8;
-  const lanes = headDim % 4 === 0 ? 4 : 1, type = lanes === 4 ? "vec4<f32>" : "f32", steps = headDim / lanes;
+  const share = heads / kvHeads, lanes = headDim % 4 === 0 ? 4 : 1;
   return {
     sequences: packed ? packed.spans.shape[0] : batch,
     rows: (packed?.longest ?? length) * share,
     headDim,
     kvHeads,
-    tile,
-    key: `${headDim}/${tile}/${[softcap > 0, window > 0, starts !== null, packed !== undefined]}`,
+    packed: packed !== undefined,
+    key: `${headDim}/${[softcap > 0, window > 0, starts !== null, packed !== undefined]}`,
     places: packed ? { spans: packed.spans } : starts ? { starts } : {},
     ints: { length, heads, keys, kvHeads, share, window, offset: queryOffset, parts: 1 },
     floats: { scale, softcap },
@@ -115,7 +104,7 @@ fn row_index(kv: i32, row: i32) -> i32 { return (span.queries + row / u.share) *
 fn key_index(kv: i32, key: i32) -> i32 {
   return select(span.keys + key - span.before, span.prefix + key, key < span.before) * u.kvHeads + kv;
 }`,
-    rowTile: `
+    rowTile: (tile) => `
   let place = group / u.parts;
   let kv = (place / u.tiles) % u.kvHeads;
   span = span_of(place / u.tiles / u.kvHeads);
@@ -125,12 +114,6 @@ fn key_index(kv: i32, key: i32) -> i32 {
   var end = select(start, min(span.seen, row_position(last) + 1), first < span.rows);`,
     seers: packed ? "spans[5 * b + 4]" : "b + 1",
     lanes,
-    type,
-    zero: `${type}(0.0)`,
-    steps,
-    tileSize: steps * tile,
-    columns: Math.ceil(headDim / 64),
-    dot: (a, b) => lanes === 4 ? `dot(${a}, ${b})` : `${a} * ${b}`,
-    item: (name, at) => lanes === 4 ? `${name}[(${at}) >> 2u][(${at}) & 3]` : `${name}[${at}]`,
+    type: lanes === 4 ? "vec4<f32>" : "f32",
   };
 }
