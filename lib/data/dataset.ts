@@ -146,7 +146,7 @@ function joined(
     throw new DataError(
       `loading data: ${
         train.length === 0 ? "train" : "test"
-      } is empty once repeated problems are out; give more sources or a larger count`,
+      } is empty once repeated problems are left out; give more sources or a larger count`,
     );
   }
   return face({ train, test: testSet }, {

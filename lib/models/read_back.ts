@@ -152,7 +152,7 @@ async function settle(found: ReadBack, { path, fits }: { path: string; fits: boo
         adapterKept === null
           ? ""
           : `, and ${Math.round(100 * adapterKept)} % of what the adapter changes is in it`
-      }; the model in memory is whole, save it to another folder`,
+      }; the model in memory is intact, save it to another folder`,
     );
   }
   const shown = displayable(found, { text: describe });

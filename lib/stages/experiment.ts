@@ -62,7 +62,7 @@ const schema = z.strictObject({
     context.addIssue({
       code: "custom",
       path: ["run"],
-      message: "must be the URL of a module for `workers`: a function does not travel to another process",
+      message: "must be the URL of a module for `workers`: a function cannot be sent to another process",
     });
   }
 });

@@ -44,7 +44,7 @@ export function experimentTable(experiment: Experiment): Experiment {
         ...ended === "interrupted"
           ? ["Stopped before all runs were made; the same call goes on where it has a `dir`."]
           : [],
-        "Means over seeds; brackets: t intervals at 95 %, which one seed has not. Differences are seed by seed.",
+        "Means over seeds; brackets: t intervals at 95 %, which one seed does not have. Differences are seed by seed.",
       ],
     };
   };

@@ -132,7 +132,9 @@ export class ReferencePolicy {
       throw new RangeError(
         `restoring the reference policy: the checkpoint holds ${found.length} of its ${names.length} ${
           kind === "adapter" ? "adapter matrices" : "weights"
-        }${own.length > found.length ? ` and ${own.length - found.length} that the model has not` : ""}`,
+        }${
+          own.length > found.length ? ` and ${own.length - found.length} that the model does not have` : ""
+        }`,
       );
     }
     if (kind === "weights") {

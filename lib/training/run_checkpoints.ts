@@ -169,7 +169,9 @@ export class RunCheckpoints {
     const fork: Fork = { run: history.name, step: checkpoint.step, checkpoint: checkpoint.path, changes };
     run.forkedFrom = [...before, fork];
     await recordFork({ ...fork, run: stage.name }).catch((error) =>
-      this.notes.push(`${fork.run} could not be told of it: ${error.message}`)
+      this.notes.push(
+        `${fork.run} does not know of it, since that could not be written beside its checkpoints: ${error.message}`,
+      )
     );
     this.notes.push(
       `goes on from step ${fork.step} of ${fork.run} (${fork.checkpoint}) with other settings: ${

@@ -89,7 +89,7 @@ export function parseGgufHeader(
       !(Number.isSafeInteger(elements) && elements > 0 &&
         shape.every((length) => Number.isSafeInteger(length)))
     ) {
-      fail(`${tensor} has the shape [${shape}], which is no list of whole numbers from 1`);
+      fail(`${tensor} has the shape [${shape}], which is not a list of whole numbers from 1`);
     }
     if (shape.at(-1)! % type.elements) {
       fail(

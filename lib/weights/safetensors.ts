@@ -116,10 +116,12 @@ export function parseSafetensorsHeader(
     const whole = (list: unknown): list is number[] =>
       Array.isArray(list) && list.every((n) => Number.isSafeInteger(n) && n >= 0);
     if (!whole(shape)) {
-      fail(`tensor ${name} has the shape ${JSON.stringify(shape)}, which is no list of whole numbers`);
+      fail(`tensor ${name} has the shape ${JSON.stringify(shape)}, which is not a list of whole numbers`);
     }
     if (!whole(offsets) || offsets.length !== 2) {
-      fail(`tensor ${name} has the offsets ${JSON.stringify(offsets)}, which are no pair of whole numbers`);
+      fail(
+        `tensor ${name} has the offsets ${JSON.stringify(offsets)}, which are not a pair of whole numbers`,
+      );
     }
     const [start, end] = offsets as [number, number],
       expected = (shape as number[]).reduce((a, b) => a * b, 1) * bytesOf(dtype!);

@@ -120,7 +120,7 @@ testOnCpu(
     assert.throws(() => reference.restore(lacking), /holds 27 of its 28 adapter matrices/);
     assert.throws(
       () => reference.restore({ ...state, "reference/model.layers.9.mlp.up_proj.lora_a": state[first] }),
-      /28 of its 28 adapter matrices and 1 that the model has not/,
+      /28 of its 28 adapter matrices and 1 that the model does not have/,
     );
     reference.dispose();
     decoder.dispose();

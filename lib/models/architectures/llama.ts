@@ -19,7 +19,7 @@ export const llama: Architecture = {
   read(fields) {
     fields.refuse({ ...noCaps, use_sliding_window: [false] });
     if (fields.sliding(fields.count("num_hidden_layers", 32), () => false).includes(true)) {
-      fields.fail(`"layer_types" has sliding layers, which a Llama has not`);
+      fields.fail(`"layer_types" has sliding layers, which a Llama does not have`);
     }
     const sizes = readSizes(fields, {
       hiddenSize: 4096,
