@@ -3,7 +3,7 @@ import { tokenValues } from "../training/backward.ts";
 import { importanceCorrection, type ImportanceCorrectionOptions } from "../training/importance_correction.ts";
 import type { PassBudget } from "../training/pass_budget.ts";
 import { TokenBatch } from "../training/token_batch.ts";
-import type { RolloutBatch } from "./rollout_batch.ts";
+import { type RolloutBatch, rolloutSequences } from "./rollout_batch.ts";
 
 /** Options of {@linkcode correctRollouts}. */
 export interface CorrectRolloutsOptions {
@@ -23,13 +23,7 @@ export async function correctRollouts(
   batch: RolloutBatch,
   { budget, temperature, correction }: CorrectRolloutsOptions,
 ): Promise<void> {
-  const sequences = batch.groups.flatMap(({ promptIds, completions }) =>
-    completions.map((completion) => ({
-      prompt: promptIds,
-      completion: completion.tokens,
-      rollout: completion,
-    }))
-  );
+  const sequences = rolloutSequences(batch.groups);
   const trainer: Float32Array[] = new Array(sequences.length);
   for (const [from, some] of budget.cut(sequences)) {
     const tokens = new TokenBatch(some);

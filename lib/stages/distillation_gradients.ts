@@ -9,7 +9,7 @@ import type { StepMetrics } from "../training/run.ts";
 import type { TokenBatch, TokenSequence } from "../training/token_batch.ts";
 import { isServer } from "./check_teacher.ts";
 import type { DistillConfig } from "./distill_schema.ts";
-import type { RolloutBatch } from "./rollout_batch.ts";
+import { type RolloutBatch, rolloutSequences } from "./rollout_batch.ts";
 
 /** Options of {@linkcode distillationGradients}. */
 export interface DistillationGradientOptions {
@@ -43,9 +43,7 @@ export async function distillationGradients(
   { teacher, budget, config, temperature, index, signal }: DistillationGradientOptions,
 ): Promise<DistillationGradients> {
   const { gradientAccumulation, seed } = config;
-  const batch = groups.flatMap(({ promptIds, completions }) =>
-    completions.map(({ tokens }) => ({ prompt: promptIds, completion: tokens }))
-  );
+  const batch = rolloutSequences(groups);
   const all = batch.reduce((sum, { completion }) => sum + completion.length, 0);
   const exact = !isServer(teacher) && config.divergence !== "sampled";
   const teacherLogprobs = async (sequences: readonly TokenSequence[], tokens: TokenBatch) =>

@@ -2,14 +2,14 @@ import type { Decoder } from "../models/decoder.ts";
 import type { Completion } from "../models/causal_lm.ts";
 import { anneal, type Scheduled } from "../schedules/anneal.ts";
 import { accumulate } from "../training/accumulate.ts";
-import { type Gradients, tokenValues } from "../training/backward.ts";
+import type { Gradients } from "../training/backward.ts";
 import type { PassBudget } from "../training/pass_budget.ts";
-import { entropyFloor, policyLoss } from "../training/policy_loss.ts";
+import { policyLoss } from "../training/policy_loss.ts";
 import type { ReferencePolicy } from "../training/reference_policy.ts";
 import type { StepMetrics } from "../training/run.ts";
-import { TokenBatch } from "../training/token_batch.ts";
+import { EntropyFloors } from "./entropy_floors.ts";
 import type { GrpoConfig } from "./grpo_schema.ts";
-import type { AdvantagedBatch } from "./rollout_batch.ts";
+import { type AdvantagedBatch, rolloutSequences } from "./rollout_batch.ts";
 
 /** Options of {@linkcode policyGradients}. */
 export interface PolicyGradientOptions {
@@ -63,15 +63,8 @@ export async function policyGradients(
   const now = (value: Scheduled) => anneal(value).at(index, config.steps);
   const { loss, maskTruncated, gradientAccumulation } = config;
   const temperature = now(config.temperature), beta = config.klInReward ? 0 : now(config.beta);
-  const batch = groups.flatMap(({ promptIds, completions, corrections }, group) =>
-    completions.map((rollout, i) => ({
-      prompt: promptIds,
-      completion: rollout.tokens,
-      rollout,
-      advantage: advantages[group][i],
-      correction: corrections?.[i],
-    }))
-  );
+  const each = advantages.flat();
+  const batch = rolloutSequences(groups).map((sequence, i) => ({ ...sequence, advantage: each[i] }));
   const trainedTokens = (sequences: readonly typeof batch[number][]) =>
     sequences.reduce(
       (sum, { completion, rollout }) => sum + (maskTruncated && rollout.truncated ? 0 : completion.length),
@@ -104,26 +97,13 @@ export async function policyGradients(
     entropyCoef,
   };
 
-  /** The least entropy that is trained in a part and how many tokens have it, measured ahead where a part is cut into several passes. */
-  const floors = new Map<readonly typeof batch[number][], { floor: number; tokens: number }>();
-  const floorOf = async (part: readonly typeof batch[number][]) => {
-    const known = floors.get(part);
-    if (known) return known;
-    const entropies: number[] = [];
-    for (const [, sequences] of budget.cut(part, size)) {
-      const tokens = new TokenBatch(sequences);
-      try {
-        const rows = tokens.split((await tokenValues(decoder, tokens, { temperature })).entropy);
-        for (const [i, row] of rows.entries()) if (trainedTokens([sequences[i]]) > 0) entropies.push(...row);
-      } finally {
-        tokens.dispose();
-      }
-    }
-    const floor = entropyFloor(entropies, config.topEntropyQuantile);
-    const measured = { floor, tokens: entropies.filter((entropy) => entropy >= floor).length };
-    floors.set(part, measured);
-    return measured;
-  };
+  const floors = new EntropyFloors<typeof batch[number]>(decoder, {
+    budget,
+    size,
+    temperature,
+    share: config.topEntropyQuantile,
+    trained: (sequence) => trainedTokens([sequence]) > 0,
+  });
 
   const traces = new Map<Completion, TokenTrace>();
   const { gradients, tokens, entropy, sums, loss: sum } = await accumulate(
@@ -133,7 +113,7 @@ export async function policyGradients(
       const referenceLogprobs = beta > 0 ? await reference!.logprobs(tokens, temperature) : undefined;
       const rollouts = sequences.map(({ rollout }) => rollout);
       const high = config.topEntropyQuantile < 1 && sequences.length < part.length
-        ? await floorOf(part)
+        ? await floors.of(part)
         : undefined;
       const acting = high?.tokens ?? (config.topEntropyQuantile < 1 ? undefined : trainedTokens(part));
       // a pass is weighted so that cutting a part into several changes nothing

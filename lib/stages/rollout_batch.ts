@@ -49,6 +49,30 @@ export interface AdvantagedBatch extends RolloutBatch {
   advantages: number[][];
 }
 
+/** A rollout as a sequence that goes through a model. */
+export interface RolloutSequence {
+  /** The prompt as token ids; rollouts of one group share the array, and so its rows. */
+  prompt: number[];
+  /** What was drawn, as token ids. */
+  completion: number[];
+  /** The completion itself. */
+  rollout: Completion;
+  /** What each token's loss is multiplied by, where another program drew it. */
+  correction?: number[];
+}
+
+/** The rollouts of some groups as sequences, group by group. */
+export function rolloutSequences(groups: readonly RolloutGroup[]): RolloutSequence[] {
+  return groups.flatMap(({ promptIds, completions, corrections }) =>
+    completions.map((rollout, i) => ({
+      prompt: promptIds,
+      completion: rollout.tokens,
+      rollout,
+      correction: corrections?.[i],
+    }))
+  );
+}
+
 /** Whether all rewards of a group are equal, so that it teaches nothing; a completion that could not be scored is not counted. */
 export function withoutSignal({ rewards }: Pick<RolloutGroup, "rewards">): boolean {
   const known = rewards.map(({ total }) => total).filter((total) => !Number.isNaN(total));

@@ -15,7 +15,7 @@ import { untilAborted } from "../training/until_aborted.ts";
 import { correctRollouts } from "./correct_rollouts.ts";
 import type { GrpoConfig } from "./grpo_schema.ts";
 import { problemPrompt } from "./problem_prompt.ts";
-import { type RolloutBatch, type RolloutGroup, withoutSignal } from "./rollout_batch.ts";
+import { type RolloutBatch, type RolloutGroup, rolloutSequences, withoutSignal } from "./rollout_batch.ts";
 
 /** What of GRPO's options says how completions are drawn. */
 export type RolloutConfig = Pick<
@@ -203,10 +203,8 @@ export class Rollouts {
 
   async #takeKlOff(batch: RolloutBatch, index: number, beta: number): Promise<void> {
     const { config, reference } = this.options, { steps, generations } = config;
-    const sequences = batch.groups.flatMap(({ promptIds, completions }) =>
-      completions.map(({ tokens, logprobs }) => ({ prompt: promptIds, completion: tokens, logprobs }))
-    );
-    const tokens = new TokenBatch(sequences), logprobs = sequences.map(({ logprobs }) => logprobs);
+    const sequences = rolloutSequences(batch.groups), tokens = new TokenBatch(sequences);
+    const logprobs = sequences.map(({ rollout }) => rollout.logprobs);
     try {
       const temperature = anneal(config.temperature).at(index, steps);
       const referenceLogprobs = await reference!.logprobs(tokens, temperature);

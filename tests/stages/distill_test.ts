@@ -50,7 +50,7 @@ const small = {
 
 async function weights(model: CausalLM): Promise<number[]> {
   const all: number[] = [];
-  for (const name of model.decoder.names) all.push(...await model.decoder.weight<tf.Tensor>(name).data());
+  for (const name of model.decoder.names) all.push(...await model.decoder.values(name));
   return all;
 }
 
