@@ -24,10 +24,12 @@ function stages(evaluations: Evaluations, drawing: string): Stage[] {
   if (!names.length) {
     throw new RangeError(`Drawing ${drawing}: there must be at least one evaluation, but there is none`);
   }
+  const own = names.map((name) => stageColours[name.toLowerCase().replace(/^after/, "")]),
+    free = seriesColours.filter((colour) => !own.includes(colour));
+  let next = 0;
   return names.map((name, i) => ({
     label: escapeHtml(stageLabel(name)),
-    colour: stageColours[name.toLowerCase().replace(/^after/, "")] ??
-      seriesColours[(i + 1) % seriesColours.length],
+    colour: own[i] ?? free[next++ % free.length],
     evaluation: evaluations[name],
   }));
 }

@@ -217,7 +217,8 @@ function measurePanel(measure: Curve, all: Series[], bands: Band[]): Panel | und
 /** The axis of a quantity whose lowest value is known. */
 export function valueAxis({ share, fromZero }: Measure, lowest: number): Record<string, unknown> {
   if (share) return { range: [-0.03, 1.05], tickvals: [0, 0.25, 0.5, 0.75, 1], tickformat: ".0%" };
-  return fromZero && lowest >= 0 ? { rangemode: "tozero" } : {};
+  // a power of ten written out holds invisible spaces
+  return fromZero && lowest >= 0 ? { rangemode: "tozero" } : { exponentformat: "e" };
 }
 
 function band(run: TrainingRun, { read, spread, range }: Measure, colour: string): Record<string, unknown>[] {

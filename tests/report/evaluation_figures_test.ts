@@ -26,6 +26,16 @@ Deno.test("accuracyFigure() draws each rate with its own interval", () => {
   );
 });
 
+Deno.test("figures of evaluations give no two stages one colour, whatever their names and order", () => {
+  const one = inventedEvaluation("one", 0.2, 0.1, 30);
+  const names = ["base", "sft", "rloo", "rloo, form paid", "afterGrpo"];
+  const { data } = accuracyFigure(Object.fromEntries(names.map((name) => [name, one])));
+  const colours = (data as unknown as { marker: { color: string } }[]).slice(0, 5).map(({ marker }) =>
+    marker.color
+  );
+  assert.equal(new Set(colours).size, 5, `${colours}`);
+});
+
 Deno.test("passAtKFigure() averages pass@k over problems", () => {
   const many = pair();
   many.sft.items.forEach((item, i) => item.problemId = `p${i % 9}`); // nine problems, ten samples each
