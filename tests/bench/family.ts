@@ -2,12 +2,12 @@
  * The demo over three seeds: what each part of its method is worth, and the algorithms of the GRPO family with their corrections, each
  * from the same model after SFT, seed by seed; held-out problems, a table and a figure.
  *
- *     OPENBLAS_NUM_THREADS=1 deno run -A tests/bench/family.ts ablation [--seeds 1,2,3] [--steps 80] [--dir results/family]
+ *     OPENBLAS_NUM_THREADS=1 deno run -A tests/bench/family.ts ablation [--seeds 1,2,3] [--steps 50] [--dir results/family]
  *     OPENBLAS_NUM_THREADS=1 deno run -A tests/bench/family.ts family
  *     OPENBLAS_NUM_THREADS=1 deno run -A tests/bench/family.ts twice
  *     OPENBLAS_NUM_THREADS=1 deno run -A tests/bench/family.ts options
  *
- * GRPO takes `--steps 80` where the demo takes 120: two thirds, at which accuracy still rises. Runs stand in `--dir` when they are done, and the same call goes on with what is missing. One thread each, so that two may run side by side; `cpuSeconds`
+ * GRPO takes `--steps 50` where the demo takes 100. Runs stand in `--dir` when they are done, and the same call goes on with what is missing. One thread each, so that two may run side by side; `cpuSeconds`
  * is what GRPO took of a core.
  */
 import { join } from "node:path";
@@ -20,7 +20,7 @@ const { values, positionals: [grid = "ablation"] } = parseArgs({
   allowPositionals: true,
   options: {
     seeds: { type: "string", default: "1,2,3" },
-    steps: { type: "string", default: "80" },
+    steps: { type: "string", default: "50" },
     dir: { type: "string", default: new URL("../../results/family", import.meta.url).pathname },
   },
 });

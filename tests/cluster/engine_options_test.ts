@@ -68,7 +68,7 @@ Deno.test("options that mean the same have the same values there", async () => {
     ],
     [0.04, 0.2, 0.28, 1e-4, "cosine", 5, null],
   );
-  assert.equal(trl.generation_batch_size, 8 * 16);
+  assert.equal(trl.generation_batch_size, 8 * 8);
   const { "grpo.json": verl } = verlOptions(config).files, actor = "actor_rollout_ref.actor";
   assert.deepEqual(
     [

@@ -17,10 +17,10 @@ Deno.test("plotSchedules() draws each stage's learning rate over its own steps, 
   const figure = plotSchedules(await load({ sft: { steps: 100 }, grpo: { steps: 40 } }));
   const sft = trace(figure, "SFT learning rate"), grpo = trace(figure, "GRPO learning rate");
   assert.deepEqual([sft.x.length, sft.x[0], sft.x.at(-1)], [100, 1, 100]);
-  // cosine to 0 from 1e-3 after 5 % of warm-up: step 1 is a fifth of the peak, step 5 the peak
-  near(sft.y[0], 1e-3 / 5);
-  near(sft.y[4], 1e-3);
-  near(sft.y[52], 1e-3 * (1 + Math.cos(Math.PI * 47 / 95)) / 2);
+  // cosine to 0 from 2e-3 after 5 % of warm-up: step 1 is a fifth of the peak, step 5 the peak
+  near(sft.y[0], 2e-3 / 5);
+  near(sft.y[4], 2e-3);
+  near(sft.y[52], 2e-3 * (1 + Math.cos(Math.PI * 47 / 95)) / 2);
   assert.equal(grpo.x.length, 40);
   near(grpo.y[0], 2.5e-4 / 5);
   near(grpo.y[39], 2.5e-4);
@@ -32,7 +32,7 @@ Deno.test("plotSchedules() draws reward weights as they anneal, a penalty by its
   near(correctness.y[0], 0.4);
   near(correctness.y[40], 0.5);
   near(trace(figure, "trace").y[40], 0.35);
-  assert.deepEqual([verbosity.y[7], verbosity.customdata![7]], [1, -1]);
+  assert.deepEqual([verbosity.y[7], verbosity.customdata![7]], [2, -2]);
 });
 
 Deno.test("plotSchedules() shades the curriculum's phases where GRPO will change them", async () => {
@@ -40,17 +40,17 @@ Deno.test("plotSchedules() shades the curriculum's phases where GRPO will change
   const shapes = figure.layout.shapes as { type: string; x0: number; x1: number; xref: string }[];
   const bands = (xref: string) =>
     shapes.filter((shape) => shape.xref === xref && shape.type === "rect").map(({ x0, x1 }) => [x0, x1]);
-  // R3: easy below 60 of 200 steps, medium below 140; in steps from 1
-  for (const panel of ["x2", "x3", "x4"]) assert.deepEqual(bands(panel), [[1, 61], [61, 141], [141, 200]]);
+  // easy below 30 of 200 steps, medium below 80; in steps from 1
+  for (const panel of ["x2", "x3", "x4"]) assert.deepEqual(bands(panel), [[1, 31], [31, 81], [81, 200]]);
   assert.deepEqual(bands("x"), [], "SFT has no curriculum");
   const drawn = figure.data.filter(({ type }) => type === "bar").map(({ name, base, x }) => [name, base, x]);
   assert.deepEqual(drawn, [
-    ["easy: easy", [1], [60]],
-    ["medium: easy", [61], [80]],
-    ["medium: medium", [61], [80]],
-    ["hard: easy", [141], [59]],
-    ["hard: medium", [141], [59]],
-    ["hard: hard", [141], [59]],
+    ["easy: easy", [1], [30]],
+    ["medium: easy", [31], [50]],
+    ["medium: medium", [31], [50]],
+    ["hard: easy", [81], [119]],
+    ["hard: medium", [81], [119]],
+    ["hard: hard", [81], [119]],
   ]);
 });
 
@@ -63,7 +63,7 @@ Deno.test("plotSchedules() gives every hyperparameter that takes a schedule a pa
     "Curriculum",
   ]);
   const subtitle = (still.layout.title as { subtitle: { text: string } }).subtitle.text;
-  assert.match(subtitle, /SFT.* 200 steps .*GRPO.* 80 steps · constant: β 0\.03, ε 0\.2, temperature 0\.9/);
+  assert.match(subtitle, /SFT.* 150 steps .*GRPO.* 100 steps · constant: β 0\.01, ε 0\.2, temperature 1,/);
   const figure = plotSchedules(
     await load({
       sft: { weightDecay: { kind: "linear", from: 0.1, to: 0 } },
