@@ -65,6 +65,7 @@ const unshown = new Set([
   "clipHigh",
   "skippedUpdates",
   "zeroVarianceFraction",
+  "truncatedFraction",
 ]);
 
 /**
