@@ -65,7 +65,10 @@ const roots = (text: string) =>
  */
 export function cleanAnswer(text: string): string {
   let result = withoutMarks(
-    plainCharacters(boxed(text)).replace(/(?<!\\)~/g, (sign, at) => at === 0 ? sign : " ").trim(),
+    plainCharacters(boxed(text.replace(/(?<![\\a-z])boxed\{/gi, "\\boxed{"))).replace(
+      /(?<!\\)~/g,
+      (sign, at) => at === 0 ? sign : " ",
+    ).trim(),
   );
   const bare = result.replace(environment, " ");
   if (bare !== result) result = bare.replaceAll("&", " ");
@@ -83,6 +86,7 @@ export function cleanAnswer(text: string): string {
   while (/[.;,]$|\p{L}{2}!$/u.test(result) && !/\b[ap]\.m\.$/i.test(result)) {
     result = result.slice(0, -1).trimEnd();
   }
+  result = result.replace(/^(\p{L}) (?:equals|is equal to) /u, "$1 = ");
   return withoutMarks(result.replace(/^(?:=|:) ?/, "")).replaceAll("**", "^").replace(
     /^[+-]?\d{1,3}(?:_\d{3})+(?:\.\d+)?$/,
     (digits) => digits.replaceAll("_", ""),

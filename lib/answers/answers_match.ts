@@ -59,8 +59,8 @@ function match(a: string, b: string, depth: number): boolean {
   if (depth > 6) return a === b;
   steps.spend(30 + a.length + b.length);
   const [wholeA, wholeB] = [a.trim(), b.trim()];
-  a = unwrap(wholeA);
-  b = unwrap(wholeB);
+  a = withoutGloss(unwrap(wholeA));
+  b = withoutGloss(unwrap(wholeB));
   if (a === b && a !== "" && !/^[\s.,;:!?'"]+$/.test(a)) return true;
   const special = specialMatch(a, b, depth);
   if (special !== null) return special;
@@ -259,6 +259,13 @@ function unwrap(text: string): string {
     text = held.inside;
   }
   return text;
+}
+
+/** `18 (eighteen)` says 18 twice. */
+function withoutGloss(text: string): string {
+  const said = /^([^()]{1,60}) \(([^()]{1,60})\)$/.exec(text), first = said && number(said[1]);
+  const again = first && number(said[2]);
+  return first && again && numbersMatch(first, again) ? said[1] : text;
 }
 
 const isComma = (token: string) => token === "," || token === ";";

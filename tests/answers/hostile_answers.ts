@@ -1,3 +1,13 @@
+import process from "node:process";
+
+/** What something takes of the processor, in ms, whatever else the machine does. */
+export function processorTime(run: () => unknown): number {
+  const before = process.cpuUsage();
+  run();
+  const { user, system } = process.cpuUsage(before);
+  return (user + system) / 1000;
+}
+
 /** A small seeded generator (mulberry32), so that a slow input can be found again. */
 export function seeded(seed: number): () => number {
   let state = seed >>> 0;

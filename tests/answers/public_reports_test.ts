@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { answersMatch } from "../../lib/answers/answers_match.ts";
+import { processorTime } from "./hostile_answers.ts";
 
 /** Inputs from public bug reports of other checkers (Math-Verify, open-r1, lm-evaluation-harness and others), by kind. */
 const reports: Record<string, [answer: string, reference: string, same: boolean][]> = {
@@ -116,10 +117,8 @@ Deno.test("answersMatch() compares 60 equations in reverse order within 100 ms",
   const numbers = [...Array(60).keys()];
   const answer = numbers.map((i) => `1+x+${i}=y+i+b`).join(),
     reference = numbers.map((i) => `${i}+x+1=i+y+b`);
-  const start = performance.now();
-  assert.ok(answersMatch(answer, reference.reverse().join()));
-  const first = performance.now() - start;
-  const again = performance.now();
-  answersMatch(answer, reference.join());
-  assert.ok(Math.min(first, performance.now() - again) < 100, `${first} ms`);
+  let same = false;
+  const took = processorTime(() => same = answersMatch(answer, reference.reverse().join()));
+  assert.ok(same);
+  assert.ok(Math.min(took, processorTime(() => answersMatch(answer, reference.join()))) < 100, `${took} ms`);
 });
