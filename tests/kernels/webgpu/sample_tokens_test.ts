@@ -4,8 +4,11 @@ import { samplingFloor } from "../../../lib/kernels/sampling_floor.ts";
 import { sampleTokens } from "../../../lib/kernels/webgpu/sample_tokens.ts";
 import { integers, normal, testWithAndWithoutSubgroups, valuesOn } from "./on_webgpu.ts";
 
-const rows = 40, vocabulary = 301, logits = normal([rows, vocabulary], 1, 2);
-const seeds = integers(Array.from({ length: rows }, (_, i) => Math.imul(i + 1, 0x9e3779b1) | 0));
+const seedsOf = (rows: number) =>
+  integers(Array.from({ length: rows }, (_, i) => Math.imul(i + 1, 0x9e3779b1) | 0));
+/** Rows of one chunk, and of three, of which many tokens are equal. */
+const small = normal([40, 301], 1, 2), large = normal([3, 9001], 2, 3);
+large.data.forEach((x, i) => large.data[i] = i % 5 ? x : Math.round(x));
 
 const settings = [
   { title: "no filter", temperature: 0.8 },
@@ -14,10 +17,25 @@ const settings = [
   { title: "top-p", temperature: 1.3, topP: 0.7 },
   { title: "min-p", temperature: 2, minP: 0.1 },
   { title: "all filters", temperature: 2, topK: 20, topP: 0.9, minP: 0.02 },
+  { title: "top-k and top-p over chunks", temperature: 1, topK: 64, topP: 0.95, logits: large },
+  { title: "top-p over chunks", temperature: 0.7, topP: 0.9, logits: large },
+  { title: "min-p over chunks", temperature: 0.7, minP: 0.05, logits: large },
+  { title: "no filter over chunks", temperature: 1, logits: large },
+  { title: "greedy over chunks", temperature: 0, logits: large },
+  { title: "top-p that keeps more than are put in order", temperature: 8, topP: 0.9, logits: large },
+  {
+    title: "top-k that keeps more than are put in order, then top-p",
+    temperature: 2,
+    topK: 3000,
+    topP: 0.8,
+    logits: large,
+  },
+  { title: "sharp logits", temperature: 0.02, topK: 50, topP: 0.99, logits: large },
   { title: "greedy", temperature: 0 },
 ];
 
-for (const { title, temperature, topK = 0, topP = 1, minP = 0 } of settings) {
+for (const { title, temperature, topK = 0, topP = 1, minP = 0, logits = small } of settings) {
+  const [rows, vocabulary] = logits.shape, seeds = seedsOf(rows);
   testWithAndWithoutSubgroups(
     `sampleTokens() gives the CPU's tokens and log-probabilities: ${title}`,
     async () => {
