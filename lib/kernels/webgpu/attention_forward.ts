@@ -26,7 +26,10 @@ export function attentionForward(
   numbers: AttentionNumbers,
 ): { out: tf.Tensor4D; logSumExp: tf.Tensor3D } {
   const plan = attentionPlan(q, k, starts, numbers);
-  const seen = Math.min(k.shape[1], (numbers.queryOffset ?? 0) + q.shape[1], numbers.window || Infinity);
+  const { queryOffset = 0, window } = numbers;
+  // what an open offset comes to in the end is not known: then all that there is
+  const last = typeof queryOffset === "number" ? queryOffset + q.shape[1] : Infinity;
+  const seen = Math.min(k.shape[1], last, window || Infinity);
   return plan.rows <= fewRows ? attentionFewRows({ q, k, v }, plan, seen) : manyRows({ q, k, v }, plan, seen);
 }
 

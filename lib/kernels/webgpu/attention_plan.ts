@@ -1,4 +1,5 @@
 import type * as tf from "@tensorflow/tfjs-core";
+import type { OpenNumber } from "./recording.ts";
 import { tanhOf } from "./tanh.ts";
 
 /** An attention layer's numbers. */
@@ -10,7 +11,7 @@ export interface AttentionNumbers {
   /** Scores become c·tanh(score/c); 0: none. @default 0 */
   softcap?: number;
   /** Position of the first query among the keys. @default 0 */
-  queryOffset?: number;
+  queryOffset?: number | OpenNumber;
   /** Sequences that follow each other in a batch of one, instead of a batch of one length. */
   packed?: PackedSequences;
 }
@@ -39,7 +40,7 @@ export interface AttentionPlan {
   key: string;
   /** Where sequences lie, or start, when that is not told by the shapes. */
   places: Record<string, tf.Tensor>;
-  ints: Record<string, number>;
+  ints: Record<string, number | OpenNumber>;
   floats: Record<string, number>;
   declarations: string;
   /** What a workgroup of `tile` query rows begins with: `kv`, `first` row, and the keys from `start` to `end`. */

@@ -12,6 +12,7 @@ import type { DecoderDescription, Linear } from "../decoder_description.ts";
 import type { DecodedTokens, DecodeNumbers } from "../kernels.ts";
 import { attentionForward } from "./attention_forward.ts";
 import { copyCacheRows } from "./copy_cache_rows.ts";
+import { copyNumbers } from "./copy_numbers.ts";
 import { embeddingForward } from "./embedding_forward.ts";
 import { gatedActivationForward } from "./gated_activation_forward.ts";
 import { gatherInts } from "./gather_ints.ts";
@@ -19,12 +20,13 @@ import { headsForward } from "./heads_forward.ts";
 import type { HeadsNumbers, KeyValueCache } from "./heads_plan.ts";
 import { multiply } from "./multiply.ts";
 import { bindableRows, rowsOf } from "./binding.ts";
-import { output } from "./program.ts";
+import { launchAgain, output } from "./program.ts";
 import { projectionForward } from "./projection_forward.ts";
+import { OpenNumber, type Recorded, recordLaunches } from "./recording.ts";
 import { recordTokens } from "./record_tokens.ts";
 import { residualNormsForward } from "./residual_norms.ts";
 import { rmsNormForward } from "./rms_norm_forward.ts";
-import { sampleTokens } from "./sample_tokens.ts";
+import { sampleInto } from "./sample_tokens.ts";
 
 /** Below this share of unfinished rows the batch is packed anew: copying the caches costs about a token. */
 const packBelow = 0.75;
@@ -56,17 +58,20 @@ export async function decode(
   );
   const finished = new Uint8Array(results.length);
   let rows = results.map((_, row) => row), batch = tf.tidy(() => prefill(model, prompts, capacity, numbers));
+  const counter = new OpenNumber(0), position = new OpenNumber(longest);
+  let token = null as RecordedToken | null;
   const record = (made: number): Block => {
     const count = Math.min(lookEvery, maxTokens - made), history = output([2 * rows.length * count], "int32");
     for (let step = 0; step < count; step++) {
-      const counter = made + step, position = longest + counter, { hidden } = batch;
-      batch.hidden = tf.tidy(() => {
-        const ids = draw(model, batch, numbers, { history, step, count, counter });
-        return counter + 1 < maxTokens
-          ? layers(model, ids, { ...batch, offset: position }, batch.caches)
-          : hidden.clone();
-      });
-      hidden.dispose();
+      counter.value = made + step;
+      position.value = longest + counter.value;
+      if (made + step + 1 === maxTokens) {
+        tf.tidy(() => recordTokens(history, draw(model, batch, numbers, counter), { step, count }));
+        continue;
+      }
+      if (token) launchAgain(token);
+      else token = recordToken(model, batch, numbers, { counter, position });
+      recordTokens(history, token, { step, count });
     }
     return { rows, count, history, words: history.data() as Promise<Int32Array> };
   };
@@ -98,6 +103,8 @@ export async function decode(
         const whole = batch, filled = longest + made + lookEvery;
         batch = tf.tidy(() => chosen(whole, left, capacity, filled));
         release(whole);
+        token?.dispose();
+        token = null;
         rows = left.map((place) => rows[place]);
       }
     }
@@ -107,6 +114,7 @@ export async function decode(
     await Promise.allSettled(pending.map(({ words }) => words));
     tf.dispose(pending.map(({ history }) => history));
     release(batch);
+    token?.dispose();
   }
 }
 
@@ -168,16 +176,47 @@ function chosen(
   };
 }
 
-/** Draws the tokens of `hidden` and records them and their log-probabilities. ids int32 [rows] */
+/** The launches of a token, from its draw to what the next one is drawn from, and what they draw. */
+type RecordedToken = Recorded & Drawn;
+
+/** Makes a token and records its launches, which another run makes the next token by, with the numbers that it is told. */
+function recordToken(
+  model: DecoderDescription,
+  batch: Batch,
+  numbers: DecodeNumbers,
+  { counter, position }: { counter: OpenNumber; position: OpenNumber },
+): RecordedToken {
+  let drawn!: Drawn;
+  const recorded = recordLaunches(() => {
+    drawn = draw(model, batch, numbers, counter);
+    tf.keep(drawn.ids);
+    tf.keep(drawn.logprob);
+    copyNumbers(layers(model, drawn.ids, { ...batch, offset: position }, batch.caches), batch.hidden);
+  });
+  return {
+    ...drawn,
+    dispatches: recorded.dispatches,
+    dispose() {
+      recorded.dispose();
+      tf.dispose([drawn.ids, drawn.logprob]);
+    },
+  };
+}
+
+/** Tokens int32 [rows] and their log-probabilities [rows]. A type, so that `tf.tidy` takes it. */
+type Drawn = { ids: tf.Tensor1D; logprob: tf.Tensor1D };
+
+/** Draws the tokens of `hidden`. */
 function draw(
   model: DecoderDescription,
   { hidden, seeds }: Batch,
   { temperature, topK, topP, minP }: DecodeNumbers,
-  { history, step, count, counter }: { history: tf.Tensor; step: number; count: number; counter: number },
-): tf.Tensor1D {
+  counter: OpenNumber,
+): Drawn {
   const [rows, width] = hidden.shape, vocabulary = model.head.shape[0];
+  const ids = output<tf.Tensor1D>([rows], "int32"), logprob = output<tf.Tensor1D>([rows]);
   // [rows, vocabulary] logits in one, unless the adapter cannot bind so many
-  const drawn = bindableRows(rows, vocabulary).map((part) => {
+  for (const part of bindableRows(rows, vocabulary)) {
     const logits = output<tf.Tensor2D>([part.count, vocabulary]);
     multiply({
       a: rowsOf(hidden, part, width),
@@ -186,7 +225,7 @@ function draw(
       rows: part.count,
       transposeB: true,
     });
-    return sampleTokens(logits, {
+    sampleInto({ ids: rowsOf(ids, part, 1), logprob: rowsOf(logprob, part, 1) }, logits, {
       temperature,
       topK,
       topP,
@@ -195,18 +234,15 @@ function draw(
       seeds: rowsOf(seeds, part, 1),
       counter,
     });
-  });
-  const joined = (parts: tf.Tensor1D[]) => parts.length === 1 ? parts[0] : tf.concat1d(parts);
-  const ids = joined(drawn.map(({ ids }) => ids)), logprob = joined(drawn.map(({ logprob }) => logprob));
-  recordTokens(history, { ids, logprob }, { step, count });
-  return ids;
+  }
+  return { ids, logprob };
 }
 
 /** The final norm of all layers for ids [batch·length], keys and values written in the caches, or made where there are none. */
 function layers(
   model: DecoderDescription,
   ids: tf.Tensor1D,
-  { starts, offset }: { starts: tf.Tensor1D; offset: number },
+  { starts, offset }: { starts: tf.Tensor1D; offset: number | OpenNumber },
   caches: KeyValueCache[],
 ): tf.Tensor2D {
   const { heads, kvHeads, headDim, epsilon, addOne, queryScale, attentionSoftcap } = model,

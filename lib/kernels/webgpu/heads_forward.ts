@@ -6,6 +6,7 @@
 import type * as tf from "@tensorflow/tfjs-core";
 import type { Heads, HeadsNumbers, KeyValueCache } from "./heads_plan.ts";
 import { launch, output } from "./program.ts";
+import { valueOf } from "./recording.ts";
 import { workgroupTotal } from "./workgroup_total.ts";
 
 /**
@@ -30,10 +31,11 @@ export function headsForward(packed: tf.Tensor2D, numbers: HeadsNumbers, cache?:
   } = numbers;
   const length = packed.shape[0] / batch, slots = heads + 2 * kvHeads, half = headDim / 2;
   const capacity = cache ? cache.keys.shape[1] : length;
-  if (!positions && offset + length > Math.min(rotary.shape[0] / 2, cache ? capacity : Infinity)) {
+  const from = valueOf(offset);
+  if (!positions && from + length > Math.min(rotary.shape[0] / 2, cache ? capacity : Infinity)) {
     throw new RangeError(
-      `splitting heads at positions ${offset} to ${
-        offset + length - 1
+      `splitting heads at positions ${from} to ${
+        from + length - 1
       } needs tables and a cache of that length, got ${rotary.shape[0] / 2} and ${capacity}`,
     );
   }

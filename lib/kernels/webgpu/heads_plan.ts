@@ -1,4 +1,5 @@
 import type * as tf from "@tensorflow/tfjs-core";
+import type { OpenNumber } from "./recording.ts";
 
 /** How heads lie in the packed rows [batch·length, (heads + 2·kvHeads)·headDim], and what is done to them. */
 export interface HeadsNumbers {
@@ -16,7 +17,7 @@ export interface HeadsNumbers {
   /** Rotary table [2·positions, headDim/2]: the cosines, below them the sines. */
   rotary: tf.Tensor2D;
   /** Position of the first row, in the cache and in the tables. @default 0 */
-  offset?: number;
+  offset?: number | OpenNumber;
   /** First position of each sequence, int32 [batch], where prompts are padded on the left. */
   starts?: tf.Tensor1D;
   /** Position of each row, int32 [rows], where sequences of different length lie behind each other. */

@@ -9,6 +9,14 @@ import * as tf from "@tensorflow/tfjs-core";
 import { type Binding, part } from "./binding.ts";
 import { type CommandStream, commandStream } from "./command_stream.ts";
 import { type KernelText, type Pipeline, pipelineOf } from "./pipelines.ts";
+import {
+  type Dispatch,
+  noteDispatch,
+  noteOutput,
+  type OpenNumber,
+  type Recorded,
+  valueOf,
+} from "./recording.ts";
 
 /** One launch: a dispatch, several where the workgroups pass one dimension's limit or the work a watchdog's patience. */
 export interface Launch extends KernelText {
@@ -24,7 +32,7 @@ export interface Launch extends KernelText {
   /** Tensors that the kernel writes, and may read; none may stand in `reads` too. */
   writes: Record<string, Binding>;
   /** Uniforms `u.name`, i32. */
-  ints?: Record<string, number>;
+  ints?: Record<string, number | OpenNumber>;
   /** Uniforms `u.name`, f32. */
   floats?: Record<string, number>;
 }
@@ -94,7 +102,9 @@ export function output<T extends tf.Tensor = tf.Tensor>(
   shape: readonly number[],
   dtype: "float32" | "int32" = "float32",
 ): T {
-  return tf.engine().makeTensorFromTensorInfo(outputInfo(shape, dtype)) as T;
+  const made = tf.engine().makeTensorFromTensorInfo(outputInfo(shape, dtype)) as T;
+  noteOutput(made);
+  return made;
 }
 
 /** The same, not tracked as a tensor: what a registered kernel returns. */
@@ -167,7 +177,6 @@ export function launch(kernel: Launch): void {
         `launching ${key}: ${name} binds ${size} bytes, and this adapter allows ${limits.maxStorageBufferBindingSize} at a time: make the batch smaller`,
       );
     }
-    stream.commandQueueOwnedIds.add(tensor.dataId);
     return { binding, resource: { buffer, offset: offset * 4, size } };
   });
   const types = bound.map(({ name, tensor, lanes = 1, writable }) => {
@@ -184,30 +193,53 @@ export function launch(kernel: Launch): void {
     throw new RangeError(`launching ${key}: at most ${slotBytes / 4} uniforms fit, got ${uniforms.length}`);
   }
   const recorder = recorderOf(stream), { pipelines } = recorder;
-  const made = pipelineOf(kernel, { types, uniforms, device: stream.device, pipelines });
-  const bindGroup = bindGroupOf(recorder, made, entries, bytes, stream.device);
-  const flopAGroup = (kernel.flop ?? 64 * groups * workgroupSize) / groups;
-  for (const [first, count] of stretches(groups, Math.max(1, Math.floor(submissionFlop / flopAGroup)))) {
-    const flop = flopAGroup * count;
-    if (recorder.flop > 0 && recorder.flop + flop > submissionFlop) submit(stream);
-    recorder.flop += flop;
+  const pipeline = pipelineOf(kernel, { types, uniforms, device: stream.device, pipelines });
+  const found = {
+    pipeline,
+    bindGroup: bindGroupOf(recorder, pipeline, entries, bytes, stream.device),
+    dataIds: bound.map(({ tensor }) => tensor.dataId),
+    groups,
+    flop: kernel.flop ?? 64 * groups * workgroupSize,
+    ints: Object.values(ints),
+    floats: Object.values(floats),
+  };
+  noteDispatch(found);
+  dispatch(stream, found);
+}
+
+/** Makes recorded launches once more, with what their open numbers are now: nothing is looked up or checked again. */
+export function launchAgain({ dispatches }: Recorded): void {
+  const stream = commandStream();
+  for (const found of dispatches) dispatch(stream, found);
+}
+
+function dispatch(
+  stream: CommandStream,
+  { pipeline, bindGroup, dataIds, groups, flop, ints, floats }: Dispatch,
+) {
+  const recorder = recorderOf(stream), widest = stream.device.limits.maxComputeWorkgroupsPerDimension;
+  const each = flop / groups;
+  for (const [first, count] of stretches(groups, Math.max(1, Math.floor(submissionFlop / each)))) {
+    if (recorder.flop > 0 && recorder.flop + each * count > submissionFlop) submit(stream);
+    recorder.flop += each * count;
     // whole rows of the widest, then what is left: no workgroup is without work
     const rows = Math.floor(count / widest), rest = count % widest;
     for (const [wide, high, firstGroup] of [[widest, rows, first], [rest, 1, first + rows * widest]]) {
       if (wide * high === 0) continue;
       if (recorder.used === uniformSlots) submit(stream);
-      const slot = recorder.used++ * slotBytes, whole = [firstGroup, ...Object.values(ints)];
+      const slot = recorder.used++ * slotBytes, whole = [firstGroup, ...ints.map(valueOf)];
       new Int32Array(recorder.staged, slot).set(whole);
-      new Float32Array(recorder.staged, slot).set(Object.values(floats), whole.length);
+      new Float32Array(recorder.staged, slot).set(floats, whole.length);
       stream.ensureCommandEncoderReady();
       stream.computePassEncoder ??= stream.commandEncoder.beginComputePass();
-      stream.computePassEncoder.setPipeline(made.pipeline);
+      stream.computePassEncoder.setPipeline(pipeline.pipeline);
       stream.computePassEncoder.setBindGroup(0, bindGroup, [slot]);
       stream.computePassEncoder.dispatchWorkgroups(wide, high, 1);
       launched++;
       stream.dispatchCountInPass++;
     }
   }
+  for (const dataId of dataIds) stream.commandQueueOwnedIds.add(dataId);
   if (
     stream.dispatchCountInPass >= tf.env().getNumber("WEBGPU_DEFERRED_SUBMIT_BATCH_SIZE") ||
     recorder.bytes >= submissionBytes

@@ -6,6 +6,7 @@
 import * as tf from "@tensorflow/tfjs-core";
 import type { Binding } from "./binding.ts";
 import { launch, output } from "./program.ts";
+import type { OpenNumber } from "./recording.ts";
 import { candidateDeclarations, samplingCandidates } from "./sampling_candidates.ts";
 import { samplingChunks } from "./sampling_chunks.ts";
 import { samplingDigits } from "./sampling_digits.ts";
@@ -26,7 +27,7 @@ export interface SampleTokensNumbers {
   /** A seed a row, int32 [rows]: it names the row's random sequence. */
   seeds: Binding;
   /** Position of the token in its completion, the same for all rows. */
-  counter: number;
+  counter: number | OpenNumber;
 }
 
 /**
@@ -36,8 +37,21 @@ export interface SampleTokensNumbers {
  */
 export function sampleTokens(
   logits: tf.Tensor2D,
-  { temperature = 1, topK = 0, topP = 1, minP = 0, softcap = 0, seeds, counter }: SampleTokensNumbers,
+  numbers: SampleTokensNumbers,
 ): { ids: tf.Tensor1D; logprob: tf.Tensor1D } {
+  const [rows] = logits.shape,
+    ids = output<tf.Tensor1D>([rows], "int32"),
+    logprob = output<tf.Tensor1D>([rows]);
+  sampleInto({ ids, logprob }, logits, numbers);
+  return { ids, logprob };
+}
+
+/** The same, written to tensors, or parts of them, that are there. */
+export function sampleInto(
+  { ids, logprob }: { ids: Binding; logprob: Binding },
+  logits: tf.Tensor2D,
+  { temperature = 1, topK = 0, topP = 1, minP = 0, softcap = 0, seeds, counter }: SampleTokensNumbers,
+): void {
   const [rows, vocabulary] = logits.shape, greedy = temperature === 0, beta = greedy ? 1 : 1 / temperature;
   const byCount = !greedy && topK > 0 && topK < vocabulary,
     byMass = !greedy && topP < 1,
@@ -50,7 +64,6 @@ export function sampleTokens(
     softcap,
     counter,
   });
-  const ids = output<tf.Tensor1D>([rows], "int32"), logprob = output<tf.Tensor1D>([rows]);
   launch({
     key: `sample_tokens/${[greedy, byCount, byMass, byRatio, softcap > 0]}`,
     workgroupSize: samplingLanes,
@@ -135,5 +148,4 @@ export function sampleTokens(
   }`,
   });
   tf.dispose([numbers, levels]);
-  return { ids, logprob };
 }

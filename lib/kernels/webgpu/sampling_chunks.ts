@@ -1,6 +1,7 @@
 import type * as tf from "@tensorflow/tfjs-core";
 import type { Binding } from "./binding.ts";
 import { launch, output } from "./program.ts";
+import type { OpenNumber } from "./recording.ts";
 import { chunkNumbers, samplingChunk, samplingFunctions, samplingLanes } from "./sampling_functions.ts";
 import { unrolled } from "./unrolled.ts";
 
@@ -24,7 +25,7 @@ export function samplingChunks(
     draws: boolean;
     beta: number;
     softcap: number;
-    counter: number;
+    counter: number | OpenNumber;
   },
 ): { chunks: number; numbers: tf.Tensor2D; levels: tf.Tensor2D } {
   const [rows, vocabulary] = logits.shape, chunks = Math.ceil(vocabulary / samplingChunk);

@@ -181,3 +181,22 @@ testOnWebgpu("decode() reads back once every few tokens, and drops the rows that
   const ended = await work([[3, 4, 5]], { n: 8, maxTokens: 24, stop: () => true });
   assert.equal(ended.reads, 2);
 });
+
+testOnWebgpu("decode() makes bind groups once a generation, not once a token", async () => {
+  const { device } = tf.backend() as unknown as { device: GPUDevice }, { createBindGroup } = device;
+  let made = 0;
+  device.createBindGroup = (descriptor) => (made++, createBindGroup.call(device, descriptor));
+  const madeFor = async (maxTokens: number) => {
+    made = 0;
+    await work([[3, 4, 5]], { n: 2, maxTokens });
+    return made;
+  };
+  try {
+    const few = await madeFor(5), many = await madeFor(29);
+    assert.ok(few > 2 * 9, `${few}`);
+    // one for the history of each look
+    assert.ok(many <= few + 6, `${many} for 29 tokens, ${few} for 5`);
+  } finally {
+    Reflect.deleteProperty(device, "createBindGroup");
+  }
+});
