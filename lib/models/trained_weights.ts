@@ -30,6 +30,6 @@ export function setTrainedBefore(weights: object, before: TrainedBefore[]): void
 export function describeTraining(before: TrainedBefore[]): string {
   const parts = before.map(({ name, steps }) => `${steps} step${steps === 1 ? "" : "s"} (${name})`);
   return `starts from weights trained ${
-    parts.join(" and ")
+    new Intl.ListFormat("en").format(parts).replace(", and", " and")
   }; call model.reset() before to start from where they were`;
 }

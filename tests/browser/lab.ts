@@ -128,9 +128,20 @@ export function notebookOf(cells: string[]): string {
   });
 }
 
+/** Writes a notebook's page beside it, as `deno task demo` does. */
+export async function notebookPage(notebook: string): Promise<void> {
+  const { success, stderr } = await new Deno.Command(python!, {
+    args: ["-m", "nbconvert", "--to", "html", "--log-level", "ERROR", notebook],
+  }).output();
+  if (!success) throw new Error(new TextDecoder().decode(stderr));
+}
+
 /** The least contrast (WCAG) of any text in the tables and links of a page's outputs with what lies behind it. */
-export function leastContrast(page: Page): Promise<number> {
-  return page.evaluate(() => {
+export function leastContrast(
+  page: Page,
+  of = ".jp-OutputArea td, .jp-OutputArea th, .jp-OutputArea a",
+): Promise<number> {
+  return page.evaluate((of: string) => {
     const dom = globalThis as any;
     const channels = (colour: string) => (colour.match(/[\d.]+/g) ?? []).map(Number);
     const luminance = ([r, g, b]: number[]) => {
@@ -141,7 +152,7 @@ export function leastContrast(page: Page): Promise<number> {
     };
     let least = Infinity;
     for (
-      const cell of dom.document.querySelectorAll(".jp-OutputArea td, .jp-OutputArea th, .jp-OutputArea a")
+      const cell of dom.document.querySelectorAll(of)
     ) {
       if (!cell.textContent.trim()) continue;
       let behind = [255, 255, 255];
@@ -157,5 +168,5 @@ export function leastContrast(page: Page): Promise<number> {
       least = Math.min(least, (two[0] + 0.05) / (two[1] + 0.05));
     }
     return least;
-  });
+  }, of);
 }
