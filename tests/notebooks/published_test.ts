@@ -91,6 +91,7 @@ export const loadConfig = (path, overrides = {}) => whole(path, mergeOverrides(o
   await Deno.writeTextFile(
     path,
     code.replace(/^const published = false;$/m, "const published = true;")
+      .replaceAll(/(?<=\{ \.\.\.part\.grpo, steps: )\d+/g, "2") // R3's ablation
       .replace('from "../mod.ts"', `from ${JSON.stringify(`file://${library}`)}`) + "\nDeno.exit(0);\n",
   );
   return path;
