@@ -1,11 +1,12 @@
 /**
  * What a GPU gives. First the parts, each beside what the card could at best do by the copy bandwidth and the best product of the same
  * run: a launch, a read-back, tiled products, decoding products in 32 to 4 bits, attention to a cache, the sampler. Then matrix
- * products, sampling and an SFT step with LoRA on a random model of Gemma 3 270M's shape, our kernels against stock tfjs-webgpu.
+ * products, sampling, an SFT step and a GRPO step with LoRA on a random model of Gemma 3 270M's or 1B's shape, recording apart, the first
+ * two against stock tfjs-webgpu. `gpu_torch.py` gives the same of PyTorch.
  * Medians; a readable table, then one JSON line. A software adapter is taken only with `--tiny`, whose sizes show that everything
  * runs and agrees, not how fast a GPU is. One file for a machine with nothing but Deno:
  *
- *     deno run -A tests/bench/gpu.ts [--tiny] [--times 5]
+ *     deno run -A tests/bench/gpu.ts [--tiny] [--times 5] [--shape 270m|1b]
  *     deno bundle -o gpu.js tests/bench/gpu.ts && deno run -A --unstable-webgpu gpu.js
  */
 import * as tf from "@tensorflow/tfjs";
@@ -34,15 +35,28 @@ import {
   tiledProducts,
 } from "./gpu_parts.ts";
 import { halved } from "../kernels/webgpu/tiny_decoder.ts";
+import { grpoStep } from "./gpu_steps.ts";
 import { stockDecode } from "./stock_decode.ts";
 
 const { values } = parseArgs({
-  options: { tiny: { type: "boolean", default: false }, times: { type: "string", default: "5" } },
+  options: {
+    tiny: { type: "boolean", default: false },
+    times: { type: "string", default: "5" },
+    shape: { type: "string", default: "270m" },
+  },
 });
 const { tiny } = values, times = Number(values.times);
 if (!(Number.isInteger(times) && times > 0)) {
   throw new RangeError(`--times must be a whole number from 1, got ${values.times}`);
 }
+
+/** Widths and depth of google/gemma-3-270m and gemma-3-1b. */
+const shapes: Record<string, { hiddenSize: number; intermediateSize: number; layers: number }> = {
+  "270m": { hiddenSize: 640, intermediateSize: 2048, layers: 18 },
+  "1b": { hiddenSize: 1152, intermediateSize: 6912, layers: 26 },
+};
+const shape = tiny ? { hiddenSize: 32, intermediateSize: 64, layers: 2 } : shapes[values.shape];
+if (!shape) throw new RangeError(`--shape must be one of ${Object.keys(shapes)}, got ${values.shape}`);
 
 const { name, features, limits } = await openWebgpuDevice({ allowSoftware: tiny });
 console.log(
@@ -51,14 +65,12 @@ console.log(
   }; binds ${limits.maxStorageBufferBindingSize} bytes`,
 );
 
-const layers = tiny ? 2 : 18;
-/** google/gemma-3-270m, or the same parts a thousandth as large. */
+const { layers } = shape;
+/** The model of that shape, or the same parts a thousandth as large. */
 const config: DecoderConfig = {
   architecture: "gemma3_text",
   vocabSize: tiny ? 500 : 262_144,
-  hiddenSize: tiny ? 32 : 640,
-  intermediateSize: tiny ? 64 : 2048,
-  layers,
+  ...shape,
   heads: 4,
   kvHeads: 1,
   headDim: tiny ? 16 : 256,
@@ -67,7 +79,7 @@ const config: DecoderConfig = {
   qkNorm: true,
   postNorms: true,
   activation: "gelu_tanh",
-  embeddingScale: Math.sqrt(tiny ? 32 : 640),
+  embeddingScale: Math.sqrt(shape.hiddenSize),
   queryScale: (tiny ? 16 : 256) ** -0.5,
   attentionSoftcap: null,
   finalSoftcap: null,
@@ -163,10 +175,10 @@ async function sampling(decoder: Decoder): Promise<void> {
   const rows = tiny ? 3 : 32, tokens = tiny ? 4 : 128;
   const prompt = Array.from({ length: tiny ? 5 : 64 }, (_, i) => 3 + i * 7 % 400);
   let ids: number[][] = [], launches = 0;
-  const ours = async (sampled = decoder) => {
+  const ours = async (sampled = decoder, n = rows) => {
     const before = launchCount();
     const drawn = await generate(sampled, [prompt], {
-      n: rows,
+      n,
       maxTokens: tokens,
       temperature: 0,
       eosIds: [],
@@ -180,6 +192,10 @@ async function sampling(decoder: Decoder): Promise<void> {
   say(`launches a token ${(launches / tokens).toFixed(1)}`);
   costs(decoder, "float32");
   const greedy = ids;
+  for (const few of [1, 8]) {
+    const key = `sample_tokens_per_s_ours_${few}_rows`, took = await seconds(() => ours(decoder, few));
+    say(`${key.padEnd(34)} ${(results[key] = few * tokens / took).toPrecision(4)}`);
+  }
   rate(
     "sample_tokens_per_s_stock",
     await seconds(async () => void (ids = await stockDecode(decoder, prompt, { rows, tokens }))),
@@ -220,7 +236,9 @@ async function sft(decoder: Decoder): Promise<void> {
   const losses: number[] = [];
   for (const ours of [true, false]) {
     computeByReference(!ours);
+    let recording = 0;
     const step = async () => {
+      const begun = performance.now();
       const { value, grads } = tf.variableGrads(() => {
         const found = tokenLogprobs(decoder.hidden(layout), decoder.head, targets, { tableTrainable: false });
         return tf.neg(tf.mean(found.logprobs)) as tf.Scalar;
@@ -228,11 +246,17 @@ async function sft(decoder: Decoder): Promise<void> {
       for (const [i, parameter] of parameters.entries()) {
         adamw(parameter, grads[parameter.name], moments[i], update);
       }
+      recording = (performance.now() - begun) / 1000;
       losses.push(await settle(value));
       tf.dispose([value, ...Object.values(grads)]);
     };
     const key = `sft_step_s_${ours ? "ours" : "stock"}`, took = await withKernels(ours, () => seconds(step));
     say(`${key.padEnd(34)} ${(results[key] = took).toPrecision(4)}   loss ${losses.at(-1)!.toFixed(5)}`);
+    say(
+      `${"of which it was recorded for".padEnd(34)} ${
+        (results[`${key}_recording`] = recording).toPrecision(4)
+      }`,
+    );
   }
   computeByReference(false);
   tf.dispose([targets, ...moments.flatMap(({ m, v }) => [m, v])]);
@@ -292,6 +316,12 @@ sampled.dispose();
 const trained = new Decoder(config, weights);
 addLora(trained, { rank: 16 });
 await sft(trained);
+installKernels();
+const grpo = { prompt: tiny ? 5 : 64, completions: tiny ? 3 : 8, tokens: tiny ? 4 : 128 };
+const stepParts = await grpoStep(trained, grpo, times);
+for (const [part, took] of Object.entries(stepParts)) {
+  say(`${`grpo_step_s_${part}`.padEnd(34)} ${(results[`grpo_step_s_${part}`] = took).toPrecision(4)}`);
+}
 trained.dispose();
 const pipelines = compiledPipelines(),
   slowest = [...pipelines].sort((a, b) => b.milliseconds - a.milliseconds).slice(0, 5);
