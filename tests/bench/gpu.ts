@@ -35,7 +35,7 @@ import {
   tiledProducts,
 } from "./gpu_parts.ts";
 import { halved } from "../kernels/webgpu/tiny_decoder.ts";
-import { grpoStep } from "./gpu_steps.ts";
+import { gpuSeconds, grpoStep } from "./gpu_steps.ts";
 import { stockDecode } from "./stock_decode.ts";
 
 const { values } = parseArgs({
@@ -252,6 +252,8 @@ async function sft(decoder: Decoder): Promise<void> {
     };
     const key = `sft_step_s_${ours ? "ours" : "stock"}`, took = await withKernels(ours, () => seconds(step));
     say(`${key.padEnd(34)} ${(results[key] = took).toPrecision(4)}   loss ${losses.at(-1)!.toFixed(5)}`);
+    const busy = results[`${key}_gpu`] = await withKernels(ours, () => gpuSeconds(step));
+    say(`${"of which the GPU computed".padEnd(34)} ${busy.toPrecision(4)}`);
     say(
       `${"of which it was recorded for".padEnd(34)} ${
         (results[`${key}_recording`] = recording).toPrecision(4)
