@@ -102,6 +102,17 @@ function curriculumFate({ curriculum }: RunConfig, engine: keyof typeof engines)
   };
 }
 
+/** What becomes of distillation, where the run names a teacher: the project is of SFT and GRPO. */
+function teacherFate({ teacher }: RunConfig): OptionFate[] {
+  return teacher === null ? [] : [{
+    option: "teacher",
+    value: teacher.path,
+    theirs: null,
+    fate: "none",
+    note: "the project is SFT and GRPO: run `distill` here, on the adapter that comes back",
+  }];
+}
+
 const json = (value: unknown) => `${JSON.stringify(value, null, 2)}\n`;
 
 /** Options with a meaning of their own there, first those that differ. */
@@ -211,7 +222,7 @@ export async function exportProject(
   }
   const { translate, files: scripts } = engines[engine],
     { files: optionFiles, fates: translated } = translate(config);
-  const fates = [...translated, curriculumFate(config, engine)];
+  const fates = [...translated, curriculumFate(config, engine), ...teacherFate(config)];
   const written: string[] = [];
   const write = async (name: string, content: string | Uint8Array) => {
     await writeOutput(join(target, name), content);

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { exportProject, ProjectExportError } from "../../lib/cluster/export_project.ts";
 import { type ConfigOverrides, loadConfig } from "../../lib/config/load_config.ts";
+import { r3Curriculum } from "../../lib/schedules/curriculum.ts";
 import { useBackend } from "../../lib/kernels/use_backend.ts";
 import { loadModel } from "../../lib/models/load_model.ts";
 import { compositeReward } from "../../lib/rewards/composite.ts";
@@ -37,6 +38,8 @@ for (const engine of ["trl", "verl", "openrlhf"] as const) {
       const config = await loadConfig("demo", {
         ...small,
         grpo: { ...small.grpo, steps: 10, dropZeroVariance: true },
+        teacher: { path: "tiny-gemma" },
+        curriculum: r3Curriculum,
       });
       const { files, options } = await exportProject(dir, config, { engine });
       for (const name of files) assert.ok((await Deno.stat(join(dir, name))).size > 0, name);
@@ -56,6 +59,7 @@ for (const engine of ["trl", "verl", "openrlhf"] as const) {
       }[];
       assert.match(taught.completion[0].content, /^<reasoning>.*<\/reasoning><answer>.*<\/answer>$/s);
       const page = await Deno.readTextFile(join(dir, "README.md"));
+      assert.equal(options.find(({ option }) => option === "teacher")?.fate, "none");
       for (const { option } of options) assert.ok(page.includes(`| ${option} |`), option);
       assert.match(
         page,
