@@ -1,6 +1,6 @@
 /**
  * What on-policy distillation brings a student that SFT taught badly: accuracy before and after, on the same held-out problems, over seeds. The teacher is the
- * embedded model after SFT on demonstrations with all of their steps; the student after SFT on the demo's mixture, most of which skips the work.
+ * embedded model after SFT on demonstrations with all of their steps; the student after SFT on a mixture, most of which skips the work.
  *
  *     deno run -A tests/bench/distillation.ts [seed ...]
  */
@@ -30,7 +30,13 @@ const configOf = (seed: number) =>
       train: [{ source: "generator", count: 4000 }],
       test: [{ source: "generator", count: 160, seed: 1000001 }],
     },
-    sft: { steps: 100 },
+    evaluate: { maxTokens: 112, temperature: 0, batchSize: 160 },
+    sft: {
+      steps: 100,
+      batchSize: 32,
+      learningRate: { kind: "cosine", peak: 1e-3, warmupRatio: 0.05 },
+      demonstrations: { full: 0.2, terse: 0.5, answerOnly: 0.3 },
+    },
     distill: { steps: 40, promptsPerStep: 8, generations: 4, maxTokens: 112, learningRate: 2.5e-4 },
   });
 
