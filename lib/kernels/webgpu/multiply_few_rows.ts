@@ -4,9 +4,10 @@
  * meet in workgroup memory, in order.
  */
 import { part } from "./binding.ts";
+import { factorInts, factorReads, factorScales } from "./factor_bindings.ts";
 import { dequantised, fourHalves } from "./matrix_reader.ts";
 import { type MatrixStorage, storageOf } from "./matrix_storage.ts";
-import { columnsOf, rowStep, type SettledProduct } from "./product.ts";
+import { columnsOf, type SettledProduct } from "./product.ts";
 import { launch } from "./program.ts";
 import { chosenFactor } from "./tile_plan.ts";
 import { unrolled } from "./unrolled.ts";
@@ -95,30 +96,16 @@ export function multiplyFewRows(product: SettledProduct): void {
     flop: factors.reduce((flop, { inner }) => flop + 2 * rows * inner, 0) * columnsOf(product),
     reads: {
       a: { ...part(a), lanes: 4 },
-      ...Object.fromEntries(
-        factors.map((
-          { b },
-          i,
-        ) => [`b${i}`, { ...part(b), lanes: storage.kind === "float32" ? 4 : 1 } as const]),
-      ),
-      ...Object.fromEntries(factors.flatMap(({ bias }, i) => bias ? [[`bias${i}`, bias]] : [])),
+      ...factorReads(factors, storage.kind === "float32" ? 4 : 1),
     },
     writes: { out },
     ints: {
       rows,
       widthA,
       widthOut,
-      ...Object.fromEntries(factors.flatMap((factor, i) => [
-        [`columns${i}`, factor.columns],
-        [`inner${i}`, factor.inner],
-        [`firstA${i}`, factor.firstA],
-        [`firstB${i}`, factor.firstB],
-        [`widthB${i}`, rowStep(factor)],
-        [`firstOut${i}`, factor.firstOut],
-        [`groups${i}`, groups[i]],
-      ])),
+      ...factorInts(factors, { groups }),
     },
-    floats: Object.fromEntries(factors.map(({ scale }, i) => [`scale${i}`, scale])),
+    floats: factorScales(factors),
     declarations: `var<workgroup> parts: array<f32, ${results * lanes}>;`,
     body: () => `
   var chosen = 0;

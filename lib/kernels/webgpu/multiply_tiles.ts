@@ -4,8 +4,9 @@
  */
 import { part } from "./binding.ts";
 import { addPartials } from "./add_partials.ts";
+import { factorInts, factorReads, factorScales } from "./factor_bindings.ts";
 import { storageOf } from "./matrix_storage.ts";
-import { columnsOf, rowStep, type SettledProduct } from "./product.ts";
+import { columnsOf, type SettledProduct } from "./product.ts";
 import { launch, output } from "./program.ts";
 import { tileEpilogue } from "./tile_epilogue.ts";
 import { tileDeclarations } from "./tile_loading.ts";
@@ -136,12 +137,7 @@ function record(
     flop: factors.reduce((flop, { columns, inner }) => flop + 2 * batch * rows * columns * inner, 0),
     reads: {
       a: { ...part(a), lanes: fourA ? 4 : 1 },
-      ...Object.fromEntries(
-        factors.map(({ b }, i) =>
-          [`b${i}`, { ...part(b), lanes: fourB && storage.kind === "float32" ? 4 : 1 }] as const
-        ),
-      ),
-      ...Object.fromEntries(factors.flatMap(({ bias }, i) => bias ? [[`bias${i}`, bias]] : [])),
+      ...factorReads(factors, fourB && storage.kind === "float32" ? 4 : 1),
     },
     writes: { out: { ...part(out), lanes: fourOut ? 4 : 1 } },
     ints: {
@@ -153,17 +149,9 @@ function record(
       stepB: product.sharedB ? 0 : factors[0].columns * factors[0].inner,
       widthA,
       widthOut,
-      ...Object.fromEntries(factors.flatMap((factor, i) => [
-        [`columns${i}`, factor.columns],
-        [`inner${i}`, factor.inner],
-        [`firstA${i}`, factor.firstA],
-        [`firstB${i}`, factor.firstB],
-        [`widthB${i}`, rowStep(factor)],
-        [`firstOut${i}`, factor.firstOut],
-        [`tiles${i}`, tiles[i]],
-      ])),
+      ...factorInts(factors, { tiles }),
     },
-    floats: Object.fromEntries(factors.map(({ scale }, i) => [`scale${i}`, scale])),
+    floats: factorScales(factors),
     declarations: () => tileDeclarations(plan),
     body: () => body(plan),
   });
