@@ -35,12 +35,17 @@ export async function ggufConfig(files: GgufFile[]): Promise<DecoderConfig> {
       );
     }
   }
+  const layers = fields.number("block_count"), last = `blk.${layers - 1}.attn_norm.weight`;
+  // before anything is listed layer by layer: a flipped bit says four million
+  if (shapeOf(last) === undefined) {
+    fields.fail(`${gguf.name}.block_count is ${layers}, and there is no tensor ${last}`);
+  }
   const json: ModelJson = {
     model_type: architecture.name,
     vocab_size: embedding[0],
     hidden_size: hidden,
     intermediate_size: fields.number("feed_forward_length"),
-    num_hidden_layers: fields.number("block_count"),
+    num_hidden_layers: layers,
     num_attention_heads: heads,
     num_key_value_heads: fields.number("attention.head_count_kv", heads),
     head_dim: headDim,

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { PlainError } from "../../lib/display/plain_error.ts";
 import { startEngine } from "../../lib/kernels/cpu/engine.ts";
 import { loadModel } from "../../lib/models/load_model.ts";
+import { parseModelConfig } from "../../lib/models/model_config.ts";
 import { Random } from "../../lib/random/random.ts";
 import { parseGgufHeader } from "../../lib/weights/gguf_header.ts";
 import { testOnCpu } from "../kernels/cpu/on_cpu.ts";
@@ -72,3 +73,24 @@ testOnCpu(
     assert.ok(ends.refused > rounds / 10 && ends.read > rounds / 20, JSON.stringify(ends));
   },
 );
+
+testOnCpu("loadModel() refuses more layers than there are, before it lists them", async () => {
+  await startEngine({ threads: 1 });
+  const folder = await Deno.makeTempDir(), path = join(folder, "broken.gguf");
+  const key = new TextEncoder().encode("qwen3.block_count"),
+    own = await Deno.readFile(join(fixtures, "qwen3.gguf"));
+  const at = own.findIndex((_, i) => key.every((byte, j) => own[i + j] === byte)) + key.length + 4;
+  assert.equal(own[at], 2);
+  own[at + 2] ^= 64;
+  await Deno.writeFile(path, own);
+  try {
+    await assert.rejects(
+      loadModel(path),
+      /broken\.gguf: qwen3\.block_count is 4194306, and there is no tensor blk\.4194305\.attn_norm\.weight/,
+    );
+    const json = { model_type: "llama", num_hidden_layers: 4194306 };
+    assert.throws(() => parseModelConfig(json), /"num_hidden_layers" is 4194306, more than 10000/);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});

@@ -43,10 +43,12 @@ export function readSizes(
   if (headDim % 2 !== 0) {
     fields.fail(`"head_dim" must be even, for rotary embeddings turn pairs of numbers, not ${headDim}`);
   }
+  const layers = fields.count("num_hidden_layers", defaults.layers);
+  if (layers > 10_000) fields.fail(`"num_hidden_layers" is ${layers}, more than 10000: the file is damaged`);
   return {
     hiddenSize,
     intermediateSize: fields.count("intermediate_size", defaults.intermediateSize),
-    layers: fields.count("num_hidden_layers", defaults.layers),
+    layers,
     heads,
     kvHeads,
     headDim,
