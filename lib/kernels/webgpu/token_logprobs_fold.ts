@@ -2,6 +2,7 @@ import type * as tf from "@tensorflow/tfjs-core";
 import type { Rows } from "./binding.ts";
 import { launch } from "./program.ts";
 import { squashText } from "./token_logprobs_chunks.ts";
+import { halvings } from "./unrolled.ts";
 
 const groupSize = 256;
 
@@ -39,16 +40,16 @@ var<workgroup> moments: array<f32, ${groupSize}>;`,
   highest[lane] = top;
   where_highest[lane] = at;
   workgroupBarrier();
-  for (var step = ${groupSize / 2}; step > 0; step /= 2) {
-    if (lane < step) {
-      let other = highest[lane + step];
-      if (other > highest[lane] || (other == highest[lane] && where_highest[lane + step] < where_highest[lane])) {
-        highest[lane] = other;
-        where_highest[lane] = where_highest[lane + step];
-      }
+  ${
+      halvings(groupSize, (step) =>
+        `if (lane < ${step}) {
+    let other = highest[lane + ${step}];
+    if (other > highest[lane] || (other == highest[lane] && where_highest[lane + ${step}] < where_highest[lane])) {
+      highest[lane] = other;
+      where_highest[lane] = where_highest[lane + ${step}];
     }
-    workgroupBarrier();
-  }
+  }`)
+    }
   top = highest[0];
   var mass = 0.0;
   var moment = 0.0;
@@ -61,10 +62,13 @@ var<workgroup> moments: array<f32, ${groupSize}>;`,
   masses[lane] = mass;
   moments[lane] = moment;
   workgroupBarrier();
-  for (var step = ${groupSize / 2}; step > 0; step /= 2) {
-    if (lane < step) { masses[lane] += masses[lane + step]; moments[lane] += moments[lane + step]; }
-    workgroupBarrier();
-  }
+  ${
+      halvings(
+        groupSize,
+        (step) =>
+          `if (lane < ${step}) { masses[lane] += masses[lane + ${step}]; moments[lane] += moments[lane + ${step}]; }`,
+      )
+    }
   if (lane == 0) {
     let slot = group * 5;
     var best = f32(where_highest[0]);
