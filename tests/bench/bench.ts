@@ -42,7 +42,7 @@ const backend = await useBackend({ backend: "cpu", blas: !values["no-blas"], thr
 if (values.grpo) {
   // a process of its own, for its start and its peak memory: from its first moment to the end of its first step
   let startSeconds: number | null = null;
-  const run = await grpoSteps(randomModel(values.grpo as Size), 8, () => {
+  const run = await grpoSteps(randomModel(values.grpo as Size), 8, work, () => {
     startSeconds ??= (performance.timeOrigin + performance.now() -
       Number(Deno.env.get("STARTED_MS") ?? performance.timeOrigin)) / 1000;
   });

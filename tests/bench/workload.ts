@@ -14,8 +14,44 @@ import { accumulate } from "../../lib/training/accumulate.ts";
 import { crossEntropy } from "../../lib/training/cross_entropy.ts";
 import { Trainer } from "../../lib/training/trainer.ts";
 
+/** What is timed. */
+export interface Work {
+  vocabulary: number;
+  /** GRPO: prompts of so many tokens, and completions of each. */
+  promptLength: number;
+  newTokens: number;
+  prompts: number;
+  group: number;
+  temperature: number;
+  /** Completions that are sampled alone. */
+  sampled: { rows: number; tokens: number; temperature: number };
+  /** Sequences of an SFT step, of which `prompt` tokens are no completion. */
+  sft: { rows: number; length: number; prompt: number };
+}
+
 /** The work of peers/trl_cpu.py: a random Gemma 3, 4 prompts of 32 tokens × 8 completions of 64. */
-export const work = { vocabulary: 512, promptLength: 32, newTokens: 64, prompts: 4, group: 8 } as const;
+export const work: Work = {
+  vocabulary: 512,
+  promptLength: 32,
+  newTokens: 64,
+  prompts: 4,
+  group: 8,
+  temperature: 1,
+  sampled: { rows: 32, tokens: 64, temperature: 1 },
+  sft: { rows: 32, length: 96, prompt: 1 },
+};
+
+/** The work of peers/real_cpu.py. */
+export const realWork: Work = {
+  vocabulary: 512,
+  promptLength: 48,
+  newTokens: 100,
+  prompts: 4,
+  group: 8,
+  temperature: 0.8,
+  sampled: { rows: 24, tokens: 160, temperature: 0 },
+  sft: { rows: 8, length: 184, prompt: 100 },
+};
 
 /** Width and layers: 1.1 M and 6.4 M parameters. */
 export const sizes = { small: [128, 4], medium: [256, 6] } as const;
@@ -65,31 +101,34 @@ export function randomModel(size: Size): CausalLM {
 const tokens = (count: number, random: Random) =>
   Array.from({ length: count }, () => random.between(4, work.vocabulary - 1));
 
-/** An SFT step on 32 × 96 tokens, forward, backward and AdamW: call it as often as it is to be timed. */
-export function sftStep(model: CausalLM): () => Promise<void> {
-  const random = new Random(0), { decoder } = model;
+/** An SFT step, forward, backward and AdamW: call it as often as it is to be timed. */
+export function sftStep(model: CausalLM, { sft: { rows, length, prompt } } = work): () => Promise<void> {
+  const random = new Random(0), { decoder } = model, all = rows * (length - prompt);
   const trainer = new Trainer(decoder, { steps: 1, learningRate: learningRate(1e-3) });
-  const length = work.promptLength + work.newTokens,
-    rows = work.prompts * work.group,
-    all = rows * (length - 1);
   const sequences = Array.from({ length: rows }, () => ({
-    prompt: tokens(1, random),
-    completion: tokens(length - 1, random),
+    prompt: tokens(prompt, random),
+    completion: tokens(length - prompt, random),
   }));
   return async () => {
-    await trainer.update(0, await accumulate(decoder, sequences, () => crossEntropy(all)));
+    const { passes: budget } = trainer;
+    await trainer.update(0, await accumulate(decoder, sequences, () => crossEntropy(all), { budget }));
   };
 }
 
-/** 64 tokens after each of 32 different prompts of 32 tokens. */
-export function sampling(model: CausalLM): () => Promise<unknown> {
-  const random = new Random(1);
-  const prompts = Array.from({ length: work.prompts * work.group }, () => tokens(work.promptLength, random));
-  return () => generate(model.decoder, prompts, { maxTokens: work.newTokens, eosIds: [] });
+/** Completions of different prompts. */
+export function sampling(model: CausalLM, { sampled, promptLength } = work): () => Promise<unknown> {
+  const random = new Random(1), { rows, tokens: maxTokens, temperature } = sampled;
+  const prompts = Array.from({ length: rows }, () => tokens(promptLength, random));
+  return () => generate(model.decoder, prompts, { maxTokens, temperature, eosIds: [] });
 }
 
-/** GRPO steps at β 0.03 and temperature 1, as peers/trl_cpu.py has them; `onStep` is called after each. */
-export async function grpoSteps(model: CausalLM, steps: number, onStep: () => void = () => {}) {
+/** GRPO steps at β 0.03, as the peers have them; `onStep` is called after each. */
+export async function grpoSteps(
+  model: CausalLM,
+  steps: number,
+  { promptLength, newTokens, prompts, group, temperature } = work,
+  onStep: () => void = () => {},
+) {
   const random = new Random(1), letter = () => String.fromCharCode(97 + random.int(26));
   const problem = (id: string, letters: number): Problem => ({
     id,
@@ -98,27 +137,27 @@ export async function grpoSteps(model: CausalLM, steps: number, onStep: () => vo
     difficulty: "easy",
     domain: "maths",
   });
-  // as many letters as give a prompt of 32 tokens
+  // as many letters as give a prompt of that many tokens
   let letters = 1;
-  while (promptTokens(model, problem("", letters)) < work.promptLength) letters++;
+  while (promptTokens(model, problem("", letters)) < promptLength) letters++;
   const problems = Array.from({ length: 200 }, (_, i) => problem(String(i), letters));
   const reward: Reward = {
     names: ["variety"],
     weights: () => ({ variety: 1 }),
     score: (samples) =>
       Promise.resolve(samples.map(({ completion }) => {
-        const score = new Set(completion).size / work.newTokens;
+        const score = new Set(completion).size / newTokens;
         return { total: score, components: { variety: { score, weight: 1 } } };
       })),
     toJSON: () => "variety",
   };
   return await grpo(model, problems, {
     steps,
-    promptsPerStep: work.prompts,
-    generations: work.group,
-    maxTokens: work.newTokens,
+    promptsPerStep: prompts,
+    generations: group,
+    maxTokens: newTokens,
     beta: 0.03,
-    temperature: 1,
+    temperature,
     learningRate: 1e-6,
     reward,
     onStep,

@@ -33,7 +33,7 @@ const depth = 512, panelFloats = 1 << 15, tileFloats = 24 << 10;
 const panelColumns = (k: number) => Math.max(16, Math.floor(panelFloats / k / 16) * 16);
 const tileRows = (k: number) => Math.max(12, Math.floor(tileFloats / k / 12) * 12);
 
-function open(library: BlasLibrary, [before, after]: readonly [string, string]) {
+function open(library: Pick<BlasLibrary, "path">, [before, after]: readonly [string, string]) {
   const copy = { parameters: ["i64", "i64", "usize", "i64", "usize"], result: "i32" } as const;
   return Deno.dlopen(library.path, {
     kernel: {
@@ -55,7 +55,7 @@ function open(library: BlasLibrary, [before, after]: readonly [string, string]) 
 
 /** The packed product of the kernels `names` for addresses that `place` turns into the process's. */
 function packedProduct(
-  library: BlasLibrary,
+  library: Pick<BlasLibrary, "path">,
   names: readonly [string, string],
   place: (address: number) => number,
 ): PackedProduct {
@@ -111,7 +111,7 @@ function packedProduct(
 }
 
 /** Whether every kind of product comes out right and nothing is written beside its place. */
-function computesRight(library: BlasLibrary, names: readonly [string, string]): boolean {
+function computesRight(library: Pick<BlasLibrary, "path">, names: readonly [string, string]): boolean {
   const guard = 64, mark = 12345;
   const buffer = (floats: number) => {
     const values = new Float32Array(floats + guard).fill(mark);
@@ -153,31 +153,37 @@ const found = new Map<string, [string, string] | null>();
  * What comes before and after the names of `library`'s kernels for this processor; null: none that can be used. Looked for once a
  * process.
  */
-export function findKernels(library: BlasLibrary): [string, string] | null {
+export function findKernels(library: Pick<BlasLibrary, "path" | "prefix">): [string, string] | null {
   const key = JSON.stringify([library.path, library.prefix]);
   if (!found.has(key)) found.set(key, searchKernels(library));
   return found.get(key) ?? null;
 }
 
-function searchKernels(library: BlasLibrary): [string, string] | null {
-  try {
-    const { symbols } = Deno.dlopen(library.path, {
-      core: { name: `${library.prefix}openblas_get_corename`, parameters: [], result: "pointer" },
-    });
-    const core = symbols.core();
-    if (!core) return null;
-    const after = `_${new Deno.UnsafePointerView(core).getCString().toUpperCase()}`;
-    for (const before of new Set(["", library.prefix])) {
-      try {
-        if (computesRight(library, [before, after])) return [before, after];
-      } catch {
-        continue; // no such symbols
-      }
+function searchKernels(library: Pick<BlasLibrary, "path" | "prefix">): [string, string] | null {
+  const core = coreName(library);
+  if (core === null) return null;
+  for (const before of new Set(["", library.prefix])) {
+    try {
+      const names: [string, string] = [before, `_${core}`];
+      if (computesRight(library, names)) return names;
+    } catch {
+      continue; // no such symbols
     }
-  } catch {
-    return null; // not an OpenBLAS
   }
   return null;
+}
+
+/** What OpenBLAS calls this processor, in capitals; `null`: it is no OpenBLAS. */
+export function coreName({ path, prefix }: Pick<BlasLibrary, "path" | "prefix">): string | null {
+  try {
+    const { symbols } = Deno.dlopen(path, {
+      core: { name: `${prefix}openblas_get_corename`, parameters: [], result: "pointer" },
+    });
+    const core = symbols.core();
+    return core && new Deno.UnsafePointerView(core).getCString().toUpperCase();
+  } catch {
+    return null;
+  }
 }
 
 /** {@linkcode PackedProduct} on `memories`, of which the first is the heap. */

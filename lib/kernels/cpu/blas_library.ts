@@ -5,4 +5,6 @@ export interface BlasLibrary {
   prefix: string;
   /** What is before and after the names of its inner kernels, where they can be called: see `blas_kernels.ts`. */
   kernels: [string, string] | null;
+  /** Whether it multiplies small matrices without copying them first: OpenBLAS on processors with AVX-512. */
+  smallProducts: boolean;
 }

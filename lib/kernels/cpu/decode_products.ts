@@ -51,6 +51,7 @@ export function product(
       x: { at: x, ld: width },
       y: { at: y, ld },
       accumulate,
+      gemm: thread.narrowGemm,
       ...range,
     });
   }

@@ -7,7 +7,7 @@
 import { Worker } from "node:worker_threads";
 import { panelBytes } from "../../backend/outer_memory.ts";
 import { workerScript } from "../../backend/package_files.ts";
-import { type Gemm, openBlas } from "./blas.ts";
+import { type Gemm, narrowGemm, openBlas } from "./blas.ts";
 import { openKernels, type PackedProduct } from "./blas_kernels.ts";
 import type { BlasLibrary } from "./blas_library.ts";
 import type { WasmKernels } from "./wasm_kernels.d.ts";
@@ -16,6 +16,8 @@ import type { WasmKernels } from "./wasm_kernels.d.ts";
 export interface Thread {
   kernels: WasmKernels;
   gemm: Gemm;
+  /** The same for few rows, where every number of B is read for them alone. */
+  narrowGemm: Gemm;
   /** Products of packed operands, where the BLAS lets us. */
   packed: PackedProduct | null;
   /** Arguments of the operation under way, as integers and as floats. */
@@ -117,9 +119,11 @@ export function openThread(start: WorkerStart): Thread {
     bytes: new Uint8Array(memory.buffer),
   });
   let views = heapViews();
+  const gemm = blas ? openBlas(blas, [memory, ...outer]) : simd;
   return {
     kernels,
-    gemm: blas ? openBlas(blas, [memory, ...outer]) : simd,
+    gemm,
+    narrowGemm: blas?.smallProducts ? narrowGemm(gemm) : gemm,
     packed: blas && openKernels(blas, [memory, ...outer]),
     i32: new Int32Array(memory.buffer, control + ARGUMENTS * 4, controlWords - ARGUMENTS),
     f32: new Float32Array(memory.buffer, control + ARGUMENTS * 4, controlWords - ARGUMENTS),

@@ -4,6 +4,7 @@
  */
 import { memoryOf, memorySpan, panelBytes } from "../../backend/outer_memory.ts";
 import type { StoredForm } from "../stored_form.ts";
+import type { Gemm } from "./blas.ts";
 import type { Thread } from "./pool.ts";
 
 /** Where a matrix lies and how it is stored, as numbers that fit a task's arguments. */
@@ -143,13 +144,23 @@ export function expand(
 export function timesTransposed(
   thread: Thread,
   matrix: StoredMatrix,
-  { m, x, y, accumulate = false, from = 0, to = matrix.rows, first = 0, end = matrix.columns }:
-    & { m: number; x: Place; y: Place; accumulate?: boolean }
+  {
+    m,
+    x,
+    y,
+    accumulate = false,
+    gemm = thread.gemm,
+    from = 0,
+    to = matrix.rows,
+    first = 0,
+    end = matrix.columns,
+  }:
+    & { m: number; x: Place; y: Place; accumulate?: boolean; gemm?: Gemm }
     & Partial<Range>,
 ): void {
   const k = end - first;
   const multiply = (row: number, last: number, { at, ld }: Place) =>
-    thread.gemm(false, true, m, last - row, k, x.at, x.ld, at, ld, y.at + (row - from) * 4, y.ld, accumulate);
+    gemm(false, true, m, last - row, k, x.at, x.ld, at, ld, y.at + (row - from) * 4, y.ld, accumulate);
   if (readsAsItLies(thread, matrix)) return multiply(from, to, within(matrix, { from, to, first, end }));
   for (const [row, last] of panels(thread, [from, to], k)) {
     multiply(row, last, panel(thread, matrix, { from: row, to: last, first, end }));
