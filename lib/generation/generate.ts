@@ -1,4 +1,5 @@
 import { counterGumbel } from "../random/counter_random.ts";
+import { HeapError } from "../backend/shared_wasm.ts";
 import { device } from "../kernels/device.ts";
 import { samplingFloor } from "../kernels/sampling_floor.ts";
 import type { SampledDecoder } from "./sampled_decoder.ts";
@@ -8,7 +9,8 @@ import { checkedSampling, rowSeed, type SampledTokens, type SamplingOptions } fr
 const cacheBytes = 512 << 20;
 
 /**
- * Samples `n` completions of each prompt, prompt by prompt, as many prompts at once as their KV cache has room. Backends that have no
+ * Samples `n` completions of each prompt, prompt by prompt, as many prompts at once as their KV cache has room,
+ * and half as many where memory ends: seeds follow prompt and sample, so that the tokens are the same. Backends that have no
  * kernels of ours go by {@linkcode generateReference}.
  */
 export async function generate(
@@ -22,23 +24,34 @@ export async function generate(
   const longest = Math.max(...prompts.map((prompt) => prompt.length)) + maxTokens;
   const model = decoder.describe(longest), results: SampledTokens[] = [];
   const rowBytes = model.layers.length * 2 * longest * model.kvHeads * model.headDim * 4;
-  const promptsAtOnce = Math.max(1, Math.floor(cacheBytes / rowBytes / n));
-  for (let from = 0; from < prompts.length; from += promptsAtOnce) {
-    const some = prompts.slice(from, from + promptsAtOnce), first = from * n;
-    const done = results.reduce((sum, { tokens }) => sum + tokens.length, 0);
-    const drawn = await kernels.decode(model, some, {
-      ...settings,
-      seeds: Int32Array.from({ length: some.length * n }, (_, row) => rowSeed(settings, first + row) | 0),
-      stop: onTokens &&
-        ((tokens, logprobs, row) => onTokens(tokens.slice(), logprobs.slice(), first + row) === true),
-      onProgress: onProgress && ((tokens) => onProgress(done + tokens)),
-      signal,
-    });
-    results.push(...drawn.map((completion, row) => ({
-      prompt: from + Math.floor(row / n),
-      ...completion,
-      ended: eosIds.includes(completion.tokens.at(-1)!),
-    })));
+  const rows = prompts.length * n;
+  let rowsAtOnce = Math.max(1, Math.floor(cacheBytes / rowBytes / n)) * n;
+  for (let first = 0; first < rows;) {
+    // whole prompts, or some completions of one
+    const prompt = Math.floor(first / n), some = Math.min(n, rowsAtOnce, n - first % n);
+    const taken = some < n ? 1 : Math.min(Math.floor(rowsAtOnce / n), prompts.length - prompt);
+    const from = first, done = results.reduce((sum, { tokens }) => sum + tokens.length, 0);
+    try {
+      const drawn = await kernels.decode(model, prompts.slice(prompt, prompt + taken), {
+        ...settings,
+        n: some,
+        seeds: Int32Array.from({ length: taken * some }, (_, row) => rowSeed(settings, from + row) | 0),
+        stop: onTokens &&
+          ((tokens, logprobs, row) => onTokens(tokens.slice(), logprobs.slice(), from + row) === true),
+        onProgress: onProgress && ((tokens) => onProgress(done + tokens)),
+        signal,
+      });
+      results.push(...drawn.map((completion, row) => ({
+        prompt: Math.floor((from + row) / n),
+        ...completion,
+        ended: eosIds.includes(completion.tokens.at(-1)!),
+      })));
+      first += drawn.length;
+    } catch (error) {
+      // (room is made before the first token, so none was told yet)
+      if (!(error instanceof HeapError) || taken * some === 1) throw error;
+      rowsAtOnce = Math.floor(taken * some / 2);
+    }
     if (signal?.aborted) break;
   }
   return sound(results);

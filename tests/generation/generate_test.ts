@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { ConfigError } from "../../lib/options/config_error.ts";
 import * as tf from "@tensorflow/tfjs";
 import { Random } from "../../lib/random/random.ts";
+import { HeapError, heapUse } from "../../lib/backend/shared_wasm.ts";
 import { startEngine } from "../../lib/kernels/cpu/engine.ts";
 import type { Decoder } from "../../lib/models/decoder.ts";
 import { generate, generateReference } from "../../lib/generation/generate.ts";
@@ -260,3 +261,29 @@ testOnCpu(
     decoder.dispose();
   },
 );
+
+testOnCpu("generate() draws the same where memory ends: half as many completions at once", async () => {
+  await startEngine({ threads: 1 });
+  const decoder = tinyDecoder(tinyConfig), options = { n: 4, maxTokens: 12, seed: 3, eosIds: [] };
+  const draw = () => generate(decoder, [[3, 14, 15], [2, 7], [9, 5, 4]], options);
+  const expected = await draw(), { limit } = heapUse, before = heapUse.peak = heapUse.bytes;
+  await draw();
+  const taken = heapUse.peak - before;
+  try {
+    // half of what twelve completions take at once, and a tenth, where a prompt's four do not fit either
+    for (const share of [0.6, 0.25]) {
+      heapUse.limit = before + Math.floor(taken * share);
+      for (const [i, { tokens, logprobs }] of (await draw()).entries()) {
+        assert.deepEqual(tokens, expected[i].tokens, `${share}`);
+        // other rows beside a row round its products otherwise
+        logprobs.forEach((value, t) => assert.ok(Math.abs(value - expected[i].logprobs[t]) < 1e-5));
+      }
+      assert.equal(heapUse.bytes, before);
+    }
+    heapUse.limit = before;
+    await assert.rejects(draw(), HeapError);
+  } finally {
+    heapUse.limit = limit;
+    decoder.dispose();
+  }
+});
