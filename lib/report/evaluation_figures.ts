@@ -2,6 +2,7 @@ import type { Evaluation, EvaluationItem, Rate } from "../stages/evaluation.ts";
 import { type ShareInterval, shareInterval } from "../stages/problem_rate.ts";
 import { stageLabel } from "./stage_label.ts";
 import { escapeHtml } from "../display/escape_html.ts";
+import { categoryAxis } from "./category_axis.ts";
 import type { Figure } from "./figure.ts";
 import { formatNumber } from "../display/format_number.ts";
 import { ink, seriesColours, stageColours, translucent } from "../display/palette.ts";
@@ -36,8 +37,6 @@ function stages(evaluations: Evaluations, drawing: string): Stage[] {
 
 const legend = (all: Stage[]) =>
   all.map(({ label, colour }) => `<span style="color:${colour}"><b>${label}</b></span>`).join(" · ");
-/** One word a line, so that neighbouring names never overlap. */
-const wrapped = (name: string) => escapeHtml(name).replaceAll(" ", "<br>");
 const percentAxis = { range: [-0.02, 1.04], tickvals: [0, 0.25, 0.5, 0.75, 1], tickformat: ".0%" };
 
 /**
@@ -83,7 +82,7 @@ export function accuracyFigure(evaluations: Evaluations): Figure {
         hovertemplate: `${label}, %{x}: %{y:.1%} (%{customdata})<extra></extra>`,
       };
     }),
-    x: { type: "category", tickvals: groups.map(escapeHtml), ticktext: groups.map(wrapped), tickangle: 0 },
+    x: categoryAxis(groups),
     y: percentAxis,
   });
   const keys = (of: "byDifficulty" | "byDomain") =>
@@ -262,7 +261,7 @@ export function failureFigure(evaluations: Evaluations): Figure {
         hovertemplate: `${label}, %{x}: %{text} answers, %{y:.1%}<extra></extra>`,
       };
     }),
-    x: { type: "category", tickvals: kinds.map(escapeHtml), ticktext: kinds.map(wrapped), tickangle: 0 },
+    x: categoryAxis(kinds),
     y: { range: [0, highest * 1.12], tickformat: ".0%" },
   }], {
     title: "Failure analysis",

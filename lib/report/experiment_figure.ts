@@ -1,6 +1,7 @@
 import { escapeHtml } from "../display/escape_html.ts";
 import { seriesColours } from "../display/palette.ts";
 import type { Experiment } from "../stages/experiment_result.ts";
+import { categoryAxis } from "./category_axis.ts";
 import type { Figure } from "./figure.ts";
 import { type Panel, smallMultiples } from "./small_multiples.ts";
 
@@ -69,7 +70,7 @@ export function experimentFigure(
           hovertemplate: "%{x}: %{y}<extra></extra>",
         },
       ],
-      x: { type: "category", categoryarray: names },
+      x: categoryAxis(groups.map(({ name }) => name)),
       y: {},
     };
   });
