@@ -58,8 +58,8 @@ export async function openGguf(
 async function ggufPath(path: string, { revision }: HubOptions): Promise<string> {
   const [, id, file] = /^([\w][\w.-]*\/[\w][\w.-]*)\/([\w][\w./-]*\.gguf)$/.exec(path) ?? [];
   if (id === undefined || await Deno.stat(path).then(({ isFile }) => isFile, () => false)) return path;
-  // (a folder of that name says that a path of this machine was meant)
-  if (await Deno.stat(dirname(path)).then(({ isDirectory }) => isDirectory, () => false)) return path;
+  // (a folder of the id's name says that a path of this machine was meant)
+  if (await Deno.stat(id).then(({ isDirectory }) => isDirectory, () => false)) return path;
   return await fetching(path, (onProgress) => downloadGguf(id, { file, revision, onProgress }));
 }
 

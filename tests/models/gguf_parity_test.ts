@@ -107,6 +107,23 @@ testOnCpu("a split GGUF file is loaded by any of its parts, and refused when one
   }
 });
 
+testOnCpu("a GGUF file below a folder of this machine is never asked of the hub", async () => {
+  await withHub(() => undefined, async ({ options: { endpoint }, requests }) => {
+    const before = Deno.env.get("HF_ENDPOINT");
+    setObserver(null);
+    Deno.env.set("HF_ENDPOINT", endpoint!);
+    try {
+      for (const path of ["tests/models/not_fetched/model.gguf", "tests/models/model.gguf"]) {
+        await assert.rejects(loadModel(path), { message: `reading ${path}: there is no such file` });
+      }
+      assert.deepEqual(requests, []);
+    } finally {
+      if (before === undefined) Deno.env.delete("HF_ENDPOINT");
+      else Deno.env.set("HF_ENDPOINT", before);
+    }
+  });
+});
+
 testOnCpu("a GGUF file of the hub is fetched with its other parts, once", async () => {
   await startEngine({ threads: 1 });
   const names = [1, 2, 3].map((part) => `qwen3-0000${part}-of-00003.gguf`), files: HubFiles = {};
