@@ -7,7 +7,8 @@
  *     OPENBLAS_NUM_THREADS=1 deno run -A tests/bench/family.ts twice
  *     OPENBLAS_NUM_THREADS=1 deno run -A tests/bench/family.ts options
  *
- * GRPO takes `--steps 50` where the demo takes 100. Runs stand in `--dir` when they are done, and the same call goes on with what is missing. One thread each, so that two may run side by side; `cpuSeconds`
+ * GRPO takes `--steps 50` where the demo takes 100. Runs stand in `--dir` when they are done, and the same call goes on with what is
+ * missing. One thread each, so that two may run side by side; `cpuSeconds`
  * is what GRPO took of a core.
  */
 import { join } from "node:path";

@@ -2,7 +2,6 @@
 import assert from "node:assert/strict";
 import * as tf from "@tensorflow/tfjs";
 import type { Problem } from "../../lib/data/problem.ts";
-import { useBackend } from "../../lib/kernels/use_backend.ts";
 import type { CausalLM } from "../../lib/models/causal_lm.ts";
 import type { LoraOptions } from "../../lib/models/lora_options.ts";
 import { grpo } from "../../lib/stages/grpo.ts";
@@ -10,6 +9,7 @@ import { resume } from "../../lib/stages/resume.ts";
 import { sft } from "../../lib/stages/sft.ts";
 import { CheckpointError } from "../../lib/training/checkpoint.ts";
 import { digits, problems, tinyModel } from "../training/tiny_model.ts";
+import { test } from "./in_folder.ts";
 
 /** A stage of the tiny model that ends after 3 of 6 steps, with its checkpoint in `folder`. */
 async function stopped(stage: "sft" | "grpo", folder: string, lora: LoraOptions | null): Promise<void> {
@@ -143,23 +143,6 @@ const cases: {
   },
 ];
 
-async function test(name: string, body: (folder: string) => Promise<void>) {
-  await Deno.test({
-    name,
-    sanitizeOps: false,
-    sanitizeResources: false,
-    async fn() {
-      await useBackend({ backend: "cpu", threads: 1 });
-      const folder = await Deno.makeTempDir();
-      try {
-        await body(folder);
-      } finally {
-        await Deno.remove(folder, { recursive: true });
-      }
-    },
-  });
-}
-
 for (const { title, began, model: make, problems: given = problems, says } of cases) {
   test(`resume() refuses to go on with ${title}`, async (folder) => {
     for (const stage of ["sft", "grpo"] as const) {
@@ -181,16 +164,21 @@ for (const { title, began, model: make, problems: given = problems, says } of ca
   });
 }
 
-test("sft() refuses to go on with demonstrations that came to the model otherwise", async (folder) => {
-  await stopped("sft", folder, null);
-  for (
-    const other of [{ systemPrompt: "Think." }, { maxLength: 30 }, { demonstrations: { terse: 1, full: 0 } }]
-  ) {
-    const model = tinyModel();
-    await assert.rejects(
-      sft(model, problems, { steps: 6, batchSize: 4, ...other, resumeFrom: folder }),
-      /24 problems came to the model as other tokens than these \d+|none|at least one demonstration/,
-    );
-    model.dispose();
-  }
-});
+test(
+  "sft() refuses to go on with demonstrations that came to the model otherwise",
+  async (folder) => {
+    await stopped("sft", folder, null);
+    for (
+      const other of [{ systemPrompt: "Think." }, { maxLength: 30 }, {
+        demonstrations: { terse: 1, full: 0 },
+      }]
+    ) {
+      const model = tinyModel();
+      await assert.rejects(
+        sft(model, problems, { steps: 6, batchSize: 4, ...other, resumeFrom: folder }),
+        /24 problems came to the model as other tokens than these \d+|none|at least one demonstration/,
+      );
+      model.dispose();
+    }
+  },
+);
