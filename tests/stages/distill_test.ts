@@ -35,65 +35,59 @@ async function weights(model: CausalLM): Promise<number[]> {
   return all;
 }
 
-test(
-  "distill() brings the student nearer to its teacher, by whole distributions and by the tokens drawn",
-  async () => {
-    for (const divergence of ["exact", "sampled"] as const) {
-      const student = tinyModel(), teacher = largerModel(), before = await weights(teacher);
-      await distill(student, teacher, problems, { ...small, steps: 1 });
-      const held = tf.memory().numTensors; // with the models' rotary tables
-      const run = await distill(student, teacher, problems, {
-        ...small,
-        steps: 60,
-        promptsPerStep: 8,
-        divergence,
-      });
-      assert.equal(tf.memory().numTensors, held);
-      assert.deepEqual(await weights(teacher), before);
-      const kl = run.steps.map(({ teacherKl }) => teacherKl!);
-      const mean = (some: number[]) => some.reduce((sum, x) => sum + x, 0) / some.length;
-      assert.ok(mean(kl.slice(-5)) < 0.7 * mean(kl.slice(0, 5)), `${divergence}: ${kl}`);
-      assert.equal(run.stage, "distill");
-      assert.deepEqual(run.diagnoses.map(({ rule }) => rule).filter((rule) => rule === "loss near zero"), []);
-      for (const step of run.steps) {
-        assert.equal(step.teacherKl, step.loss);
-        assert.equal(step.zeroVarianceFraction, undefined);
-        assert.deepEqual(Object.keys(step.components!), ["correctness"]);
-      }
-      assert.equal(run.completions[0].stage, "distill");
-      assert.equal(run.completions[0].advantage, undefined);
-      student.dispose();
-      teacher.dispose();
+test("distill() brings the student nearer to its teacher, by whole distributions and by the tokens drawn", async () => {
+  for (const divergence of ["exact", "sampled"] as const) {
+    const student = tinyModel(), teacher = largerModel(), before = await weights(teacher);
+    await distill(student, teacher, problems, { ...small, steps: 1 });
+    const held = tf.memory().numTensors; // with the models' rotary tables
+    const run = await distill(student, teacher, problems, {
+      ...small,
+      steps: 60,
+      promptsPerStep: 8,
+      divergence,
+    });
+    assert.equal(tf.memory().numTensors, held);
+    assert.deepEqual(await weights(teacher), before);
+    const kl = run.steps.map(({ teacherKl }) => teacherKl!);
+    const mean = (some: number[]) => some.reduce((sum, x) => sum + x, 0) / some.length;
+    assert.ok(mean(kl.slice(-5)) < 0.7 * mean(kl.slice(0, 5)), `${divergence}: ${kl}`);
+    assert.equal(run.stage, "distill");
+    assert.deepEqual(run.diagnoses.map(({ rule }) => rule).filter((rule) => rule === "loss near zero"), []);
+    for (const step of run.steps) {
+      assert.equal(step.teacherKl, step.loss);
+      assert.equal(step.zeroVarianceFraction, undefined);
+      assert.deepEqual(Object.keys(step.components!), ["correctness"]);
     }
-  },
-);
+    assert.equal(run.completions[0].stage, "distill");
+    assert.equal(run.completions[0].advantage, undefined);
+    student.dispose();
+    teacher.dispose();
+  }
+});
 
-test(
-  "distill() resumed ends with the same bits, and asks for the teacher that no checkpoint keeps",
-  async (folder) => {
-    for (const divergence of ["exact", "sampled"] as const) {
-      const checkpoints = `${folder}/${divergence}`, teacher = largerModel();
-      const options = { ...small, divergence, checkpoints, checkpointEvery: 2, gradientAccumulation: 2 };
-      const whole = tinyModel();
-      const undisturbed = await distill(whole, teacher, problems, {
-        ...options,
-        checkpoints: `${folder}/whole`,
-      });
-      const stopped = tinyModel(), controller = new AbortController();
-      await distill(stopped, teacher, problems, {
-        ...options,
-        signal: controller.signal,
-        onStep: ({ step }) => step === 2 && controller.abort(),
-      });
-      const again = tinyModel();
-      await assert.rejects(resume(again, checkpoints, { problems }), /needs the teacher that it had/);
-      const resumed = await resume(again, checkpoints, { problems, teacher });
-      assert.deepEqual(resumed.steps.map(({ loss }) => loss), undisturbed.steps.map(({ loss }) => loss));
-      assert.deepEqual(await weights(again), await weights(whole));
-      for (const model of [whole, stopped, again, teacher]) model.dispose();
-    }
-  },
-);
+test("distill() resumed ends with the same bits, and asks for the teacher that no checkpoint keeps", async (folder) => {
+  for (const divergence of ["exact", "sampled"] as const) {
+    const checkpoints = `${folder}/${divergence}`, teacher = largerModel();
+    const options = { ...small, divergence, checkpoints, checkpointEvery: 2, gradientAccumulation: 2 };
+    const whole = tinyModel();
+    const undisturbed = await distill(whole, teacher, problems, {
+      ...options,
+      checkpoints: `${folder}/whole`,
+    });
+    const stopped = tinyModel(), controller = new AbortController();
+    await distill(stopped, teacher, problems, {
+      ...options,
+      signal: controller.signal,
+      onStep: ({ step }) => step === 2 && controller.abort(),
+    });
+    const again = tinyModel();
+    await assert.rejects(resume(again, checkpoints, { problems }), /needs the teacher that it had/);
+    const resumed = await resume(again, checkpoints, { problems, teacher });
+    assert.deepEqual(resumed.steps.map(({ loss }) => loss), undisturbed.steps.map(({ loss }) => loss));
+    assert.deepEqual(await weights(again), await weights(whole));
+    for (const model of [whole, stopped, again, teacher]) model.dispose();
+  }
+});
 
 test("distill() cut into passes, or with an adapter, learns as it should", async () => {
   const losses: number[][] = [];
@@ -120,24 +114,21 @@ test("distill() cut into passes, or with an adapter, learns as it should", async
   teacher.dispose();
 });
 
-test(
-  "distill() from a vLLM server learns what it learns from the same model by the tokens drawn",
-  async () => {
-    const served = largerModel();
-    await using server = localVllm(served);
-    const remote = vllmTeacher({ baseURL: `${server.url}/v1`, model: "teacher", retries: 1 });
-    const byServer = tinyModel(), byModel = tinyModel(), teacher = largerModel();
-    server.faults["/v1/completions"] = ["500"];
-    const first = await distill(byServer, remote, problems, small);
-    const second = await distill(byModel, teacher, problems, { ...small, divergence: "sampled" });
-    first.steps.forEach(({ loss }, i) => assert.ok(Math.abs(loss - second.steps[i].loss) < 1e-4));
-    const [a, b] = [await weights(byServer), await weights(byModel)];
-    assert.ok(a.every((value, i) => Math.abs(value - b[i]) < 2e-3));
-    const { body } = server.requests.at(-1)!;
-    assert.deepEqual([body.model, body.max_tokens, body.prompt_logprobs], ["teacher", 1, 0]);
-    for (const model of [served, byServer, byModel, teacher]) model.dispose();
-  },
-);
+test("distill() from a vLLM server learns what it learns from the same model by the tokens drawn", async () => {
+  const served = largerModel();
+  await using server = localVllm(served);
+  const remote = vllmTeacher({ baseURL: `${server.url}/v1`, model: "teacher", retries: 1 });
+  const byServer = tinyModel(), byModel = tinyModel(), teacher = largerModel();
+  server.faults["/v1/completions"] = ["500"];
+  const first = await distill(byServer, remote, problems, small);
+  const second = await distill(byModel, teacher, problems, { ...small, divergence: "sampled" });
+  first.steps.forEach(({ loss }, i) => assert.ok(Math.abs(loss - second.steps[i].loss) < 1e-4));
+  const [a, b] = [await weights(byServer), await weights(byModel)];
+  assert.ok(a.every((value, i) => Math.abs(value - b[i]) < 2e-3));
+  const { body } = server.requests.at(-1)!;
+  assert.deepEqual([body.model, body.max_tokens, body.prompt_logprobs], ["teacher", 1, 0]);
+  for (const model of [served, byServer, byModel, teacher]) model.dispose();
+});
 
 test("distill() refuses a teacher that cannot teach, before any work, and says why", async () => {
   const student = tinyModel(), other = await loadModel("data/models/tiny-gemma");

@@ -164,21 +164,16 @@ for (const { title, began, model: make, problems: given = problems, says } of ca
   });
 }
 
-test(
-  "sft() refuses to go on with demonstrations that came to the model otherwise",
-  async (folder) => {
-    await stopped("sft", folder, null);
-    for (
-      const other of [{ systemPrompt: "Think." }, { maxLength: 30 }, {
-        demonstrations: { terse: 1, full: 0 },
-      }]
-    ) {
-      const model = tinyModel();
-      await assert.rejects(
-        sft(model, problems, { steps: 6, batchSize: 4, ...other, resumeFrom: folder }),
-        /24 problems came to the model as other tokens than these \d+|none|at least one demonstration/,
-      );
-      model.dispose();
-    }
-  },
-);
+test("sft() refuses to go on with demonstrations that came to the model otherwise", async (folder) => {
+  await stopped("sft", folder, null);
+  for (
+    const other of [{ systemPrompt: "Think." }, { maxLength: 30 }, { demonstrations: { terse: 1, full: 0 } }]
+  ) {
+    const model = tinyModel();
+    await assert.rejects(
+      sft(model, problems, { steps: 6, batchSize: 4, ...other, resumeFrom: folder }),
+      /24 problems came to the model as other tokens than these \d+|none|at least one demonstration/,
+    );
+    model.dispose();
+  }
+});
