@@ -10,7 +10,7 @@ const cacheBytes = 512 << 20;
 
 /**
  * Samples `n` completions of each prompt, prompt by prompt, as many prompts at once as their KV cache has room,
- * and half as many where memory ends: seeds follow prompt and sample, so that the tokens are the same. Backends that have no
+ * and half as many where memory ends, which `onNote` is told: seeds follow prompt and sample, so that the tokens are the same. Backends that have no
  * kernels of ours go by {@linkcode generateReference}.
  */
 export async function generate(
@@ -20,12 +20,12 @@ export async function generate(
 ): Promise<SampledTokens[]> {
   const { kernels } = device(), settings = checkedSampling(decoder.config, prompts, options);
   if (!kernels) return await generateReference(decoder, prompts, options);
-  const { n, maxTokens, eosIds } = settings, { onTokens, onProgress, signal } = options;
+  const { n, maxTokens, eosIds } = settings, { onTokens, onProgress, onNote, signal } = options;
   const longest = Math.max(...prompts.map((prompt) => prompt.length)) + maxTokens;
   const model = decoder.describe(longest), results: SampledTokens[] = [];
   const rowBytes = model.layers.length * 2 * longest * model.kvHeads * model.headDim * 4;
   const rows = prompts.length * n;
-  let rowsAtOnce = Math.max(1, Math.floor(cacheBytes / rowBytes / n)) * n;
+  let rowsAtOnce = Math.max(1, Math.floor(cacheBytes / rowBytes / n)) * n, halved = false;
   for (let first = 0; first < rows;) {
     // whole prompts, or some completions of one
     const prompt = Math.floor(first / n), some = Math.min(n, rowsAtOnce, n - first % n);
@@ -51,6 +51,14 @@ export async function generate(
       // (room is made before the first token, so none was told yet)
       if (!(error instanceof HeapError) || taken * some === 1) throw error;
       rowsAtOnce = Math.floor(taken * some / 2);
+      if (!halved) {
+        onNote?.(
+          `Sampling ${
+            taken * some
+          } completions at once did not fit into memory: half as many are drawn at a time; their tokens are the same`,
+        );
+      }
+      halved = true;
     }
     if (signal?.aborted) break;
   }

@@ -12,7 +12,17 @@ export interface SampledPolicy extends SampledModel {
 export interface SamplerOptions extends
   Pick<
     GenerateOptions,
-    "maxTokens" | "temperature" | "topK" | "topP" | "minP" | "n" | "seed" | "seeds" | "signal" | "onProgress"
+    | "maxTokens"
+    | "temperature"
+    | "topK"
+    | "topP"
+    | "minP"
+    | "n"
+    | "seed"
+    | "seeds"
+    | "signal"
+    | "onProgress"
+    | "onNote"
   > {
   /** Changes whenever the policy's weights have: a server that holds a copy of them gets a new one. */
   version: string;

@@ -29,6 +29,8 @@ export interface SamplingOptions {
   eosIds?: readonly number[];
   /** Called every few tokens with the number sampled so far. */
   onProgress?: (tokens: number) => void;
+  /** Called, once at most, with what a person should know of it: that memory held fewer completions at once. */
+  onNote?: (text: string) => void;
   /** Sampling ends early when this aborts: completions are returned as they are. */
   signal?: AbortSignal;
   /** Tokens between looks: at `signal`, for `onTokens` and for `onProgress`. @default 16 */

@@ -37,4 +37,5 @@ export const samplingSchema = z.strictObject({
   onText: callback().describe("Called with each piece of text."),
   onTokens: callback().describe("Called with each completion's tokens."),
   onProgress: callback().describe("Called with the number of tokens."),
+  onNote: callback().describe("Called with what a person should know."),
 });

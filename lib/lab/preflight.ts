@@ -100,10 +100,11 @@ export async function preflight(
       }],
     });
     const apart = { promptsPerStep: groups, dropZeroVariance: false, replay: null, klInReward: false };
-    const sampled = await device().measure(() => rollouts(everything, apart).sample(0, signal)),
-      spread = sampled.value;
+    const drawn = rollouts(everything, apart);
+    const sampled = await device().measure(() => drawn.sample(0, signal)), spread = sampled.value;
     const learned = await device().measure(() => learn(longest(spread, prompts, config), 0));
-    const notes = trainer.passes.takeNotes(), passes = [sampled.bytes, learned.bytes];
+    const notes = [...drawn.takeNotes(), ...trainer.passes.takeNotes()],
+      passes = [sampled.bytes, learned.bytes];
     const memoryBytes = passes.some((bytes) => bytes === null)
       ? null
       : Math.max(...passes as number[]) + free - device().memoryLeft;

@@ -1,8 +1,8 @@
 import type { Decoder } from "../models/decoder.ts";
 import { tokenValues } from "../training/backward.ts";
 import { importanceCorrection, type ImportanceCorrectionOptions } from "../training/importance_correction.ts";
+import { inPasses } from "../training/in_passes.ts";
 import type { PassBudget } from "../training/pass_budget.ts";
-import { TokenBatch } from "../training/token_batch.ts";
 import { type RolloutBatch, rolloutSequences } from "./rollout_batch.ts";
 
 /** Options of {@linkcode correctRollouts}. */
@@ -24,16 +24,10 @@ export async function correctRollouts(
   { budget, temperature, correction }: CorrectRolloutsOptions,
 ): Promise<void> {
   const sequences = rolloutSequences(batch.groups);
-  const trainer: Float32Array[] = new Array(sequences.length);
-  for (const [from, some] of budget.cut(sequences)) {
-    const tokens = new TokenBatch(some);
-    try {
-      const rows = tokens.split((await tokenValues(decoder, tokens, { temperature })).logprobs);
-      rows.forEach((row, i) => trainer[from + i] = row.slice());
-    } finally {
-      tokens.dispose();
-    }
-  }
+  const trainer = await inPasses(sequences, {
+    budget,
+    rowsOf: async (tokens) => tokens.split((await tokenValues(decoder, tokens, { temperature })).logprobs),
+  });
   const { weights, ratio, outside } = importanceCorrection(
     trainer,
     sequences.map(({ rollout }) => rollout.logprobs),

@@ -130,7 +130,7 @@ export async function distill(
         completions: rolloutRecords({ ...batch, stage: "distill" }, index + 1),
         texts: batch.sampled.flatMap(({ completions }) => completions.map(({ text }) => text)),
         sample: rolloutSample(batch.groups, format),
-        notes: updated.notes,
+        notes: [...rollouts.takeNotes(), ...updated.notes],
         failure: updated.failure,
       };
     } catch (error) {

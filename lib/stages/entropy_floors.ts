@@ -1,8 +1,9 @@
 import type { Decoder } from "../models/decoder.ts";
 import { tokenValues } from "../training/backward.ts";
+import { inPasses } from "../training/in_passes.ts";
 import type { PassBudget } from "../training/pass_budget.ts";
 import { entropyFloor } from "../training/policy_loss.ts";
-import { TokenBatch, type TokenSequence } from "../training/token_batch.ts";
+import type { TokenSequence } from "../training/token_batch.ts";
 
 /** Options of {@linkcode EntropyFloors}. */
 export interface EntropyFloorsOptions<T> {
@@ -35,16 +36,13 @@ export class EntropyFloors<T extends TokenSequence> {
   }
 
   async #entropies(part: readonly T[]): Promise<number[]> {
-    const { budget, size, temperature, trained } = this.options, entropies: number[] = [];
-    for (const [, sequences] of budget.cut(part, size)) {
-      const tokens = new TokenBatch(sequences);
-      try {
-        const rows = tokens.split((await tokenValues(this.decoder, tokens, { temperature })).entropy);
-        for (const [i, row] of rows.entries()) if (trained(sequences[i])) entropies.push(...row);
-      } finally {
-        tokens.dispose();
-      }
-    }
-    return entropies;
+    const { budget, size, temperature, trained } = this.options;
+    const rows = await inPasses(part, {
+      budget,
+      size,
+      rowsOf: async (tokens) =>
+        tokens.split((await tokenValues(this.decoder, tokens, { temperature })).entropy),
+    });
+    return rows.flatMap((row, i) => trained(part[i]) ? Array.from(row) : []);
   }
 }

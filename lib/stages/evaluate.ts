@@ -100,7 +100,7 @@ export async function evaluate(
     stop = observer().stop();
   const atOnce = Math.max(1, Math.floor(batchSize / samples)),
     stopped = () => stop.pressed || stop.signal.aborted;
-  let unjudged = 0, cut = 0;
+  let unjudged = 0, cut = 0, noted = false;
   const version = crypto.randomUUID();
   try {
     if (fitting.note) view.note(fitting.note);
@@ -116,6 +116,10 @@ export async function evaluate(
           n: samples,
           seeds: batch.map(({ problem }) => problemSeed(seed, problem.id)),
           signal: stop.signal,
+          onNote: (text: string) => {
+            if (!noted) view.note(text);
+            noted = true;
+          },
         };
       const completions = sampler
         ? await sampler.sample(model, prompts, { version, ...sampling })

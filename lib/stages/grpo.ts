@@ -93,7 +93,12 @@ export async function grpo(model: CausalLM, given: Problem[], options: GrpoOptio
       const traced = fresh && keepsTokens(index, steps) ? batch.groups[0].completions : [];
       const started = performance.now(), updated = await update(index, batch, traced, signal);
       const trainingSeconds = (performance.now() - started) / 1000;
-      const result = grpoStep({ batch, fresh, trainingSeconds, ...updated }, { reward, config, index });
+      const notes = [...rollouts.takeNotes(), ...updated.notes];
+      const result = grpoStep({ batch, fresh, trainingSeconds, ...updated, notes }, {
+        reward,
+        config,
+        index,
+      });
       if (fresh) rollouts.observe(result.metrics.components?.correctness?.mean);
       return result;
     } catch (error) {

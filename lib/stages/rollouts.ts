@@ -7,10 +7,10 @@ import { Random, type RandomState } from "../random/random.ts";
 import type { Reward, RewardResult } from "../rewards/reward.ts";
 import { anneal } from "../schedules/anneal.ts";
 import type { Curriculum } from "../schedules/curriculum.ts";
+import { inPasses } from "../training/in_passes.ts";
 import { klInReward } from "../training/kl_in_reward.ts";
 import { PassBudget } from "../training/pass_budget.ts";
 import type { ReferencePolicy } from "../training/reference_policy.ts";
-import { TokenBatch } from "../training/token_batch.ts";
 import { untilAborted } from "../training/until_aborted.ts";
 import { correctRollouts } from "./correct_rollouts.ts";
 import type { GrpoConfig } from "./grpo_schema.ts";
@@ -53,7 +53,7 @@ export interface RolloutOptions {
   config: RolloutConfig;
   /** What draws the completions. @default the model itself */
   sampler?: Sampler;
-  /** Decides how much goes through the model at once, to correct another program's log-probabilities. @default one of its own */
+  /** Decides how much goes through the model at once, where log-probabilities are asked of it or the reference. @default one of its own */
   budget?: PassBudget;
 }
 
@@ -90,10 +90,15 @@ export class Rollouts {
   #memory: RolloutGroup[] = [];
   /** Lets a server that sees several runs tell their policies apart. */
   readonly #run = crypto.randomUUID().slice(0, 8);
+  /** What sampling said; it is passed on once a run. */
+  #note: string | null = null;
+  #noteTaken = false;
+  readonly #budget: PassBudget;
 
   /** Draws with the seed of `options.config`. */
   constructor(readonly model: CausalLM, readonly options: RolloutOptions) {
     this.#random = new Random(options.config.seed);
+    this.#budget = options.budget ?? new PassBudget(model.decoder);
   }
 
   /** The rollouts of update number `index`. */
@@ -130,7 +135,7 @@ export class Rollouts {
     if (config.klInReward && beta > 0) await this.#takeKlOff(batch, index, beta);
     if (sampler?.foreign && config.importanceCorrection) {
       await correctRollouts(this.model.decoder, batch, {
-        budget: this.options.budget ?? new PassBudget(this.model.decoder),
+        budget: this.#budget,
         temperature: anneal(config.temperature).at(index, steps),
         correction: config.importanceCorrection,
       });
@@ -170,6 +175,7 @@ export class Rollouts {
       minP,
       seed,
       signal,
+      onNote: (text) => this.#note ??= text,
     });
     signal.throwIfAborted();
     const sampled = performance.now(), phase = curriculum.phaseAt(index, steps).name;
@@ -203,23 +209,22 @@ export class Rollouts {
 
   async #takeKlOff(batch: RolloutBatch, index: number, beta: number): Promise<void> {
     const { config, reference } = this.options, { steps, generations } = config;
-    const sequences = rolloutSequences(batch.groups), tokens = new TokenBatch(sequences);
+    const sequences = rolloutSequences(batch.groups);
     const logprobs = sequences.map(({ rollout }) => rollout.logprobs);
-    try {
-      const temperature = anneal(config.temperature).at(index, steps);
-      const referenceLogprobs = await reference!.logprobs(tokens, temperature);
-      const rewards = klInReward(batch.rewards.flat(), { beta, logprobs, referenceLogprobs });
-      const estimates = logprobs.flatMap((row, i) =>
-        row.map((value, t) => {
-          const difference = referenceLogprobs[i][t] - value;
-          return Math.exp(difference) - difference - 1;
-        })
-      );
-      batch.kl = estimates.reduce((sum, kl) => sum + kl, 0) / estimates.length;
-      batch.rewards = batch.rewards.map((_, i) => rewards.slice(i * generations, (i + 1) * generations));
-    } finally {
-      tokens.dispose();
-    }
+    const temperature = anneal(config.temperature).at(index, steps);
+    const referenceLogprobs = await inPasses(sequences, {
+      budget: this.#budget,
+      rowsOf: (tokens) => reference!.logprobs(tokens, temperature),
+    });
+    const rewards = klInReward(batch.rewards.flat(), { beta, logprobs, referenceLogprobs });
+    const estimates = logprobs.flatMap((row, i) =>
+      row.map((value, t) => {
+        const difference = referenceLogprobs[i][t] - value;
+        return Math.exp(difference) - difference - 1;
+      })
+    );
+    batch.kl = estimates.reduce((sum, kl) => sum + kl, 0) / estimates.length;
+    batch.rewards = batch.rewards.map((_, i) => rewards.slice(i * generations, (i + 1) * generations));
   }
 
   /** Tells an adaptive curriculum how the step went. */
@@ -227,6 +232,13 @@ export class Rollouts {
     if (correctness !== undefined && Number.isFinite(correctness)) {
       this.options.curriculum.observe(correctness);
     }
+  }
+
+  /** Notes for people since the last call. */
+  takeNotes(): string[] {
+    if (this.#note === null || this.#noteTaken) return [];
+    this.#noteTaken = true;
+    return [this.#note];
   }
 
   /** What the next draw depends on. */

@@ -262,31 +262,38 @@ testOnCpu(
   },
 );
 
-testOnCpu("generate() draws the same where memory ends: half as many completions at once", async () => {
-  await startEngine({ threads: 1 });
-  const decoder = tinyDecoder(tinyConfig), options = { n: 4, maxTokens: 12, seed: 3, eosIds: [] };
-  const draw = () => generate(decoder, [[3, 14, 15], [2, 7], [9, 5, 4]], options);
-  const expected = await draw(), { limit } = heapUse, before = heapUse.peak = heapUse.bytes;
-  await draw();
-  const taken = heapUse.peak - before;
-  heapUse.peak = before;
-  await generate(decoder, [[3, 14, 15]], { ...options, n: 1 });
-  const one = heapUse.peak - before;
-  try {
-    // room for half of the twelve completions, and for hardly more than one
-    for (const share of [0.6, 0.1]) {
-      heapUse.limit = before + one + Math.floor((taken - one) * share);
-      for (const [i, { tokens, logprobs }] of (await draw()).entries()) {
-        assert.deepEqual(tokens, expected[i].tokens, `${share}`);
-        // other rows beside a row round its products otherwise
-        logprobs.forEach((value, t) => assert.ok(Math.abs(value - expected[i].logprobs[t]) < 1e-5));
+testOnCpu(
+  "generate() draws the same where memory ends: half as many completions at once, said once",
+  async () => {
+    await startEngine({ threads: 1 });
+    const notes: string[] = [], onNote = (text: string) => void notes.push(text);
+    const decoder = tinyDecoder(tinyConfig), options = { n: 4, maxTokens: 12, seed: 3, eosIds: [], onNote };
+    const draw = () => generate(decoder, [[3, 14, 15], [2, 7], [9, 5, 4]], options);
+    const expected = await draw(), { limit } = heapUse, before = heapUse.peak = heapUse.bytes;
+    await draw();
+    const taken = heapUse.peak - before;
+    heapUse.peak = before;
+    await generate(decoder, [[3, 14, 15]], { ...options, n: 1 });
+    const one = heapUse.peak - before;
+    assert.deepEqual(notes, []);
+    try {
+      // room for half of the twelve completions, and for hardly more than one
+      for (const share of [0.6, 0.1]) {
+        heapUse.limit = before + one + Math.floor((taken - one) * share);
+        for (const [i, { tokens, logprobs }] of (await draw()).entries()) {
+          assert.deepEqual(tokens, expected[i].tokens, `${share}`);
+          // other rows beside a row round its products otherwise
+          logprobs.forEach((value, t) => assert.ok(Math.abs(value - expected[i].logprobs[t]) < 1e-5));
+        }
+        assert.equal(heapUse.bytes, before);
+        assert.equal(notes.length, 1);
+        assert.match(notes.pop()!, /^Sampling 12 completions at once did not fit into memory: half as many/);
       }
-      assert.equal(heapUse.bytes, before);
+      heapUse.limit = before;
+      await assert.rejects(draw(), HeapError);
+    } finally {
+      heapUse.limit = limit;
+      decoder.dispose();
     }
-    heapUse.limit = before;
-    await assert.rejects(draw(), HeapError);
-  } finally {
-    heapUse.limit = limit;
-    decoder.dispose();
-  }
-});
+  },
+);
