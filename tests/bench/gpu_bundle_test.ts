@@ -37,12 +37,34 @@ Deno.test({
   name: "the GPU's bench runs as one file, with no node_modules beside it",
   ignore: !adapter,
   async fn() {
-    const output = await runBundled("tests/bench/gpu.ts", ["run"], ["--tiny", "--times", "1"]);
+    const torch = new URL("tests/fixtures/gpu_torch_tiny.txt", root).pathname;
+    // hardly a tenth of a second: repeats are dropped, parts are not
+    const args = ["--tiny", "--times", "3", "--minutes", "0.001", "--torch", torch];
+    const output = await runBundled("tests/bench/gpu.ts", ["run"], args);
     const results = JSON.parse(output.trim().split("\n").findLast((line) => line.startsWith("{"))!);
     assert.equal(results.tiny, true);
-    assert.ok(results.pipelines > 50 && results.sample_tokens_per_s_ours > 0);
+    assert.ok(results.pipelines > 50);
+    assert.equal(Object.keys(results.seconds).length, 9);
+    assert.match(output, /sampler: .* s of 0\.0, figures measured from 1 to 3 times/);
+    const figures = new Map<string, number>(
+      results.figures.map(({ name, value }: { name: string; value: number }) => [name, value]),
+    );
+    assert.ok(figures.get("sample_tokens_per_s_ours_1_rows")! > 0);
     assert.match(output, /rows with the same greedy tokens: 3 of 3/);
-    assert.match(output, /decoding product of 8 rows, 4 bits/);
+    for (const name of ["decoding product of 8 rows, 4 bits", "grpo_step_s_training, of recording"]) {
+      assert.ok(figures.has(name), name);
+    }
+    const promises = results.table.filter(({ verdict }: { verdict: string | null }) => verdict);
+    assert.deepEqual(
+      promises.map(({ figure, floorOf }: Record<string, string>) => [figure, floorOf]),
+      [
+        ["matmul_48_tflops_ours", "matmul_48_tflops_stock"],
+        ["matmul_48_tflops_ours", "float32_tflops"],
+        ["decode_16_bits_1_row_gb_per_s", "copy_gb_per_s"],
+        ["sft_step_s_ours", "sft_step_s_torch"],
+      ],
+    );
+    assert.ok(promises.every(({ verdict }: { verdict: string }) => /^(met|missed)$/.test(verdict)));
   },
 });
 

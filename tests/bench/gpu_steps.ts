@@ -1,26 +1,72 @@
 import * as tf from "@tensorflow/tfjs";
+import { computeByReference } from "../../lib/kernels/device.ts";
 import { generate } from "../../lib/generation/generate.ts";
 import type { Decoder } from "../../lib/models/decoder.ts";
+import { adamw } from "../../lib/ops/adamw.ts";
+import { Layout } from "../../lib/ops/layout.ts";
+import { tokenLogprobs } from "../../lib/ops/token_logprobs.ts";
 import { backward, disposeGradients } from "../../lib/training/backward.ts";
 import { TokenBatch } from "../../lib/training/token_batch.ts";
+import { type GpuMeter, settle, withKernels } from "./gpu_meter.ts";
 
-/** Median seconds of a GRPO step's parts: completions of one prompt, and both passes over them with advantages of ±1. */
-export async function grpoStep(
-  decoder: Decoder,
-  { prompt, completions, tokens }: { prompt: number; completions: number; tokens: number },
-  times: number,
-): Promise<{ sampling: number; training: number }> {
-  const ids = Array.from({ length: prompt }, (_, i) => 3 + i * 7 % 400), taken: number[][] = [];
-  for (let turn = 0; turn <= times; turn++) {
-    const begun = performance.now();
-    const drawn = await generate(decoder, [ids], {
-      n: completions,
-      maxTokens: tokens,
-      seed: turn,
-      eosIds: [],
-    });
-    const sampled = performance.now();
-    const batch = new TokenBatch(drawn.map(({ tokens }) => ({ prompt: ids, completion: tokens })));
+/** One update of an adapter on sequences of one length, by our kernels and by stock tfjs-webgpu: the losses must agree. */
+export async function sftStep(meter: GpuMeter, decoder: Decoder): Promise<void> {
+  const batch = meter.tiny ? 2 : 4, length = meter.tiny ? 9 : 128, { vocabSize } = decoder.config;
+  const sequences = Array.from(
+    { length: batch },
+    (_, b) => Array.from({ length }, (_, t) => 3 + (b * 131 + t * 17) % (vocabSize - 3)),
+  );
+  const layout = new Layout(sequences),
+    targets = tf.tensor1d(sequences.flatMap((row) => [...row.slice(1), 1]), "int32");
+  const parameters = decoder.parameters().map(({ variable }) => variable);
+  const moments = parameters.map(({ shape }) => ({
+    m: tf.tidy(() => tf.variable(tf.zeros(shape), false)),
+    v: tf.tidy(() => tf.variable(tf.zeros(shape), false)),
+  }));
+  // a rate of zero, so that every step starts from the same weights and the losses can be compared
+  const update = {
+    learningRate: 0,
+    beta1: 0.9,
+    beta2: 0.999,
+    epsilon: 1e-8,
+    weightDecay: 0,
+    step: 1,
+    gradientScale: 1,
+  };
+  const losses: number[] = [];
+  for (const ours of [true, false]) {
+    computeByReference(!ours);
+    const step = async () => {
+      const { value, grads } = tf.variableGrads(() => {
+        const found = tokenLogprobs(decoder.hidden(layout), decoder.head, targets, { tableTrainable: false });
+        return tf.neg(tf.mean(found.logprobs)) as tf.Scalar;
+      }, parameters);
+      for (const [i, parameter] of parameters.entries()) {
+        adamw(parameter, grads[parameter.name], moments[i], update);
+      }
+      losses.push(await settle(value));
+      tf.dispose([value, ...Object.values(grads)]);
+    };
+    await withKernels(ours, () => meter.parts(`sft_step_s_${ours ? "ours" : "stock"}`, step));
+  }
+  computeByReference(false);
+  tf.dispose([targets, ...moments.flatMap(({ m, v }) => [m, v])]);
+  layout.dispose();
+  if (Math.abs(losses[0] - losses.at(-1)!) > 1e-3) {
+    throw new Error(`losses differ: ${losses[0]} and ${losses.at(-1)}`);
+  }
+}
+
+/** A GRPO step's parts: completions of one prompt, and both passes over them with advantages of ±1. */
+export async function grpoStep(meter: GpuMeter, decoder: Decoder): Promise<void> {
+  const tokens = meter.tiny ? 4 : 128, n = meter.tiny ? 3 : 8;
+  const prompt = Array.from({ length: meter.tiny ? 5 : 64 }, (_, i) => 3 + i * 7 % 400);
+  let drawn: { tokens: number[] }[] = [], turn = 0;
+  const sample = async () => {
+    drawn = await generate(decoder, [prompt], { n, maxTokens: tokens, seed: turn++, eosIds: [] });
+  };
+  const train = async () => {
+    const batch = new TokenBatch(drawn.map(({ tokens }) => ({ prompt, completion: tokens })));
     const { values, gradients } = await backward(decoder, batch, ({ logprobs }) => ({
       loss: 0,
       gradient: logprobs.map((_, i) => (Math.floor(i / tokens) % 2 ? 1 : -1) / logprobs.length),
@@ -29,48 +75,9 @@ export async function grpoStep(
     if (!values.logprobs.every(Number.isFinite)) throw new Error("log-probabilities are no numbers");
     disposeGradients(gradients);
     batch.dispose();
-    taken.push([sampled - begun, performance.now() - sampled]);
-  }
-  const median = (part: number) =>
-    taken.slice(1).map((one) => one[part] / 1000).sort((a, b) => a - b)[times >> 1];
-  return { sampling: median(0), training: median(1) };
-}
-
-/** Passes that are timed at most: a set holds 4,096 timestamps. */
-const mostPasses = 2048;
-
-/** Seconds that the GPU itself was at what `work` submits, by timestamps around its passes; NaN where the adapter has none. */
-export async function gpuSeconds(work: () => Promise<unknown>): Promise<number> {
-  const { device } = tf.backend() as unknown as { device: GPUDevice };
-  if (!device.features.has("timestamp-query")) {
-    await work();
-    return NaN;
-  }
-  const querySet = device.createQuerySet({ type: "timestamp", count: 2 * mostPasses });
-  const encoders = GPUCommandEncoder.prototype, { beginComputePass } = encoders;
-  let passes = 0;
-  encoders.beginComputePass = function (this: GPUCommandEncoder, descriptor = {}) {
-    if (passes === mostPasses) throw new RangeError(`timing takes at most ${mostPasses} passes`);
-    const first = 2 * passes++;
-    const timestampWrites = { querySet, beginningOfPassWriteIndex: first, endOfPassWriteIndex: first + 1 };
-    return beginComputePass.call(this, { ...descriptor, timestampWrites });
   };
-  try {
-    await work();
-  } finally {
-    encoders.beginComputePass = beginComputePass;
-  }
-  const size = 16 * passes, { QUERY_RESOLVE, COPY_SRC, COPY_DST, MAP_READ } = GPUBufferUsage;
-  const resolved = device.createBuffer({ size, usage: QUERY_RESOLVE | COPY_SRC });
-  const read = device.createBuffer({ size, usage: COPY_DST | MAP_READ }),
-    encoder = device.createCommandEncoder();
-  encoder.resolveQuerySet(querySet, 0, 2 * passes, resolved, 0);
-  encoder.copyBufferToBuffer(resolved, 0, read, 0, size);
-  device.queue.submit([encoder.finish()]);
-  await read.mapAsync(GPUMapMode.READ);
-  const nanoseconds = new BigUint64Array(read.getMappedRange().slice(0));
-  for (const made of [resolved, read, querySet]) made.destroy();
-  let sum = 0;
-  for (let pass = 0; pass < passes; pass++) sum += Number(nanoseconds[2 * pass + 1] - nanoseconds[2 * pass]);
-  return sum / 1e9;
+  await withKernels(true, async () => {
+    await meter.parts("grpo_step_s_sampling", sample);
+    await meter.parts("grpo_step_s_training", train);
+  });
 }

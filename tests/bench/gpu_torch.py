@@ -1,8 +1,9 @@
 """
 What PyTorch does on the same card in float32, beside gpu.ts: products, sampling and an SFT step with LoRA on a random model of Gemma 3's
-shape. Medians, then one JSON line with gpu.ts's names. Where torch sees no CUDA it says so and ends well, unless --tiny runs it on the CPU.
+shape. Medians, then one JSON line with gpu.ts's names, which takes it by --torch. Where torch sees no CUDA it says so and ends well, unless
+--tiny runs it on the CPU.
 
-    python tests/bench/gpu_torch.py [--tiny] [--times 5] [--shape 270m|1b]
+    python tests/bench/gpu_torch.py [--tiny] [--times 5] [--shape 270m|1b] > torch.json
 """
 
 import argparse
@@ -94,4 +95,4 @@ def step():
 
 
 say("sft_step_s_torch", seconds(step))
-print(json.dumps({"device": torch.cuda.get_device_name() if device == "cuda" else "cpu", "tiny": tiny, **results}))
+print(json.dumps({"device": torch.cuda.get_device_name() if device == "cuda" else "cpu", "tiny": tiny, "shape": options.shape, **results}))
