@@ -14,11 +14,14 @@ import { chosenFactor, type TilePlan, tilePlan, type Tiling, type TilingName, ti
 import { tileProducts } from "./tile_products.ts";
 import { unrolled } from "./unrolled.ts";
 
+/** What the largest products take: `large_double` where a card's figures say so. */
+const largest: TilingName = "large";
+
 /** The largest tiles that still give the card's processors enough workgroups to be busy. */
 function chooseTiling(rows: number, columns: number, batch: number): TilingName {
   const groups = ({ side, blocks }: Tiling) =>
     Math.ceil(rows / (side * blocks * 4)) * Math.ceil(columns / (side * blocks * 4)) * batch;
-  return groups(tilings.large) >= 256 ? "large" : groups(tilings.middle) >= 128 ? "middle" : "small";
+  return groups(tilings[largest]) >= 256 ? largest : groups(tilings.middle) >= 128 ? "middle" : "small";
 }
 
 /**

@@ -5,10 +5,10 @@ import { unrolled } from "./unrolled.ts";
 
 /** The tiles in workgroup memory, and functions that read four neighbours of a matrix. */
 export function tileDeclarations(plan: TilePlan): string {
-  const { size, depth, strideA, strideB, transposeA, transposeB, factors, storage, fourA, fourB } = plan;
+  const { a, b, double, factors, storage, fourA, fourB } = plan, copies = double ? 2 : 1;
   return `
-var<workgroup> tileA: array<vec4<f32>, ${(transposeA ? depth : size) * strideA}>;
-var<workgroup> tileB: array<vec4<f32>, ${(transposeB ? size : depth) * strideB}>;
+var<workgroup> tileA: array<vec4<f32>, ${copies * a.vectors}>;
+var<workgroup> tileB: array<vec4<f32>, ${copies * b.vectors}>;
 var<private> chosen: i32 = 0;
 ${readFour("a", float32, fourA)}
 ${unrolled(factors, (i) => readFour(`b${i}`, storage, fourB))}
@@ -29,29 +29,26 @@ export interface TileLoading {
   declare: string;
   /** Reads what begins at `k` of inner. */
   fetch(k: string): string;
-  /** Puts what was read into the tiles. */
-  store: string;
+  /** Puts what was read into the tiles, or into the copies of them that `copy` counts. */
+  store(copy?: string): string;
 }
 
 /** The tiles' loading for a plan: an invocation's share is one or two vectors of each. */
 export function tileLoading(plan: TilePlan): TileLoading {
-  const { size, depth, threads, strideA, strideB, transposeA, transposeB } = plan;
+  const { size, depth, threads, transposeA, transposeB } = plan;
   const turns = size * depth / 4 / threads;
   const both = [
     {
       name: "a",
       tile: "tileA",
-      stride: strideA,
-      inRows: !transposeA,
+      side: plan.a,
       first: "firstRow",
       limits: transposeA ? "inner, u.rows, u.widthA" : "u.rows, inner, u.widthA",
     },
     {
       name: "b",
       tile: "tileB",
-      stride: strideB,
-      // lines of the tile are columns of the result; otherwise they go along inner
-      inRows: transposeB,
+      side: plan.b,
       first: "firstColumn",
       limits: transposeB ? "columns, inner, width_b" : "inner, columns, width_b",
     },
@@ -59,28 +56,32 @@ export function tileLoading(plan: TilePlan): TileLoading {
   const each = (
     text: (part: typeof both[number] & { next: string; major: string; minor: string }) => string,
   ) =>
-    both.map((part) => {
-      const perLine = part.inRows ? depth / 4 : size / 4;
-      return unrolled(turns, (turn) => {
+    both.map((part) =>
+      unrolled(turns, (turn) => {
         const slot = `(lane + ${turn * threads})`;
         return text({
           ...part,
           next: `next_${part.name}${turn}`,
-          major: `${slot} / ${perLine}`,
-          minor: `${slot} % ${perLine}`,
+          major: `${slot} / ${part.side.perLine}`,
+          minor: `${slot} % ${part.side.perLine}`,
         });
-      });
-    }).join("\n");
+      })
+    ).join("\n");
   return {
     declare: each(({ next }) => `var ${next} = vec4<f32>(0.0);`),
     fetch: (k) =>
-      each(({ name, next, major, minor, inRows, first, limits }) =>
+      each(({ name, next, major, minor, side, first, limits }) =>
         `${next} = read_${name}(base_${name}, ${
-          inRows ? `${first} + ${major}, ${k} + ${minor} * 4` : `${k} + ${major}, ${first} + ${minor} * 4`
+          side.alongInner
+            ? `${first} + ${major}, ${k} + ${minor} * 4`
+            : `${k} + ${major}, ${first} + ${minor} * 4`
         }, ${limits});`
       ),
-    store: each(({ next, tile, stride, major, minor }) =>
-      `${tile}[${major} * ${stride} + ${minor}] = ${next};`
-    ),
+    store: (copy) =>
+      each(({ next, tile, side, major, minor }) =>
+        `${tile}[${copy ? `${copy} * ${side.vectors} + ` : ""}${
+          side.place(major, minor, side.turn(major))
+        }] = ${next};`
+      ),
   };
 }

@@ -4,7 +4,8 @@ import { unrolled } from "./unrolled.ts";
 
 /** Four of inner: vectors of both tiles from memory, and their products, added to the registers. */
 function fourOfInner(plan: TilePlan, s: number): string {
-  const { blocks, strideA, strideB, side, transposeA, transposeB, rowOf, columnOf } = plan;
+  const { a, b, blocks, side, transposeA, transposeB, rowOf, columnOf, double } = plan;
+  const from = (tile: "A" | "B", place: string) => `tile${tile}[${double ? `copy${tile} + ` : ""}${place}]`;
   const factor = (block: number, i: number, kk: number) =>
     transposeA ? `a${block}_${kk}.${letters[i]}` : `a${block}_${i}.${letters[kk]}`;
   const vectors = (text: (block: number, i: number) => string) =>
@@ -13,15 +14,15 @@ function fourOfInner(plan: TilePlan, s: number): string {
       ${
     vectors((block, i) =>
       transposeA
-        ? `let a${block}_${i} = tileA[${(s * 4 + i) * strideA + block * side} + y];`
-        : `let a${block}_${i} = tileA[(${rowOf(block, i)}) * ${strideA} + ${s}];`
+        ? `let a${block}_${i} = ${from("A", `${(s * 4 + i) * a.perLine + block * side} + y`)};`
+        : `let a${block}_${i} = ${from("A", a.place(rowOf(block, i), `${s}`, "turnA"))};`
     )
   }
       ${
     vectors((block, j) =>
       transposeB
-        ? `let t${block}_${j} = tileB[(${columnOf(block, j)}) * ${strideB} + ${s}];`
-        : `let b${block}_${j} = tileB[${(s * 4 + j) * strideB + block * side} + x];`
+        ? `let t${block}_${j} = ${from("B", b.place(columnOf(block, j), `${s}`, "turnB"))};`
+        : `let b${block}_${j} = ${from("B", `${(s * 4 + j) * b.perLine + block * side} + x`)};`
     )
   }
       ${
@@ -47,18 +48,41 @@ function fourOfInner(plan: TilePlan, s: number): string {
  * the next one is on its way from memory.
  */
 export function tileProducts(plan: TilePlan): string {
-  const { depth } = plan, loading = tileLoading(plan);
-  return `
-  ${loading.declare}
-  ${loading.fetch("first")}
-  for (var k = first; k < last; k += ${depth}) {
-    ${loading.store}
-    workgroupBarrier();
+  const { a, b, depth, double } = plan, loading = tileLoading(plan);
+  const products = unrolled(depth / 4, (s) => fourOfInner(plan, s));
+  const fetchFollowing = `
     if (k + ${depth} < last) {
       let following = k + ${depth};
       ${loading.fetch("following")}
+    }`;
+  const begin = `
+  ${loading.declare}
+  ${loading.fetch("first")}`;
+  if (!double) {
+    return `${begin}
+  for (var k = first; k < last; k += ${depth}) {
+    ${loading.store()}
+    workgroupBarrier();
+    ${fetchFollowing}
+    ${products}
+    workgroupBarrier();
+  }`;
+  }
+  return `${begin}
+  var copy = 0;
+  let turnA = ${a.turn("y")};
+  let turnB = ${b.turn("x")};
+  ${loading.store("copy")}
+  workgroupBarrier();
+  for (var k = first; k < last; k += ${depth}) {
+    ${fetchFollowing}
+    let copyA = copy * ${a.vectors};
+    let copyB = copy * ${b.vectors};
+    ${products}
+    copy = 1 - copy;
+    if (k + ${depth} < last) {
+      ${loading.store("copy")}
     }
-    ${unrolled(depth / 4, (s) => fourOfInner(plan, s))}
     workgroupBarrier();
   }`;
 }

@@ -14,6 +14,7 @@ import "./gated_activation_test.ts";
 import "./heads_test.ts";
 import "./install_kernels_test.ts";
 import "./multiply_test.ts";
+import "./multiply_tiles_test.ts";
 import "./precision_test.ts";
 import "./program_test.ts";
 import "./projection_test.ts";
