@@ -3,9 +3,10 @@
  * step, sampling, GRPO step. Medians; run it with nothing else running. A readable table, then one JSON line under trl_cpu.py's
  * names.
  *
- *     deno task bench [--sizes small,medium] [--threads N] [--no-blas] [--stock]
+ *     deno task bench [--sizes small,medium,real] [--threads N] [--no-blas] [--stock]
  *
- * `--no-blas` leaves the native library out. `--stock` times stock tfjs-wasm too, in a process of its own (a minute more).
+ * `real` is SmolLM2's shape under a LoRA adapter, the work of peers/real_cpu.py, some minutes; `--tiny` makes it a model of two layers,
+ * to see that it runs. `--no-blas` leaves the native library out. `--stock` times stock tfjs-wasm too, in a process of its own (a minute more).
  */
 import { parseArgs } from "node:util";
 import { startEngine } from "../../lib/kernels/cpu/engine.ts";
@@ -13,11 +14,14 @@ import { useBackend } from "../../lib/kernels/use_backend.ts";
 import { setObserver } from "../../lib/display/observer.ts";
 import { timeOperations } from "./fused_operations.ts";
 import { median } from "./median.ts";
+import { lastJsonLine, peakMegabytes, secondsSinceStart } from "./process.ts";
+import { realPart, realParts } from "./real_part.ts";
 import { grpoSteps, randomModel, sampling, sftStep, type Size, sizes, work } from "./workload.ts";
 
 const { values } = parseArgs({
   options: {
     sizes: { type: "string", default: Object.keys(sizes).join() },
+    tiny: { type: "boolean", default: false },
     threads: { type: "string" },
     "no-blas": { type: "boolean", default: false },
     stock: { type: "boolean", default: false },
@@ -26,10 +30,10 @@ const { values } = parseArgs({
   },
 });
 const wanted = (values.grpo ?? values.sizes).split(",");
-const unknown = wanted.find((size) => !(size in sizes));
+const unknown = wanted.find((size) => !(size in sizes || size === "real" && !values.grpo));
 if (unknown !== undefined) {
   throw new RangeError(
-    `choosing what to time: --sizes takes ${Object.keys(sizes).join(", ")}, got ${unknown}`,
+    `choosing what to time: --sizes takes ${[...Object.keys(sizes), "real"].join(", ")}, got ${unknown}`,
   );
 }
 const threads = values.threads === undefined ? undefined : Number(values.threads);
@@ -43,8 +47,7 @@ if (values.grpo) {
   // a process of its own, for its start and its peak memory: from its first moment to the end of its first step
   let startSeconds: number | null = null;
   const run = await grpoSteps(randomModel(values.grpo as Size), 8, work, () => {
-    startSeconds ??= (performance.timeOrigin + performance.now() -
-      Number(Deno.env.get("STARTED_MS") ?? performance.timeOrigin)) / 1000;
+    startSeconds ??= secondsSinceStart();
   });
   const steps = run.steps.slice(1).map(({ seconds }) => seconds.total).sort((a, b) => a - b);
   console.log(JSON.stringify({
@@ -57,7 +60,7 @@ if (values.grpo) {
 
 const say = values.json ? () => {} : console.log;
 say(backend);
-if (!values.json) {
+if (!values.json && wanted.some((size) => size in sizes)) {
   const engine = await startEngine({ blas: !values["no-blas"], threads });
   say("\nMatrix products [m × k]·[k × n], GFLOP/s");
   for (const [m, n, k] of [[1024, 1024, 1024], [3072, 512, 128], [512, 128, 3072], [32, 512, 128]]) {
@@ -82,24 +85,16 @@ if (!values.json) {
 }
 
 const names = ["grpo_step_s", "sample_tokens_per_s", "sft_step_s", "start_s", "peak_rss_mb"] as const;
-const results = Object.fromEntries(names.map((name) => [name, {}])) as Record<
-  typeof names[number],
-  Record<string, number>
->;
-for (const size of wanted as Size[]) {
+const results: Record<string, Record<string, number>> = Object.fromEntries(names.map((name) => [name, {}]));
+for (const size of wanted.filter((size) => size in sizes) as Size[]) {
   const model = randomModel(size);
   results.sft_step_s[size] = await median(7, sftStep(model)) / 1000;
   const drawn = work.prompts * work.group * work.newTokens;
   results.sample_tokens_per_s[size] = drawn / await median(5, sampling(model)) * 1000;
   model.dispose();
-  const child = new Deno.Command(Deno.execPath(), {
-    args: ["run", "--allow-all", import.meta.filename!, ...Deno.args, "--grpo", size],
-    env: { STARTED_MS: String(Date.now()) },
-    stderr: "inherit",
-  });
-  const { success, stdout } = await child.output();
-  if (!success) throw new Error(`timing GRPO on the ${size} shape failed; its message is above`);
-  const timed = JSON.parse(new TextDecoder().decode(stdout).trim().split("\n").at(-1)!);
+  const timed = await lastJsonLine(Deno.execPath(), [
+    ...["run", "--allow-all", import.meta.filename!, ...Deno.args, "--grpo", size],
+  ]);
   for (const name of ["grpo_step_s", "start_s", "peak_rss_mb"] as const) results[name][size] = timed[name];
   const at = (name: typeof names[number], digits: number) => results[name][size].toFixed(digits);
   say(
@@ -110,13 +105,20 @@ for (const size of wanted as Size[]) {
     } s after the start, at most ${at("peak_rss_mb", 0)} MB`,
   );
 }
+if (wanted.includes("real")) {
+  const flags = [...threads ? ["--threads", `${threads}`] : [], ...values["no-blas"] ? ["--no-blas"] : []];
+  say(`\nreal${values.tiny ? ", tiny" : ""}:`);
+  for (const part of realParts) {
+    for (const [name, value] of Object.entries(await realPart(part, { tiny: values.tiny, flags }))) {
+      (results[name] ??= {}).real = value;
+      say(`  ${name.padEnd(20)} ${value.toPrecision(4).padStart(9)}`);
+    }
+  }
+}
 if (values.stock) {
-  const { success, stdout } = await new Deno.Command(Deno.execPath(), {
-    args: ["run", "--allow-all", new URL("stock.ts", import.meta.url).pathname],
-    stderr: "inherit",
-  }).output();
-  if (!success) throw new Error("timing stock tfjs-wasm failed; its message is above");
-  const stock = JSON.parse(new TextDecoder().decode(stdout).trim().split("\n").at(-1)!);
+  const stock = await lastJsonLine(Deno.execPath(), [
+    ...["run", "--allow-all", new URL("stock.ts", import.meta.url).pathname],
+  ]);
   const faster = [
     stock.sft_step_s / results.sft_step_s.small,
     results.sample_tokens_per_s.small / stock.sample_tokens_per_s,
@@ -129,12 +131,3 @@ if (values.stock) {
 }
 console.log(JSON.stringify(results, (_, x) => typeof x === "number" ? Number(x.toPrecision(4)) : x));
 Deno.exit(0);
-
-/** The process's largest resident memory so far in MB, from the kernel; NaN where there is no /proc. */
-function peakMegabytes(): number {
-  try {
-    return Number(/VmHWM:\s+(\d+)/.exec(Deno.readTextFileSync("/proc/self/status"))?.[1]) / 1024;
-  } catch {
-    return NaN;
-  }
-}

@@ -3,6 +3,21 @@ import { parseModelConfig } from "../../lib/models/model_config.ts";
 
 /** Shapes of published models, as their `config.json` says them. */
 export const shapes = {
+  /** None that was published: to see in a second that everything runs. */
+  tiny: {
+    model_type: "llama",
+    vocab_size: 512,
+    hidden_size: 64,
+    intermediate_size: 128,
+    num_hidden_layers: 2,
+    num_attention_heads: 2,
+    num_key_value_heads: 1,
+    max_position_embeddings: 256,
+    rope_theta: 10_000,
+    rms_norm_eps: 1e-5,
+    tie_word_embeddings: true,
+    pad_token_id: 0,
+  },
   /** HuggingFaceTB/SmolLM2-135M-Instruct */
   smollm2: {
     model_type: "llama",

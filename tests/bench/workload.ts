@@ -41,7 +41,7 @@ export const work: Work = {
   sft: { rows: 32, length: 96, prompt: 1 },
 };
 
-/** The work of peers/real_cpu.py. */
+/** The work on a real model's shape: see peers/real_cpu.py. */
 export const realWork: Work = {
   vocabulary: 512,
   promptLength: 48,
@@ -51,6 +51,16 @@ export const realWork: Work = {
   temperature: 0.8,
   sampled: { rows: 24, tokens: 160, temperature: 0 },
   sft: { rows: 8, length: 184, prompt: 100 },
+};
+
+/** So little of it that it takes a second. */
+export const tinyWork: Work = {
+  ...realWork,
+  newTokens: 4,
+  prompts: 2,
+  group: 2,
+  sampled: { rows: 3, tokens: 4, temperature: 0 },
+  sft: { rows: 2, length: 12, prompt: 6 },
 };
 
 /** Width and layers: 1.1 M and 6.4 M parameters. */
