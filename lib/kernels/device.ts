@@ -15,6 +15,7 @@ const reference: Device = {
   quantisedMatrices: false,
   tokensAtOnce: 1536,
   mostTokensAtOnce: 1536,
+  bytesAtOnce: Infinity,
   largestTensor: Infinity,
   get memoryLeft() {
     return heapLeft();
@@ -32,6 +33,7 @@ const webgpu: Device = {
   tokensAtOnce: 1 << 12,
   // more fill the largest card no better
   mostTokensAtOnce: 1 << 14,
+  bytesAtOnce: Infinity,
   get largestTensor() {
     return activeDevice().limits.maxBufferSize;
   },
@@ -50,9 +52,10 @@ function cpu(engine: CpuEngine): Device {
     synchronousReads: true,
     halves: "bfloat16",
     quantisedMatrices: true,
-    // larger passes gain a few percent and take the memory for it
+    // larger passes gain a few percent and take the memory for it, which a first step waits for: 11 s or 5 with SmolLM2
     tokensAtOnce: 1536,
     mostTokensAtOnce: 1536,
+    bytesAtOnce: 1.8e9,
     largestTensor: Infinity,
     memoryLeft: heapLeft(),
     get weightsLeft() {

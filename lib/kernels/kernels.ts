@@ -19,6 +19,8 @@ export interface Device {
   readonly tokensAtOnce: number;
   /** As many as that after passes of fewer fitted into memory. */
   readonly mostTokensAtOnce: number;
+  /** Bytes of activations that a pass should keep for its backward pass at most. */
+  readonly bytesAtOnce: number;
   /** The largest tensor, in bytes. */
   readonly largestTensor: number;
   /** Bytes that tensors may still take; Infinity where that is not known. */

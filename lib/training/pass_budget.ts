@@ -51,7 +51,8 @@ export class PassBudget {
     if (longest > this.#rows && !this.checkpointing) {
       this.#checkpoint(`a sequence of ${longest} tokens would not fit into memory otherwise`);
     }
-    const rows = size === null ? Math.min(this.#rows, this.#atOnce) : this.#rows;
+    const likes = Math.max(1, Math.floor(Math.min(this.#atOnce, device().bytesAtOnce / this.#estimate())));
+    const rows = size === null ? Math.min(this.#rows, likes) : this.#rows;
     return [...microBatches(sequences, { size, rows })];
   }
 
@@ -120,10 +121,10 @@ export class PassBudget {
     return Math.max(1, Math.floor(Math.min(share * device().memoryLeft / bytes, 2 ** 31)));
   }
 
-  /** Bytes that a row's activations take by the configuration, before any was measured. */
+  /** Bytes that a row's activations take by the configuration, before any was measured: what layers keep, and two thirds more. */
   #estimate(): number {
     const { layers, hiddenSize, intermediateSize, heads, kvHeads, headDim } = this.decoder.config;
     const layer = 8 * hiddenSize + 4 * (heads + kvHeads) * headDim + 3 * intermediateSize;
-    return 4 * (this.checkpointing ? layers * hiddenSize + layer : layers * layer);
+    return 4 * 5 / 3 * (this.checkpointing ? layers * hiddenSize + layer : layers * layer);
   }
 }

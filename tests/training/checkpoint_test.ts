@@ -316,7 +316,7 @@ Deno.test({
       );
       const config = new URL(import.meta.resolve("../../deno.json")).pathname;
       let newest = 0;
-      for (const after of [3, 17, 31, 58, 76, 112]) {
+      for (const after of [3, 17, 31, 58, 76, 112, 1500]) {
         const args = ["run", "-A", "--no-check", "--config", config, script];
         const child = new Deno.Command(Deno.execPath(), { args, stdout: "piped", stderr: "inherit" }).spawn();
         const output = child.stdout.getReader();
