@@ -131,7 +131,9 @@ export class CpuEngine {
   /** C[m×n] (+)= op(A)·op(B); leading dimensions in floats. With a BLAS, B may lie in a further memory. */
   readonly gemm: Gemm = (...product) => {
     const [transposeA, transposeB, m, n, k, a, lda, b, ldb, c, ldc, accumulate] = product;
-    if (this.threads === 1 || 2 * m * n * k < parallelFlops || m < 16) {
+    // few rows of many columns are cut by columns: an adapter's gradients
+    const byColumns = m < 64 && n >= 4 * m && k >= 4 * m, lines = byColumns ? n : m;
+    if (this.threads === 1 || 2 * m * n * k < parallelFlops || lines < 16) {
       return this.pool.thread.gemm(...product);
     }
     const numbers = [
@@ -148,8 +150,9 @@ export class CpuEngine {
       ldc,
       accumulate ? 1 : 0,
       memoryOf(b),
+      +byColumns,
     ];
-    this.run("gemm", numbers, [], Math.min(Math.ceil(m / 16), this.threads));
+    this.run("gemm", numbers, [], Math.min(Math.ceil(lines / 16), this.threads));
   };
 
   /** Σ of `chunks` partial vectors of n floats at `partials` into `out`. */

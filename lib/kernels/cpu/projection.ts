@@ -1,4 +1,5 @@
 import type * as tf from "@tensorflow/tfjs";
+import type { Linear } from "../decoder_description.ts";
 import type { LinearGradients, ProjectionKernels } from "../kernels.ts";
 import type { CpuEngine } from "./engine.ts";
 import { readsAsItLies, storedArguments } from "./stored_product.ts";
@@ -9,12 +10,26 @@ import { readsAsItLies, storedArguments } from "./stored_product.ts";
  */
 export function projectionKernels(engine: CpuEngine): ProjectionKernels {
   const { at } = engine, gemm = engine.gemm;
-  /** The adapter's inner activations [rows, rank], scaled, in scratch. */
-  const inner = (x: tf.Tensor2D, a: tf.Tensor2D, scale: number) => {
-    const [rows, width] = x.shape, rank = a.shape[0], low = engine.scratch(rows * rank * 4);
-    gemm(false, true, rows, rank, width, at(x), width, at(a), width, low, rank);
-    engine.kernels.scaleInPlace(low, rows * rank, scale);
-    return { low, rank };
+  /**
+   * The adapters of some layers with one input x [rows × width], batched: their matrices A, scaled, below each other as one, and x·Aᵀ;
+   * `more` floats of scratch behind them. Where the layers have none, `rank` is 0.
+   */
+  const adapters = (x: tf.Tensor2D, linears: readonly Linear[], more: (rank: number) => number) => {
+    const [rows, width] = x.shape, { kernels } = engine;
+    const rank = linears.reduce((sum, { lora }) => sum + (lora?.a.shape[0] ?? 0), 0);
+    const a = engine.scratch((rank * (width + rows) + more(rank)) * 4), low = a + rank * width * 4;
+    let first = 0;
+    const places = linears.map(({ lora }) => {
+      const place = first, own = lora?.a.shape[0] ?? 0;
+      if (lora) {
+        kernels.copyRows(at(lora.a), width, a + place * width * 4, width, own, width);
+        kernels.scaleInPlace(a + place * width * 4, own * width, lora.scale);
+      }
+      first += own;
+      return place;
+    });
+    if (rank > 0) gemm(false, true, rows, rank, width, at(x), width, a, width, low, rank);
+    return { a, low, rank, places, behind: low + rows * rank * 4 };
   };
   /** y = x·Wᵀ, y at an address with rows of `ld` floats. */
   const forward = (x: tf.Tensor2D, weight: tf.Tensor2D, y: number, ld: number) => {
@@ -37,14 +52,15 @@ export function projectionKernels(engine: CpuEngine): ProjectionKernels {
     forward(x, linears) {
       const [rows] = x.shape, total = linears.reduce((sum, { weight }) => sum + weight.shape[0], 0);
       const y = engine.output<tf.Tensor2D>([rows, total]);
+      const { low, rank, places } = adapters(x, linears, () => 0);
       let column = 0;
-      for (const { weight, bias, lora } of linears) {
+      for (const [i, { weight, bias, lora }] of linears.entries()) {
         const out = weight.shape[0], to = at(y) + column * 4;
         forward(x, weight, to, total);
         if (bias) engine.kernels.addBias(to, total, at(bias), rows, out);
         if (lora) {
-          const { low, rank } = inner(x, lora.a, lora.scale);
-          gemm(false, true, rows, out, rank, low, rank, at(lora.b), rank, to, total, true);
+          const own = lora.a.shape[0], from = low + places[i] * 4;
+          gemm(false, true, rows, out, own, from, rank, at(lora.b), own, to, total, true);
         }
         column += out;
       }
@@ -53,7 +69,7 @@ export function projectionKernels(engine: CpuEngine): ProjectionKernels {
     backward(dy, x, linears) {
       const [rows, width] = x.shape, total = dy.shape[1], dx = engine.output<tf.Tensor2D>([rows, width]);
       let column = 0;
-      const layers = linears.map(({ weight, bias, trainable, lora }, index) => {
+      const layers = linears.map(({ weight, bias, trainable }, index) => {
         const out = weight.shape[0], from = at(dy) + column * 4, gradients: LinearGradients = {};
         column += out;
         backward(from, total, weight, dx, index > 0);
@@ -66,18 +82,28 @@ export function projectionKernels(engine: CpuEngine): ProjectionKernels {
           engine.kernels.fill(at(db), out, 0);
           engine.kernels.biasBackward(from, total, at(db), rows, out);
         }
-        if (lora) {
-          const { low, rank } = inner(x, lora.a, lora.scale);
-          const da = gradients.a = engine.output<tf.Tensor2D>([rank, width]),
-            db = gradients.b = engine.output<tf.Tensor2D>([out, rank]);
-          gemm(true, false, out, rank, rows, from, total, low, rank, at(db), rank);
-          gemm(false, false, rows, rank, out, from, total, at(lora.b), rank, low, rank);
-          engine.kernels.scaleInPlace(low, rows * rank, lora.scale);
-          gemm(true, false, rank, width, rows, low, rank, at(x), width, at(da), width);
-          gemm(false, false, rows, width, rank, low, rank, at(lora.a), width, at(dx), width, true);
-        }
         return gradients;
       });
+      const { a, low, rank, places, behind } = adapters(x, linears, (rank) => rank * (rows + width));
+      if (rank === 0) return { dx, layers };
+      const dLow = behind, dA = behind + rows * rank * 4;
+      column = 0;
+      for (const [i, { weight: { shape: [out] }, lora }] of linears.entries()) {
+        const from = at(dy) + column * 4, place = places[i] * 4;
+        column += out;
+        if (!lora) continue;
+        const own = lora.a.shape[0], db = layers[i].b = engine.output<tf.Tensor2D>([out, own]);
+        gemm(true, false, out, own, rows, from, total, low + place, rank, at(db), own);
+        gemm(false, false, rows, own, out, from, total, at(lora.b), own, dLow + place, rank);
+      }
+      gemm(false, false, rows, width, rank, dLow, rank, a, width, at(dx), width, true);
+      gemm(true, false, rank, width, rows, dLow, rank, at(x), width, dA, width);
+      for (const [i, { lora }] of linears.entries()) {
+        if (!lora) continue;
+        const own = lora.a.shape[0], da = layers[i].a = engine.output<tf.Tensor2D>([own, width]);
+        engine.kernels.copyRows(dA + places[i] * width * 4, width, at(da), width, own, width);
+        engine.kernels.scaleInPlace(at(da), own * width, lora.scale);
+      }
       return { dx, layers };
     },
   };

@@ -20,24 +20,19 @@ function part(total: number, index: number, count: number, multiple = 1): [numbe
 }
 
 const gemm: Task = ({ gemm, i32: a }, index, count) => {
-  const [from, to] = part(a[2], index, count, 8);
+  const [tA, tB, m, n, k, , lda, , ldb, , ldc, accumulate] = a;
+  const at = { a: a[5] >>> 0, b: a[12] * memorySpan + (a[7] >>> 0), c: a[9] >>> 0 };
+  const [from, to] = part(a[13] ? n : m, index, count, 8);
   if (to <= from) return;
-  const [tA, tB, , n, k, , lda, , ldb, , ldc, accumulate] = a;
-  const pa = (a[5] >>> 0) + (tA ? from : from * lda) * 4;
-  gemm(
-    !!tA,
-    !!tB,
-    to - from,
-    n,
-    k,
-    pa,
-    lda,
-    a[12] * memorySpan + (a[7] >>> 0),
-    ldb,
-    (a[9] >>> 0) + from * ldc * 4,
-    ldc,
-    !!accumulate,
-  );
+  if (a[13]) {
+    at.b += (tB ? from * ldb : from) * 4;
+    at.c += from * 4;
+    gemm(!!tA, !!tB, m, to - from, k, at.a, lda, at.b, ldb, at.c, ldc, !!accumulate);
+  } else {
+    at.a += (tA ? from : from * lda) * 4;
+    at.c += from * ldc * 4;
+    gemm(!!tA, !!tB, to - from, n, k, at.a, lda, at.b, ldb, at.c, ldc, !!accumulate);
+  }
 };
 
 const rmsForward: Task = ({ kernels, i32: a, f32: f }, index, count) => {
