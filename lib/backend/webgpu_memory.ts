@@ -13,13 +13,14 @@ export class GpuMemoryError extends PlainError {
  * Does `work` under an out-of-memory error scope: what does not fit leaves the device as it was, with all tensors of before, instead
  * of losing it. Everything recorded before is submitted first, so that none of it is dropped with a submission that fails.
  *
+ * @param release gives back what `work` has kept; called where it failed, while the buffers can still be told from good ones
  * @throws {GpuMemoryError} when a buffer did not fit; tensors in what `work` gave are disposed of then
  * @example
  * ```ts ignore
  * const gradients = await withinGpuMemory(() => backwardPass(batch)); // or make the batch smaller
  * ```
  */
-export async function withinGpuMemory<T>(work: () => Promise<T>): Promise<T> {
+export async function withinGpuMemory<T>(work: () => Promise<T>, release?: () => void): Promise<T> {
   const backend = tf.backend() as unknown as CheckedWebgpuBackend, { device } = backend;
   backend.submitRecorded();
   const uploads = backend.keepUploads();
@@ -40,6 +41,7 @@ export async function withinGpuMemory<T>(work: () => Promise<T>): Promise<T> {
     full = await popped();
     refused = await popped();
   }
+  if (full || thrown) release?.();
   if (full) {
     tf.dispose(value as tf.TensorContainer);
     uploads.restore();

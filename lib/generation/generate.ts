@@ -1,17 +1,15 @@
 import { counterGumbel } from "../random/counter_random.ts";
-import { HeapError } from "../backend/shared_wasm.ts";
+import { isOutOfMemory } from "../backend/out_of_memory.ts";
+import type { DecoderDescription } from "../kernels/decoder_description.ts";
 import { device } from "../kernels/device.ts";
 import { samplingFloor } from "../kernels/sampling_floor.ts";
 import type { SampledDecoder } from "./sampled_decoder.ts";
 import { checkedSampling, rowSeed, type SampledTokens, type SamplingOptions } from "./sampling_options.ts";
 
-/** Bytes of KV cache that are held at once. */
-const cacheBytes = 512 << 20;
-
 /**
- * Samples `n` completions of each prompt, prompt by prompt, as many prompts at once as their KV cache has room,
- * and half as many where memory ends, which `onNote` is told: seeds follow prompt and sample, so that the tokens are the same. Backends that have no
- * kernels of ours go by {@linkcode generateReference}.
+ * Samples `n` completions of each prompt, prompt by prompt, as many prompts at once as their KV cache has room: more on a GPU after what
+ * fitted, and half as many where memory ends, which `onNote` is told. Seeds follow prompt and sample, so that the tokens are the same.
+ * Backends that have no kernels of ours go by {@linkcode generateReference}.
  */
 export async function generate(
   decoder: SampledDecoder,
@@ -21,18 +19,17 @@ export async function generate(
   const { kernels } = device(), settings = checkedSampling(decoder.config, prompts, options);
   if (!kernels) return await generateReference(decoder, prompts, options);
   const { n, maxTokens, eosIds } = settings, { onTokens, onProgress, onNote, signal } = options;
-  const longest = Math.max(...prompts.map((prompt) => prompt.length)) + maxTokens;
+  const prompt = Math.max(...prompts.map((prompt) => prompt.length)), longest = prompt + maxTokens;
   const model = decoder.describe(longest), results: SampledTokens[] = [];
-  const rowBytes = model.layers.length * 2 * longest * model.kvHeads * model.headDim * 4;
-  const rows = prompts.length * n;
-  let rowsAtOnce = Math.max(1, Math.floor(cacheBytes / rowBytes / n)) * n, halved = false;
+  const rows = prompts.length * n, rowsIn = (bytes: number) => rowsOf(model, { bytes, prompt, longest, n });
+  let cache = device().cacheAtOnce, rowsAtOnce = rowsIn(cache), halved = false;
   for (let first = 0; first < rows;) {
     // whole prompts, or some completions of one
-    const prompt = Math.floor(first / n), some = Math.min(n, rowsAtOnce, n - first % n);
-    const taken = some < n ? 1 : Math.min(Math.floor(rowsAtOnce / n), prompts.length - prompt);
+    const place = Math.floor(first / n), some = Math.min(n, rowsAtOnce, n - first % n);
+    const taken = some < n ? 1 : Math.min(Math.floor(rowsAtOnce / n), prompts.length - place);
     const from = first, done = results.reduce((sum, { tokens }) => sum + tokens.length, 0);
     try {
-      const drawn = await kernels.decode(model, prompts.slice(prompt, prompt + taken), {
+      const drawn = await kernels.decode(model, prompts.slice(place, place + taken), {
         ...settings,
         n: some,
         seeds: Int32Array.from({ length: taken * some }, (_, row) => rowSeed(settings, from + row) | 0),
@@ -47,9 +44,10 @@ export async function generate(
         ended: eosIds.includes(completion.tokens.at(-1)!),
       })));
       first += drawn.length;
+      if (!halved) rowsAtOnce = rowsIn(cache = Math.min(2 * cache, device().mostCacheAtOnce));
     } catch (error) {
       // (room is made before the first token, so none was told yet)
-      if (!(error instanceof HeapError) || taken * some === 1) throw error;
+      if (!isOutOfMemory(error) || taken * some === 1) throw error;
       rowsAtOnce = Math.floor(taken * some / 2);
       if (!halved) {
         onNote?.(
@@ -63,6 +61,18 @@ export async function generate(
     if (signal?.aborted) break;
   }
   return sound(results);
+}
+
+/** Completions that go at once with `bytes` of keys and values: of whole prompts, unless those of one pass what the device binds. */
+function rowsOf(
+  { layers, kvHeads, headDim }: DecoderDescription,
+  { bytes, prompt, longest, n }: Record<"bytes" | "prompt" | "longest" | "n", number>,
+): number {
+  const { largestBinding } = device(), cache = 4 * longest * kvHeads * headDim;
+  const widest = Math.max(...layers.map(({ gate, up }) => gate.weight.shape[0] + up.weight.shape[0]));
+  const most = Math.max(1, Math.floor(largestBinding / cache));
+  const whole = Math.floor(Math.min(bytes / (2 * layers.length * cache), most) / n);
+  return Math.min(Math.max(1, Math.min(whole, Math.floor(largestBinding / (4 * widest * prompt)))) * n, most);
 }
 
 function sound(results: SampledTokens[]): SampledTokens[] {

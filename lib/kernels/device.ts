@@ -7,6 +7,9 @@ import type { Device, Kernels } from "./kernels.ts";
 import { activeDevice } from "./webgpu/command_stream.ts";
 import { webgpuKernels } from "./webgpu/webgpu_kernels.ts";
 
+/** Beside weights of a model that fits the smallest heap or card, this much of keys and values does. */
+const firstCache = 512 << 20;
+
 /** tfjs's other backends, or any backend on request: operations compute by their references. */
 const reference: Device = {
   kernels: null,
@@ -17,6 +20,9 @@ const reference: Device = {
   mostTokensAtOnce: 1536,
   bytesAtOnce: Infinity,
   largestTensor: Infinity,
+  largestBinding: Infinity,
+  cacheAtOnce: firstCache,
+  mostCacheAtOnce: firstCache,
   get memoryLeft() {
     return heapLeft();
   },
@@ -37,6 +43,11 @@ const webgpu: Device = {
   get largestTensor() {
     return activeDevice().limits.maxBufferSize;
   },
+  get largestBinding() {
+    return activeDevice().limits.maxStorageBufferBindingSize;
+  },
+  cacheAtOnce: firstCache,
+  mostCacheAtOnce: 8 * 2 ** 30,
   memoryLeft: Infinity,
   weightsLeft: null,
   measure: async (work) => ({ value: await withinGpuMemory(work), bytes: null }),
@@ -57,6 +68,9 @@ function cpu(engine: CpuEngine): Device {
     mostTokensAtOnce: 1536,
     bytesAtOnce: 2e9,
     largestTensor: Infinity,
+    largestBinding: Infinity,
+    cacheAtOnce: firstCache,
+    mostCacheAtOnce: firstCache,
     memoryLeft: heapLeft(),
     get weightsLeft() {
       return Math.min(outerLeft(), machineLeft());

@@ -23,6 +23,12 @@ export interface Device {
   readonly bytesAtOnce: number;
   /** The largest tensor, in bytes. */
   readonly largestTensor: number;
+  /** The most of a tensor that a kernel reads or writes at once, in bytes. */
+  readonly largestBinding: number;
+  /** Bytes of keys and values that sampling should hold at once. */
+  readonly cacheAtOnce: number;
+  /** As many as that after batches of fewer fitted into memory. */
+  readonly mostCacheAtOnce: number;
   /** Bytes that tensors may still take; Infinity where that is not known. */
   readonly memoryLeft: number;
   /** Bytes that frozen weights may still take beside that; `null` where they are tensors like others. */

@@ -88,9 +88,11 @@ export function teacherRows(decoder: Decoder, batch: TokenBatch): TeacherRows {
 }
 
 async function read(outputs: ReturnType<typeof forward>): Promise<TokenValues> {
-  const read = await Promise.all(Object.entries(outputs).map(async ([name, x]) => [name, await x.data()]));
+  const reads = Object.entries(outputs).map(async ([name, x]) => [name, await x.data()]);
+  // one that fails does not leave the others on their way
+  await Promise.allSettled(reads);
   tf.dispose(Object.values(outputs));
-  return Object.fromEntries(read);
+  return Object.fromEntries(await Promise.all(reads));
 }
 
 /** The values of a batch's completion tokens, without gradients. */

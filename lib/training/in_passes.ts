@@ -1,3 +1,4 @@
+import { device } from "../kernels/device.ts";
 import type { PassBudget } from "./pass_budget.ts";
 import { TokenBatch, type TokenSequence } from "./token_batch.ts";
 
@@ -20,7 +21,7 @@ export async function inPasses<Row>(
   const make = async (some: readonly TokenSequence[]) => {
     const tokens = new TokenBatch(some);
     try {
-      return await rowsOf(tokens);
+      return (await device().measure(() => rowsOf(tokens))).value;
     } finally {
       tokens.dispose();
     }

@@ -1,5 +1,4 @@
-import { HeapError } from "../backend/shared_wasm.ts";
-import { GpuMemoryError } from "../backend/webgpu_memory.ts";
+import { isOutOfMemory } from "../backend/out_of_memory.ts";
 import { device } from "../kernels/device.ts";
 import type { Decoder } from "../models/decoder.ts";
 import { microBatches, rowsOf } from "./micro_batches.ts";
@@ -68,7 +67,7 @@ export class PassBudget {
 
   /** Makes room after a pass of some sequences failed. @returns false when the failure was of another kind, or nothing is left to try */
   shrink(sequences: readonly TokenSequence[], error: unknown): boolean {
-    if (!(error instanceof HeapError || error instanceof GpuMemoryError)) return false;
+    if (!isOutOfMemory(error)) return false;
     if (sequences.length === 1) {
       if (this.checkpointing) return false;
       this.#checkpoint(`a sequence of ${rowsOf(sequences)} tokens did not fit into memory otherwise`);

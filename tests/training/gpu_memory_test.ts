@@ -1,13 +1,15 @@
-/** Passes on a card that is full: an adapter that refuses buffers beyond some bytes, as a real one does, with an error for its scope. */
+/** Passes on a card that is full. */
 import assert from "node:assert/strict";
 import * as tf from "@tensorflow/tfjs";
-import type { CheckedWebgpuBackend } from "../../lib/backend/webgpu_backend.ts";
 import { withinGpuMemory } from "../../lib/backend/webgpu_memory.ts";
 import { clear, launch, output } from "../../lib/kernels/webgpu/program.ts";
 import { addLora } from "../../lib/models/lora.ts";
 import { accumulate } from "../../lib/training/accumulate.ts";
 import { crossEntropy } from "../../lib/training/cross_entropy.ts";
+import { tokenValues } from "../../lib/training/backward.ts";
+import { inPasses } from "../../lib/training/in_passes.ts";
 import { PassBudget } from "../../lib/training/pass_budget.ts";
+import { onCard } from "../kernels/webgpu/on_card.ts";
 import { testOnWebgpu } from "../kernels/webgpu/on_webgpu.ts";
 import { tinyConfig, tinyDecoder } from "../kernels/webgpu/tiny_decoder.ts";
 
@@ -16,49 +18,6 @@ const sequences = Array.from({ length: 6 }, (_, i) => ({
   completion: Array.from({ length: 10 + 3 * i % 17 }, (_, t) => 2 + (i + 5 * t) % 60),
 }));
 const tokens = sequences.reduce((sum, { completion }) => sum + completion.length, 0);
-
-/** Runs on a card with room for `bytes` more; gives what was taken of them at the height, too. */
-async function onCard<T>(bytes: number, run: () => Promise<T>): Promise<{ value: T; most: number }> {
-  const backend = tf.backend() as unknown as CheckedWebgpuBackend, { device } = backend;
-  backend.submitRecorded();
-  backend.dropIdleBuffers();
-  const { createBuffer, pushErrorScope, popErrorScope } = device;
-  const scopes: { filter: GPUErrorFilter; error: GPUError | null }[] = [];
-  let held = 0, most = 0;
-  device.createBuffer = (descriptor) => {
-    const { size } = descriptor;
-    if (held + size <= bytes) {
-      const buffer = createBuffer.call(device, descriptor), { destroy } = buffer;
-      most = Math.max(most, held += size);
-      buffer.destroy = () => (held -= size, destroy.call(buffer));
-      return buffer;
-    }
-    const scope = scopes.findLast(({ filter }) => filter === "out-of-memory");
-    assert.ok(scope, `a buffer of ${size} bytes does not fit, and nobody waits for the error`);
-    scope.error ??= new GPUOutOfMemoryError("not enough memory left");
-    if (descriptor.mappedAtCreation) throw new RangeError("the buffer cannot be mapped");
-    // a buffer that is invalid without ending the test's own device: one too large
-    pushErrorScope.call(device, "validation");
-    const broken = createBuffer.call(device, { ...descriptor, size: device.limits.maxBufferSize + 4 });
-    void popErrorScope.call(device);
-    return Object.defineProperty(broken, "size", { value: size });
-  };
-  device.pushErrorScope = (filter) => {
-    scopes.push({ filter, error: null });
-    pushErrorScope.call(device, filter);
-  };
-  device.popErrorScope = async () => {
-    const scope = scopes.pop()!, found = await popErrorScope.call(device);
-    return scope.error ?? found;
-  };
-  try {
-    return { value: await run(), most };
-  } finally {
-    for (const name of ["createBuffer", "pushErrorScope", "popErrorScope"]) {
-      Reflect.deleteProperty(device, name);
-    }
-  }
-}
 
 function adaptedDecoder() {
   const decoder = tinyDecoder(tinyConfig);
@@ -146,15 +105,38 @@ testOnWebgpu(
     await fits(32);
     // 16,384 rows fill the largest card
     assert.equal(passes()[0], 32);
-    const tensor = output([64]);
     const { value: error } = await onCard(
       0,
-      () => withinGpuMemory(() => Promise.resolve(clear(tensor))).catch((error) => error),
+      () =>
+        withinGpuMemory(() => {
+          const tensor = output([64]);
+          clear(tensor);
+          tensor.dispose();
+          return Promise.resolve();
+        }).catch((error) => error),
     );
-    tensor.dispose();
     assert.ok(budget.shrink(long.slice(0, 32), error));
     await fits(16);
     assert.equal(passes()[0], 16);
     decoder.dispose();
   },
 );
+
+testOnWebgpu("inPasses() on a card with too little memory says the same in smaller passes", async () => {
+  const decoder = adaptedDecoder();
+  const values = async (passes: number[] = []) =>
+    (await inPasses(sequences, {
+      budget: new PassBudget(decoder),
+      rowsOf: async (tokens) => {
+        const { logprobs } = await tokenValues(decoder, tokens);
+        passes.push(tokens.lengths.length);
+        return tokens.split(logprobs);
+      },
+    })).map((row) => [...row]);
+  await values();
+  const { value: expected, most } = await onCard(Infinity, () => values());
+  const passes: number[] = [], { value: actual } = await onCard(0.7 * most, () => values(passes));
+  assert.ok(passes.length > 1, `${passes}`);
+  actual.flat().forEach((value, i) => assert.ok(Math.abs(value - expected.flat()[i]) < 1e-4));
+  decoder.dispose();
+});

@@ -5,10 +5,15 @@
  *
  * Prompts of different length are padded on the left, so that all rows stand at the same place of their caches; padding
  * is masked, and positions are counted from each prompt's start. Launches a token and layer: 9 up to eight rows, 12 where
- * products split inner, one more from 256 keys on where attention splits them, and eight more where all linear layers are adapted.
+ * products split inner, one more from 256 keys on where attention splits them; where all linear layers are adapted four more up to eight
+ * rows, and eight where inner is not split.
+ *
+ * What a batch takes is taken under an out-of-memory scope before its first token: it is refused whole where it does not fit, and rows
+ * that go on are packed only where their copy fits beside.
  */
 import * as tf from "@tensorflow/tfjs-core";
-import type { DecoderDescription, Linear } from "../decoder_description.ts";
+import { GpuMemoryError, withinGpuMemory } from "../../backend/webgpu_memory.ts";
+import type { DecoderDescription, LayerDescription, Linear } from "../decoder_description.ts";
 import type { DecodedTokens, DecodeNumbers } from "../kernels.ts";
 import { attentionForward } from "./attention_forward.ts";
 import { copyCacheRows } from "./copy_cache_rows.ts";
@@ -42,12 +47,18 @@ interface Block {
   words: Promise<Int32Array>;
 }
 
+/** A layer whose q, k and v are all adapted has their A joined, [Σ rank, width]: with the weights they pass 8 buffers otherwise. */
+type DecodedLayer = LayerDescription & { joined?: tf.Tensor2D };
+type DecodedModel = Omit<DecoderDescription, "layers"> & { layers: DecodedLayer[] };
+
 /**
  * Draws `n` completions of each prompt. Leaves no tensor behind. While a look's tokens travel to the host, those of the next are
  * computed: the card does not wait, and rows that ended go on for one look more, unseen.
+ *
+ * @throws {GpuMemoryError} before the first token where the prompts and their completions do not fit at once
  */
 export async function decode(
-  model: DecoderDescription,
+  description: DecoderDescription,
   prompts: readonly (readonly number[])[],
   numbers: DecodeNumbers,
 ): Promise<DecodedTokens[]> {
@@ -57,10 +68,24 @@ export async function decode(
     Array.from({ length: n }, () => ({ tokens: [], logprobs: [] }))
   );
   const finished = new Uint8Array(results.length);
-  let rows = results.map((_, row) => row), batch = tf.tidy(() => prefill(model, prompts, capacity, numbers));
   const counter = new OpenNumber(0), position = new OpenNumber(longest);
-  let token = null as RecordedToken | null;
-  const record = (made: number): Block => {
+  let model!: DecodedModel, rows = results.map((_, row) => row);
+  /** Makes a batch and its first token, if another follows it, where memory has room for both. */
+  const begin = async (made: number, make: () => Batch): Promise<Underway> => {
+    const held: { batch?: Batch; token?: RecordedToken } = {};
+    await withinGpuMemory(() => {
+      held.batch = tf.tidy(make);
+      [counter.value, position.value] = [made, longest + made];
+      if (made + 1 < maxTokens) held.token = recordToken(model, held.batch, numbers, { counter, position });
+      return Promise.resolve();
+    }, () => {
+      held.token?.dispose();
+      if (held.batch) release(held.batch);
+    });
+    return { batch: held.batch!, token: held.token ?? null, made: true };
+  };
+  let underway: Underway | undefined;
+  const record = ({ batch, token, made: first }: Underway, made: number): Block => {
     const count = Math.min(lookEvery, maxTokens - made), history = output([2 * rows.length * count], "int32");
     for (let step = 0; step < count; step++) {
       counter.value = made + step;
@@ -69,9 +94,8 @@ export async function decode(
         tf.tidy(() => recordTokens(history, draw(model, batch, numbers, counter), { step, count }));
         continue;
       }
-      if (token) launchAgain(token);
-      else token = recordToken(model, batch, numbers, { counter, position });
-      recordTokens(history, token, { step, count });
+      if (step > 0 || !first) launchAgain(token!);
+      recordTokens(history, token!, { step, count });
     }
     return { rows, count, history, words: history.data() as Promise<Int32Array> };
   };
@@ -91,20 +115,32 @@ export async function decode(
   };
   const pending: Block[] = [];
   try {
+    underway = await begin(0, () => {
+      model = withJoinedAdapters(description);
+      return prefill(model, prompts, capacity, numbers);
+    });
     for (let made = 0; made < maxTokens || pending.length > 0; made += lookEvery) {
-      if (made < maxTokens) pending.push(record(made));
+      if (made < maxTokens) {
+        pending.push(record(underway, made));
+        underway.made = false;
+      }
       if (pending.length < 2 && made + lookEvery < maxTokens) continue;
       const block = pending[0];
       await look(block);
       pending.shift()!.history.dispose();
       const left = [...rows.keys()].filter((place) => !finished[rows[place]]);
       if (left.length === 0 || signal?.aborted) break;
-      if (left.length <= packBelow * rows.length && made + lookEvery < maxTokens) {
-        const whole = batch, filled = longest + made + lookEvery;
-        batch = tf.tidy(() => chosen(whole, left, capacity, filled));
-        release(whole);
-        token?.dispose();
-        token = null;
+      const next = made + lookEvery;
+      if (left.length <= packBelow * rows.length && next < maxTokens) {
+        const whole = underway;
+        try {
+          underway = await begin(next, () => chosen(whole.batch, left, capacity, longest + next));
+        } catch (error) {
+          if (!(error instanceof GpuMemoryError)) throw error;
+          continue;
+        }
+        whole.token?.dispose();
+        release(whole.batch);
         rows = left.map((place) => rows[place]);
       }
     }
@@ -113,9 +149,27 @@ export async function decode(
     // what is still on its way is read to its end, so that its buffer can go
     await Promise.allSettled(pending.map(({ words }) => words));
     tf.dispose(pending.map(({ history }) => history));
-    release(batch);
-    token?.dispose();
+    underway?.token?.dispose();
+    if (underway) release(underway.batch);
+    tf.dispose(model?.layers.flatMap(({ joined }) => joined ?? []));
   }
+}
+
+function withJoinedAdapters(model: DecoderDescription): DecodedModel {
+  const layers = model.layers.map((layer): DecodedLayer => {
+    const adapters = [layer.query, layer.key, layer.value].flatMap(({ lora }) => lora?.a ?? []);
+    return adapters.length < 3 ? layer : { ...layer, joined: tf.concat(adapters) };
+  });
+  for (const { joined } of layers) if (joined) tf.keep(joined);
+  return { ...model, layers };
+}
+
+/** A batch with the launches of its token, if more than one is drawn of it. */
+interface Underway {
+  batch: Batch;
+  token: RecordedToken | null;
+  /** Whether the token was just made as it was recorded: the next block begins with it. */
+  made: boolean;
 }
 
 /** The rows under way. `hidden` [rows, width], after the final norm, is what the next token is drawn from. A type, so that `tf.tidy` takes it. */
@@ -128,7 +182,7 @@ type Batch = {
 
 /** Runs each prompt once and gives each of its completions a copy of the caches. */
 function prefill(
-  model: DecoderDescription,
+  model: DecodedModel,
   prompts: readonly (readonly number[])[],
   capacity: number,
   { n, seeds }: DecodeNumbers,
@@ -181,7 +235,7 @@ type RecordedToken = Recorded & Drawn;
 
 /** Makes a token and records its launches, which another run makes the next token by, with the numbers that it is told. */
 function recordToken(
-  model: DecoderDescription,
+  model: DecodedModel,
   batch: Batch,
   numbers: DecodeNumbers,
   { counter, position }: { counter: OpenNumber; position: OpenNumber },
@@ -189,9 +243,9 @@ function recordToken(
   let drawn!: Drawn;
   const recorded = recordLaunches(() => {
     drawn = draw(model, batch, numbers, counter);
+    copyNumbers(layers(model, drawn.ids, { ...batch, offset: position }, batch.caches), batch.hidden);
     tf.keep(drawn.ids);
     tf.keep(drawn.logprob);
-    copyNumbers(layers(model, drawn.ids, { ...batch, offset: position }, batch.caches), batch.hidden);
   });
   return {
     ...drawn,
@@ -208,7 +262,7 @@ type Drawn = { ids: tf.Tensor1D; logprob: tf.Tensor1D };
 
 /** Draws the tokens of `hidden`. */
 function draw(
-  model: DecoderDescription,
+  model: DecodedModel,
   { hidden, seeds }: Batch,
   { temperature, topK, topP, minP }: DecodeNumbers,
   counter: OpenNumber,
@@ -240,7 +294,7 @@ function draw(
 
 /** The final norm of all layers for ids [batch·length], keys and values written in the caches, or made where there are none. */
 function layers(
-  model: DecoderDescription,
+  model: DecodedModel,
   ids: tf.Tensor1D,
   { starts, offset }: { starts: tf.Tensor1D; offset: number | OpenNumber },
   caches: KeyValueCache[],
@@ -252,7 +306,7 @@ function layers(
   /** x becomes x + linear(y), through the norm behind the layer where there is one; gives its norm for the next layer. */
   const add = (y: tf.Tensor2D, linear: Linear, w: tf.Tensor1D | undefined, next: tf.Tensor1D) => {
     if (!w) {
-      x = projectionForward(y, [linear], x);
+      x = projectionForward(y, [linear], { onto: x });
       return norm(next);
     }
     const both = residualNormsForward(projectionForward(y, [linear]), {
@@ -267,7 +321,7 @@ function layers(
   };
   let normed = norm(model.layers[0].inputNorm);
   for (const [index, layer] of model.layers.entries()) {
-    const packed = projectionForward(normed, [layer.query, layer.key, layer.value]);
+    const packed = projectionForward(normed, [layer.query, layer.key, layer.value], { joined: layer.joined });
     const { queryNorm, keyNorm, rotary, window } = layer;
     const numbers: HeadsNumbers = {
       batch: starts.size,

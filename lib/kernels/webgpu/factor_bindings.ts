@@ -1,10 +1,13 @@
 import { type BoundPart, part } from "./binding.ts";
 import { rowStep, type SettledFactor } from "./product.ts";
 
-/** What a product's kernel binds of its factors: `b0`, `b1`, … in `lanes` floats, and `bias0`, … of those that have one. */
-export function factorReads(factors: readonly SettledFactor[], lanes: 1 | 4): Record<string, BoundPart> {
+/** What a product's kernel binds of its factors: `b0`, `b1`, … in as many floats as told, and `bias0`, … of those that have one. */
+export function factorReads(
+  factors: readonly SettledFactor[],
+  lanes: (factor: SettledFactor) => 1 | 4,
+): Record<string, BoundPart> {
   return Object.fromEntries([
-    ...factors.map(({ b }, i) => [`b${i}`, { ...part(b), lanes }] as const),
+    ...factors.map((factor, i) => [`b${i}`, { ...part(factor.b), lanes: lanes(factor) }] as const),
     ...factors.flatMap(({ bias }, i) => bias ? [[`bias${i}`, part(bias)] as const] : []),
   ]);
 }

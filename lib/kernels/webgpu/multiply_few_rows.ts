@@ -1,13 +1,14 @@
 /**
  * Products of at most eight rows with weights stored [columns, inner], as decoding needs them: they cost what reading the weights
  * costs. A team of lanes takes four columns and walks inner side by side, each lane whole words, for all rows at once; the lanes' sums
- * meet in workgroup memory, in order.
+ * meet in workgroup memory, in order. One launch may give several results of one input, from weights that are kept in different ways: a
+ * layer's, and the low-rank products of its adapter beside it.
  */
 import { part } from "./binding.ts";
 import { factorInts, factorReads, factorScales } from "./factor_bindings.ts";
 import { dequantised, fourHalves } from "./matrix_reader.ts";
 import { type MatrixStorage, storageOf } from "./matrix_storage.ts";
-import { columnsOf, type SettledProduct } from "./product.ts";
+import type { SettledProduct } from "./product.ts";
 import { launch } from "./program.ts";
 import { chosenFactor } from "./tile_plan.ts";
 import { unrolled } from "./unrolled.ts";
@@ -58,17 +59,21 @@ function loads(name: string, { kind, quantised }: MatrixStorage) {
   };
 }
 
-/** Records the product in one launch. */
-export function multiplyFewRows(product: SettledProduct): void {
-  const { a, factors, out, rows, widthA, widthOut, accumulate } = product, storage = storageOf(factors[0].b);
-  const height = [1, 4, mostRows].find((height) => rows <= height)!, { vectors } = loads("b0", storage);
+/** Records products of one input in one launch: `a`, its width and the rows are the first's. */
+export function multiplyFewRows(products: readonly SettledProduct[]): void {
+  const { a, rows, widthA } = products[0], factors = products.flatMap(({ factors }) => factors);
+  const storages = factors.map(({ b }) => storageOf(b));
+  /** The product that a factor belongs to. */
+  const targets = products.flatMap(({ factors }, place) => factors.map(() => place));
+  const height = [1, 4, mostRows].find((height) => rows <= height)!;
   const team = Math.max(...factors.map(({ inner }) => inner)) >= 128 ? 32 : 4;
   const teams = lanes / team, columnsAGroup = columnsATeam * teams, results = height * columnsATeam;
   const groups = factors.map(({ columns }) => Math.ceil(columns / columnsAGroup));
   const biased = factors.map(({ bias }) => bias !== undefined);
-  const products = (i: number) => {
-    const { places, text } = loads(`b${i}`, storage);
+  const sums = (i: number) => {
+    const { vectors, places, text } = loads(`b${i}`, storages[i]);
     return `
+  let units = inner / ${4 * vectors};
   for (var unit = member; unit < units; unit += ${team}) {
     ${places}
     ${
@@ -90,19 +95,25 @@ export function multiplyFewRows(product: SettledProduct): void {
   }`;
   };
   launch({
-    key: `multiply_few_rows/${storage.key}/${[height, team, Number(accumulate), ...biased.map(Number)]}`,
+    key: `multiply_few_rows/${storages.map(({ key }) => key)}/${[
+      height,
+      team,
+      ...products.map(({ accumulate }) => Number(accumulate)),
+      ...targets,
+      ...biased.map(Number),
+    ]}`,
     workgroupSize: lanes,
     groups: groups.reduce((sum, count) => sum + count, 0),
-    flop: factors.reduce((flop, { inner }) => flop + 2 * rows * inner, 0) * columnsOf(product),
+    flop: factors.reduce((flop, { inner, columns }) => flop + 2 * rows * inner * columns, 0),
     reads: {
       a: { ...part(a), lanes: 4 },
-      ...factorReads(factors, storage.kind === "float32" ? 4 : 1),
+      ...factorReads(factors, ({ b }) => storageOf(b).kind === "float32" ? 4 : 1),
     },
-    writes: { out },
+    writes: Object.fromEntries(products.map(({ out }, place) => [`out${place}`, out])),
     ints: {
       rows,
       widthA,
-      widthOut,
+      ...Object.fromEntries(products.map(({ widthOut }, place) => [`widthOut${place}`, widthOut])),
       ...factorInts(factors, { groups }),
     },
     floats: factorScales(factors),
@@ -122,11 +133,10 @@ export function multiplyFewRows(product: SettledProduct): void {
       chosenFactor(factors.length, (i) => `
   columns = u.columns${i};
   let inner = u.inner${i};
-  let units = inner / ${4 * vectors};
   let first = u.firstA${i};
   let first_b = u.firstB${i};
   let width_b = u.widthB${i};
-  ${products(i)}`)
+  ${sums(i)}`)
     }
   ${
       unrolled(results, (n) =>
@@ -142,9 +152,14 @@ export function multiplyFewRows(product: SettledProduct): void {
     let to = place * ${columnsAGroup} + n / ${results} * ${columnsATeam} + result % ${columnsATeam};
     if (row < u.rows && to < columns) {
       ${
-      chosenFactor(factors.length, (i) => `
-      let at = row * u.widthOut + u.firstOut${i} + to;
-      out[at] = sum * u.scale${i}${biased[i] ? ` + bias${i}[to]` : ""}${accumulate ? " + out[at]" : ""};`)
+      chosenFactor(factors.length, (i) => {
+        const target = targets[i], out = `out${target}[at]`;
+        return `
+      let at = row * u.widthOut${target} + u.firstOut${i} + to;
+      ${out} = sum * u.scale${i}${biased[i] ? ` + bias${i}[to]` : ""}${
+          products[target].accumulate ? ` + ${out}` : ""
+        };`;
+      })
     }
     }
   }`,

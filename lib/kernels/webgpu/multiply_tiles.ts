@@ -140,7 +140,7 @@ function record(
     flop: factors.reduce((flop, { columns, inner }) => flop + 2 * batch * rows * columns * inner, 0),
     reads: {
       a: { ...part(a), lanes: fourA ? 4 : 1 },
-      ...factorReads(factors, fourB && storage.kind === "float32" ? 4 : 1),
+      ...factorReads(factors, () => fourB && storage.kind === "float32" ? 4 : 1),
     },
     writes: { out: { ...part(out), lanes: fourOut ? 4 : 1 } },
     ints: {

@@ -4,7 +4,7 @@ import type { LinearGradients } from "../kernels.ts";
 import { columnSums } from "./column_sums.ts";
 import { multiply } from "./multiply.ts";
 import { output } from "./program.ts";
-import { lowRankProducts, projectionPlaces } from "./projection_places.ts";
+import { lowRankProduct, projectionPlaces } from "./projection_places.ts";
 
 /** The gradients of `projectionForward`: of its input, and of each layer in turn. The caller disposes of them. */
 export function projectionBackward(
@@ -44,7 +44,8 @@ export function projectionBackward(
     if (bias) gradients[index].bias = columnSums(dy, first, columns);
   }
   if (adapted.length === 0) return { dx, layers: gradients };
-  const low = lowRankProducts(x, adapted, ranks), dlow = output<tf.Tensor2D>([rows, ranks]);
+  const [low, dlow] = [0, 1].map(() => output<tf.Tensor2D>([rows, ranks]));
+  multiply(lowRankProduct(x, adapted, { out: low }));
   multiply({
     a: dy,
     widthA: width,

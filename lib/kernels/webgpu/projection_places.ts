@@ -1,7 +1,6 @@
 import type * as tf from "@tensorflow/tfjs-core";
 import type { Linear } from "../decoder_description.ts";
-import { multiply } from "./multiply.ts";
-import { output } from "./program.ts";
+import type { Product } from "./product.ts";
 
 /** Where a layer lies in the result, and its adapter in the low-rank products side by side. */
 export function projectionPlaces(linears: readonly Linear[]) {
@@ -16,20 +15,15 @@ export function projectionPlaces(linears: readonly Linear[]) {
   return { layers, adapted, width, ranks };
 }
 
-/** x·Aᵀ of several adapters side by side, [rows, Σ rank]. */
-export function lowRankProducts(
+/** x·Aᵀ of several adapters side by side, into `out` [rows, Σ rank]; of the `joined` A where there is one. */
+export function lowRankProduct(
   x: tf.Tensor2D,
-  adapted: { a: tf.Tensor2D; rank: number; firstLow: number }[],
-  ranks: number,
-): tf.Tensor2D {
-  const [rows, inner] = x.shape, low = output<tf.Tensor2D>([rows, ranks]);
-  multiply({
-    a: x,
-    factors: adapted.map(({ a, rank, firstLow }) => ({ b: a, columns: rank, inner, firstOut: firstLow })),
-    out: low,
-    rows,
-    widthOut: ranks,
-    transposeB: true,
-  });
-  return low;
+  adapted: readonly { a: tf.Tensor2D; rank: number; firstLow: number }[],
+  { out, joined }: { out: tf.Tensor2D; joined?: tf.Tensor2D },
+): Product {
+  const [rows, inner] = x.shape, [, ranks] = out.shape;
+  const factors = joined
+    ? [{ b: joined, columns: ranks, inner }]
+    : adapted.map(({ a, rank, firstLow }) => ({ b: a, columns: rank, inner, firstOut: firstLow }));
+  return { a: x, factors, out, rows, widthOut: ranks, transposeB: true };
 }

@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import * as tf from "@tensorflow/tfjs";
-import { multiply, type Product } from "../../../lib/kernels/webgpu/multiply.ts";
+import { dequantiseRows, type QuantisedMatrix } from "../../../lib/kernels/quantised_matrix.ts";
+import { quantisedTensor } from "../../../lib/kernels/stored_form.ts";
+import { multiply, multiplyTogether, type Product } from "../../../lib/kernels/webgpu/multiply.ts";
 import { launchCount, output } from "../../../lib/kernels/webgpu/program.ts";
 import { packHalf } from "../../../lib/weights/pack_half.ts";
 import { assertClose, normal, testOnWebgpu, type Values, valuesOn } from "./on_webgpu.ts";
@@ -148,6 +150,69 @@ for (const rows of [1, 2, 4, 7, 8, 9]) {
           assertClose([out], [expected], 1e-5);
         }
       }
+    },
+  );
+}
+
+for (const rows of [1, 3, 8, 9]) {
+  testOnWebgpu(
+    `multiplyTogether() of ${rows} rows gives results apart of one input, from weights of 32, 16 and 4 bits`,
+    async () => {
+      const inner = 64, x = normal([rows, inner], 1), a = normal([5, inner], 2), bias = normal([7], 3);
+      const start = normal([rows, 21], 4),
+        wide = normal([14, inner], 5),
+        half = {
+          shape: [7, inner],
+          data: normal([7, inner], 6, 8).data.map((value) => Math.round(value) / 2) as Float32Array,
+        };
+      const four: QuantisedMatrix = {
+        shape: [14, inner],
+        bits: 4,
+        group: 32,
+        centre: 8,
+        codes: Uint8Array.from(
+          wide.data.subarray(0, 14 * inner / 2),
+          (value) => Math.round(value * 50) & 255,
+        ),
+        scales: new Float32Array(14 * inner / 32).fill(0.25),
+        offsets: null,
+      };
+      const dequantised = { shape: [14, inner], data: dequantiseRows(four, { from: 0, to: 14 }) };
+      const packed = { shape: [7, inner / 2], data: packHalf(half.data, "halves") };
+      let launches = 0;
+      const run = (buffers: "few" | "many") =>
+        valuesOn("webgpu", [x, packed, a, bias, start], (x, packed, a, bias, start) => {
+          const low = output<tf.Tensor2D>([rows, 5 + (buffers === "few" ? 0 : 15)]);
+          const factors = [
+            { b: packed, columns: 7, inner, bias },
+            { b: quantisedTensor(four), columns: 14, inner, firstOut: 7, scale: 0.5 },
+          ];
+          const sides = (buffers === "few" ? [0] : [0, 1, 2, 3]).map((i) => ({
+            b: a,
+            columns: 5,
+            inner,
+            firstOut: 5 * i,
+          }));
+          const before = launchCount();
+          multiplyTogether([
+            { a: x, factors, out: start, rows, widthOut: 21, transposeB: true, accumulate: true },
+            { a: x, factors: sides, out: low, rows, widthOut: low.shape[1], transposeB: true },
+          ]);
+          launches = launchCount() - before;
+          return [start, tf.slice(low, [0, 0], [rows, 5])];
+        });
+      const [one, two] = [half, dequantised].map((b) => productOracle(x, b, inner));
+      const expected = Float32Array.from(start.data, (value, i) => {
+        const row = Math.floor(i / 21), column = i % 21;
+        return value +
+          (column < 7 ? one[row * 7 + column] + bias.data[column] : two[row * 14 + column - 7] / 2);
+      });
+      assertClose(await run("few"), [expected, productOracle(x, a, inner)], 1e-5);
+      // beyond eight rows tiles take one way of keeping at a time
+      assert.equal(launches, rows <= 8 ? 1 : 3);
+      // ten buffers, and the adapter binds eight: the results one after the other
+      assertClose(await run("many"), [expected, productOracle(x, a, inner)], 1e-5);
+      assert.equal(launches, rows <= 8 ? 2 : 3);
     },
   );
 }
