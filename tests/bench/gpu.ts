@@ -53,6 +53,7 @@ const parts = [
   "decoding products",
   "attention to a cache",
   "sampler",
+  "weights",
   "sampling",
   "SFT step",
   "GRPO step",
@@ -131,7 +132,10 @@ await part("products beside stock", () => squareProducts(meter, floors));
 await part("decoding products", () => decodingProducts(meter, floors));
 await part("attention to a cache", () => decodingAttention(meter, floors));
 await part("sampler", () => sampler(meter, floors));
-const weights = initialWeights(config, { seed: 1, standardDeviation: 0.02 });
+const weights = await part(
+  "weights",
+  () => Promise.resolve(initialWeights(config, { seed: 1, standardDeviation: 0.02 })),
+);
 await part("sampling", async () => {
   const decoder = new Decoder(config, weights);
   await sampling(meter, decoder, floors);
@@ -162,8 +166,7 @@ console.log(`\n${(seconds / 60).toFixed(1)} minutes of ${values.minutes}`);
 console.log(
   JSON.stringify({
     ...results,
-    pipelines: pipelines.length,
-    pipelines_ms: milliseconds,
+    pipelines,
     seconds: budget.seconds,
     table,
   }),

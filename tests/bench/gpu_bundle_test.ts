@@ -43,8 +43,11 @@ Deno.test({
     const output = await runBundled("tests/bench/gpu.ts", ["run"], args);
     const results = JSON.parse(output.trim().split("\n").findLast((line) => line.startsWith("{"))!);
     assert.equal(results.tiny, true);
-    assert.ok(results.pipelines > 50);
-    assert.equal(Object.keys(results.seconds).length, 9);
+    // variants of kernels are few: a card's driver takes some milliseconds to a second for each
+    const { length } = results.pipelines;
+    assert.ok(length > 50 && length < 120, `${length} pipelines`);
+    assert.ok(results.pipelines.every(({ milliseconds }: { milliseconds: number }) => milliseconds > 0));
+    assert.equal(Object.keys(results.seconds).length, 10);
     assert.match(output, /sampler: .* s of 0\.0, figures measured from 1 to 3 times/);
     const figures = new Map<string, number>(
       results.figures.map(({ name, value }: { name: string; value: number }) => [name, value]),

@@ -1,12 +1,13 @@
 import assert from "node:assert/strict";
 import * as tf from "@tensorflow/tfjs";
+import { initialWeights } from "../../../lib/models/initial_weights.ts";
 import { addLora } from "../../../lib/models/lora.ts";
-import type { Decoder } from "../../../lib/models/decoder.ts";
+import { Decoder } from "../../../lib/models/decoder.ts";
 import type { DecoderConfig } from "../../../lib/models/decoder_config.ts";
 import { pcg } from "../../../lib/random/counter_random.ts";
 import { decode } from "../../../lib/kernels/webgpu/decode.ts";
 import { launchCount } from "../../../lib/kernels/webgpu/program.ts";
-import { generateReference } from "../../../lib/generation/generate.ts";
+import { generate, generateReference } from "../../../lib/generation/generate.ts";
 import { testOnWebgpu } from "./on_webgpu.ts";
 import { plainConfig, tinyConfig, tinyDecoder } from "./tiny_decoder.ts";
 
@@ -184,6 +185,19 @@ async function work(
 }
 
 const prompt = Array.from({ length: 30 }, (_, i) => 3 + i);
+
+testOnWebgpu("generate() on a GPU refuses logits that are not numbers", async () => {
+  const weights = initialWeights(tinyConfig, { seed: 7, standardDeviation: 0.2 });
+  weights.find(([name]) => name === "model.norm.weight")![1].data[3] = NaN;
+  const decoder = new Decoder(tinyConfig, weights);
+  for (const temperature of [0, 1]) {
+    await assert.rejects(
+      generate(decoder, prompts, { temperature, topP: 0.9, maxTokens: 3 }),
+      /^RangeError: sampling needs logits that are numbers, got NaN/,
+    );
+  }
+  decoder.dispose();
+});
 
 testOnWebgpu("decode() runs a prompt once for all its completions", async () => {
   const shared = await work([prompt], { n: 4, maxTokens: 1 }),

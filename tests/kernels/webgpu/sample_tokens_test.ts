@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { counterGumbel } from "../../../lib/random/counter_random.ts";
 import { samplingFloor } from "../../../lib/kernels/sampling_floor.ts";
+import { launchCount } from "../../../lib/kernels/webgpu/program.ts";
 import { sampleTokens } from "../../../lib/kernels/webgpu/sample_tokens.ts";
 import { integers, normal, testWithAndWithoutSubgroups, valuesOn } from "./on_webgpu.ts";
 
@@ -41,7 +42,10 @@ for (const { title, temperature, topK = 0, topP = 1, minP = 0, logits = small } 
     async () => {
       for (const counter of [0, 7]) {
         const [ids, logprobs] = await valuesOn("webgpu", [logits, seeds], (logits, seeds) => {
+          const before = launchCount();
           const { ids, logprob } = sampleTokens(logits, { temperature, topK, topP, minP, seeds, counter });
+          // chunks of the logits, then the row
+          assert.equal(launchCount() - before, 2);
           return [ids, logprob];
         });
         for (let row = 0; row < rows; row++) {
