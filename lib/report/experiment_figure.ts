@@ -5,6 +5,10 @@ import { categoryAxis } from "./category_axis.ts";
 import type { Figure } from "./figure.ts";
 import { type Panel, smallMultiples } from "./small_multiples.ts";
 
+/** A measure's name in words: `deadGroups` is "dead groups". */
+const spoken = (measure: string) =>
+  measure.replaceAll(/(?<=[a-z])[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);
+
 /**
  * An experiment as one figure: a panel a measure, the mean of each configuration with its t interval over seeds, and each run as a point.
  *
@@ -23,7 +27,10 @@ import { type Panel, smallMultiples } from "./small_multiples.ts";
  */
 export function experimentFigure(
   { groups, runs }: Experiment,
-  { measures = Object.keys(groups[0]?.measures ?? {}) }: { measures?: string[] } = {},
+  { measures = Object.keys(groups[0]?.measures ?? {}), title = "Experiment" }: {
+    measures?: string[];
+    title?: string;
+  } = {},
 ): Figure {
   if (groups.length === 0) {
     throw new RangeError("Drawing an experiment: it must hold a run, but it holds none");
@@ -42,7 +49,7 @@ export function experimentFigure(
     const half = (end: "low" | "high") =>
       found.map((each) => Number.isNaN(each[end]) ? 0 : Math.abs(each[end] - each.value));
     return {
-      title: escapeHtml(measure),
+      title: escapeHtml(spoken(measure)),
       subtitle: "mean over seeds · whiskers: 95 % t intervals · points: runs",
       traces: [
         {
@@ -75,7 +82,7 @@ export function experimentFigure(
     };
   });
   return smallMultiples(panels, {
-    title: "Experiment",
+    title: escapeHtml(title),
     subtitle: `${groups.length} configurations, ${runs.length} runs`,
     panelHeight: 260,
   });

@@ -78,6 +78,12 @@ const grids: Record<string, Record<string, Settings>> = {
     "repeated n-grams": { reward: { components: { repeatedNgrams: { weight: -0.5 } } } },
   },
 };
+const titles: Record<string, string> = {
+  ablation: "What each part of the demo is worth",
+  family: "The GRPO family, one update a batch",
+  twice: "The GRPO family, two updates a batch",
+  options: "Entropy, replay and rewards for length",
+};
 const chosen = grids[grid];
 if (!chosen) throw new RangeError(`there is no grid ${grid}; there are ${Object.keys(grids).join(", ")}`);
 console.log(await useBackend({ backend: "cpu", threads: 1 }));
@@ -93,6 +99,9 @@ await Deno.writeTextFile(
   join(values.dir, `${grid}.json`),
   JSON.stringify({ ended, seconds, groups, runs }, null, 1),
 );
-const figure = experimentFigure(found, { measures: ["accuracy", "deadGroups", "cpuSeconds"] });
+const figure = experimentFigure(found, {
+  title: titles[grid],
+  measures: ["accuracy", "deadGroups", "cpuSeconds"],
+});
 await figure.save(join(values.dir, `${grid}.png`));
 Deno.exit(0);
