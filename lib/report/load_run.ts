@@ -64,6 +64,7 @@ const finalResults = z.object({
     }),
   ),
   comparison: z.unknown(),
+  readBack: z.unknown().default(null),
   files: z.array(z.string()),
 });
 /** Also NaN and the infinities, which zod's own number refuses: a failed step is part of the record. */

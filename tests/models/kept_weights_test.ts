@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import * as tf from "@tensorflow/tfjs";
+import { heapUse } from "../../lib/backend/shared_wasm.ts";
 import { startEngine } from "../../lib/kernels/cpu/engine.ts";
 import type { CausalLM } from "../../lib/models/causal_lm.ts";
 import { Decoder } from "../../lib/models/decoder.ts";
@@ -43,6 +44,26 @@ for (
     },
   );
 }
+
+testOnCpu("loadModel() reads frozen weights straight to where they stay, outside tfjs's heap", async () => {
+  const { wasm: { outer } } = await startEngine({ threads: 1 });
+  for (const [weights, share] of [["float32", 4], ["bfloat16", 2], ["int8", 1.125], ["q4", 0.75]] as const) {
+    const before = heapUse.peak = heapUse.bytes, held = outer.bytes;
+    const model = await loadModel({ path, weights, lora: { rank: 1, targets: ["q_proj"] } });
+    const matrices = model.decoder.names.map((name) => model.decoder.shape(name)).filter(({ length }) =>
+      length === 2
+    );
+    const numbers = matrices.reduce((sum, [rows, columns]) => sum + rows * columns, 0);
+    assert.ok(
+      Math.abs((outer.bytes - held) / (share * numbers) - 1) < 0.02,
+      `${weights}: ${outer.bytes - held}`,
+    );
+    // norms and the adapter
+    assert.ok(heapUse.peak - before < 0.05 * numbers, `${weights}: ${heapUse.peak - before} of ${numbers}`);
+    model.dispose();
+    assert.equal(outer.bytes, held);
+  }
+});
 
 testOnWebgpu(
   "loadModel() keeps matrices in few bits on webgpu too: the logits of the rounded weights",

@@ -6,9 +6,12 @@ import { startEngine } from "../../lib/kernels/cpu/engine.ts";
 import type { CausalLM } from "../../lib/models/causal_lm.ts";
 import { loadModel } from "../../lib/models/load_model.ts";
 import { compareLogits, compareWeights, logitsOf, type ReadBack } from "../../lib/models/read_back.ts";
+import { exportRun } from "../../lib/report/export_run.ts";
+import { loadRun } from "../../lib/report/load_run.ts";
 import { ModelFileError } from "../../lib/weights/model_file_error.ts";
 import { SafetensorsFile } from "../../lib/weights/safetensors.ts";
 import { testOnCpu } from "../kernels/cpu/on_cpu.ts";
+import { inventedSft } from "../report/invented.ts";
 
 /** tiny-gemma with an adapter that changes something: B is no longer zero. */
 async function taught(): Promise<CausalLM> {
@@ -86,6 +89,32 @@ testOnCpu(
       const fresh = await model.saveAdapter(join(folder, "second"));
       assert.deepEqual([fresh!.adapterEffect, fresh!.difference], [0, 0]);
       assert.equal(tf.memory().numTensors, tensors);
+      model.dispose();
+    }),
+);
+
+testOnCpu(
+  "exportRun() reads the adapter back, says how far it is and keeps it with the results",
+  () =>
+    inFolder(async (folder) => {
+      await startEngine({ threads: 1 });
+      const notes: string[] = [], model = await taught(), target = join(folder, "run");
+      setObserver({
+        view: () => ({ update() {}, note: (text) => notes.push(text), end: () => Promise.resolve() }),
+        stop: () => ({ pressed: false, signal: new AbortController().signal, release() {} }),
+      });
+      const { results } = await exportRun(target, {
+        config: {},
+        runs: [inventedSft(2)],
+        evaluations: {},
+        model,
+      });
+      const { compared, difference, adapterEffect } = results.readBack as ReadBack;
+      assert.equal(compared, "logits");
+      assert.ok(difference <= 1e-4 && adapterEffect! > 1, `${difference}, ${adapterEffect}`);
+      assert.deepEqual(await kept(join(target, "adapter")), { ...results.readBack as ReadBack });
+      assert.deepEqual((await loadRun(target)).results.readBack, { ...results.readBack as ReadBack });
+      assert.equal(notes.filter((note) => note.startsWith("Saved and read back: the logits of ")).length, 1);
       model.dispose();
     }),
 );

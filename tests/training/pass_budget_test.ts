@@ -14,6 +14,7 @@ import { evaluate } from "../../lib/stages/evaluate.ts";
 import { problemPrompt } from "../../lib/stages/problem_prompt.ts";
 import { tokenValues } from "../../lib/training/backward.ts";
 import { inPasses } from "../../lib/training/in_passes.ts";
+import { rowsOf } from "../../lib/training/micro_batches.ts";
 import { PassBudget } from "../../lib/training/pass_budget.ts";
 import type { TrainingRun } from "../../lib/training/run.ts";
 import type { TokenBatch } from "../../lib/training/token_batch.ts";
@@ -136,6 +137,11 @@ testOnCpu(
       assert.ok(budget.checkpointing);
       const said = budget.takeNotes().filter((note) => note.startsWith("checkpointing is on from here"));
       assert.equal(said.length, 1);
+      // before it would fail, by what is known of the model; or after, where more was promised
+      assert.match(
+        said[0],
+        promised ? /did not fit into memory otherwise/ : /would not fit into memory otherwise/,
+      );
     }
     for (const share of [0.02, 0.05, 0.1]) {
       await assert.rejects(
@@ -147,6 +153,18 @@ testOnCpu(
     decoder.dispose();
   },
 );
+
+testOnCpu("accumulate() sends the longest passes first, whatever their order in the batch", async () => {
+  const decoder = tinyDecoder(tinyConfig), rows: number[] = [];
+  const { gradients } = await accumulate(decoder, sequences, ({ sequences }) => {
+    rows.push(rowsOf(sequences));
+    return crossEntropy(tokens);
+  }, { size: 1 });
+  tf.dispose(Object.values(gradients));
+  assert.deepEqual(rows, sequences.map((one) => rowsOf([one])).sort((a, b) => b - a));
+  assert.notEqual(rows[0], rowsOf([sequences[0]]));
+  decoder.dispose();
+});
 
 testOnCpu("PassBudget leaves errors alone that are not for memory", async () => {
   const decoder = tinyDecoder(tinyConfig);
