@@ -6,7 +6,7 @@
  * Prompts of different length are padded on the left, so that all rows stand at the same place of their caches; padding
  * is masked, and positions are counted from each prompt's start. Launches a token and layer: 9 up to eight rows, 12 where
  * products split inner, one more from 256 keys on where attention splits them; where all linear layers are adapted four more up to eight
- * rows, and eight where inner is not split.
+ * rows, beyond them eight, or twelve where inner is split.
  *
  * What a batch takes is taken under an out-of-memory scope before its first token: it is refused whole where it does not fit, and rows
  * that go on are packed only where their copy fits beside.
