@@ -19,8 +19,8 @@ export function rowsOf(sequences: readonly TokenSequence[]): number {
 
 /**
  * Cuts a batch into runs of neighbours that go through the model one after the other, as many in each as the limits allow. Neighbours
- * with the same prompt array share its rows (see {@linkcode TokenBatch}), so without a `size` they stay together where they fit. A
- * sequence is never cut: the longest goes alone.
+ * with the same prompt array share its rows (see {@linkcode TokenBatch}), so without a `size` they stay together where they fit, and
+ * go in equal parts where they do not. A sequence is never cut: the longest goes alone.
  *
  * @example
  * ```ts
@@ -45,6 +45,9 @@ export function* microBatches<T extends TokenSequence>(
     // not even the first family fits whole, or the size was given: then by sequences
     if (to === from || size !== null) {
       while (to < sequences.length && (to === from || fit(from, to + 1))) to++;
+      // as many passes of equal size take less memory than full ones and a rest
+      const family = familyEnd(from) - from;
+      if (size === null) to = from + Math.ceil(family / Math.ceil(family / (to - from)));
     }
     yield [from, sequences.slice(from, to)];
     from = to;

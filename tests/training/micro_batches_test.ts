@@ -29,9 +29,14 @@ Deno.test("microBatches() keeps completions of a prompt together where they fit,
   assert.deepEqual(cuts([...family(12, 32, 64), ...family(12, 32, 64)], { rows: 1536 }), [[0, 12], [12, 12]]);
   // 500 + 4 × 250 = 1500 fits, though four prompts would not
   assert.deepEqual(cuts(family(4, 500, 250), { rows: 1536 }), [[0, 4]]);
-  // 300 + 3 × 400 = 1500 and 300 + 400: too large for one pass
-  assert.deepEqual(cuts([...family(1, 5, 5), ...family(4, 300, 400)], { rows: 1536 }), [[0, 1], [1, 3], [
+  // 300 + 3 × 400 = 1500 would fit and leave one: too large for one pass, so two of 300 + 2 × 400
+  assert.deepEqual(cuts([...family(1, 5, 5), ...family(4, 300, 400)], { rows: 1536 }), [[0, 1], [1, 2], [
+    3,
+    2,
+  ]]);
+  // three passes of at most two, and the next prompt's completions beside the last
+  assert.deepEqual(cuts([...family(5, 100, 500), ...family(2, 10, 100)], { rows: 1200 }), [[0, 2], [2, 2], [
     4,
-    1,
+    3,
   ]]);
 });
