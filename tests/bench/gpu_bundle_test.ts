@@ -54,7 +54,7 @@ Deno.test({
     );
     assert.ok(figures.get("sample_tokens_per_s_ours_1_rows")! > 0);
     assert.match(output, /rows with the same greedy tokens: 3 of 3/);
-    for (const name of ["decoding product of 8 rows, 4 bits", "grpo_step_s_training, of recording"]) {
+    for (const name of ["decoding product of 8 rows, 4 bits", "grpo_training_s_ours, of recording"]) {
       assert.ok(figures.has(name), name);
     }
     const promises = results.table.filter(({ verdict }: { verdict: string | null }) => verdict);

@@ -77,7 +77,7 @@ export async function grpoStep(meter: GpuMeter, decoder: Decoder): Promise<void>
     batch.dispose();
   };
   await withKernels(true, async () => {
-    await meter.parts("grpo_step_s_sampling", sample);
-    await meter.parts("grpo_step_s_training", train);
+    await meter.parts("grpo_sampling_s_ours", sample);
+    await meter.parts("grpo_training_s_ours", train);
   });
 }

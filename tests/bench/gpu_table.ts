@@ -68,7 +68,7 @@ export async function readTorch(
   const figures = Object.fromEntries(
     Object.entries(found).filter((entry): entry is [string, number] => entry[0].includes("_torch")),
   );
-  for (const kind of ["matmul_", "sample_tokens_per_s_", "sft_step_s_"]) {
+  for (const kind of ["matmul_", "sample_tokens_per_s_", "sft_step_s_", "grpo_training_s_"]) {
     if (!Object.keys(figures).some((name) => name.startsWith(kind))) {
       throw refuse(`it has no figure ${kind}…: ${makeIt}`);
     }

@@ -1,7 +1,7 @@
 """
-What PyTorch does on the same card in float32, beside gpu.ts: products, sampling and an SFT step with LoRA on a random model of Gemma 3's
-shape. Medians, then one JSON line with gpu.ts's names, which takes it by --torch. Where torch sees no CUDA it says so and ends well, unless
---tiny runs it on the CPU.
+What PyTorch does on the same card in float32, beside gpu.ts: products, sampling, an SFT step and a GRPO step with LoRA on a random model of Gemma 3's
+shape. Medians, then one JSON line with gpu.ts's names, which takes it by --torch. Where torch sees no CUDA it says so and ends well, unless --tiny
+runs it on the CPU.
 
     python tests/bench/gpu_torch.py [--tiny] [--times 5] [--shape 270m|1b] > torch.json
 """
@@ -95,4 +95,26 @@ def step():
 
 
 say("sft_step_s_torch", seconds(step))
+
+completions = 3 if tiny else 8
+drawn = None
+
+
+def sample():
+    global drawn
+    drawn = model.generate(
+        prompt.repeat(completions, 1), max_new_tokens=tokens, min_new_tokens=tokens, do_sample=True, top_k=0
+    )
+
+
+def train():
+    optimizer.zero_grad()
+    logits = model(input_ids=drawn[:, :-1]).logits[:, prompt.shape[1] - 1 :]
+    logprobs = logits.log_softmax(-1).gather(-1, drawn[:, prompt.shape[1] :, None])
+    signs = torch.tensor([1 if i % 2 else -1 for i in range(completions)], device=device)
+    (logprobs.squeeze(-1).sum(1) * signs).sum().div(completions * tokens).backward()
+
+
+say("grpo_sampling_s_torch", seconds(sample))
+say("grpo_training_s_torch", seconds(train))
 print(json.dumps({"device": torch.cuda.get_device_name() if device == "cuda" else "cpu", "tiny": tiny, "shape": options.shape, **results}))
