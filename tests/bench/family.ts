@@ -7,7 +7,7 @@
  *     OPENBLAS_NUM_THREADS=1 deno run -A tests/bench/family.ts twice
  *     OPENBLAS_NUM_THREADS=1 deno run -A tests/bench/family.ts options
  *
- * GRPO takes `--steps 50` where the demo takes 100. Runs stand in `--dir` when they are done, and the same call goes on with what is
+ * GRPO takes `--steps 50` where the demo takes 100; `--only "the demo"` makes one configuration of a grid. Runs stand in `--dir` when they are done, and the same call goes on with what is
  * missing. One thread each, so that two may run side by side; `cpuSeconds`
  * is what GRPO took of a core.
  */
@@ -22,6 +22,7 @@ const { values, positionals: [grid = "ablation"] } = parseArgs({
   options: {
     seeds: { type: "string", default: "1,2,3" },
     steps: { type: "string", default: "50" },
+    only: { type: "string" },
     dir: { type: "string", default: new URL("../../results/family", import.meta.url).pathname },
   },
 });
@@ -86,9 +87,13 @@ const titles: Record<string, string> = {
 };
 const chosen = grids[grid];
 if (!chosen) throw new RangeError(`there is no grid ${grid}; there are ${Object.keys(grids).join(", ")}`);
+const { only } = values;
+if (only !== undefined && !chosen[only]) {
+  throw new RangeError(`${grid} has no configuration ${only}; it has ${Object.keys(chosen).join(", ")}`);
+}
 console.log(await useBackend({ backend: "cpu", threads: 1 }));
 const found = await experiment({
-  grid: chosen,
+  grid: only === undefined ? chosen : { [only]: chosen[only] },
   seeds: values.seeds.split(",").map(Number),
   run: demoVariant({ dir: values.dir, steps: Number(values.steps) }),
   dir: values.dir,
