@@ -2,7 +2,7 @@ import type * as tf from "@tensorflow/tfjs";
 import type { Linear } from "../decoder_description.ts";
 import type { LinearGradients, ProjectionKernels } from "../kernels.ts";
 import type { CpuEngine } from "./engine.ts";
-import { readsAsItLies, storedArguments } from "./stored_product.ts";
+import { joined, readsAsItLies, storedArguments, type StoredMatrix } from "./stored_product.ts";
 
 /**
  * Linear layers on the CPU: each writes its own columns of the result, and their gradients meet in one buffer, so that neither a
@@ -32,15 +32,15 @@ export function projectionKernels(engine: CpuEngine): ProjectionKernels {
     return { a, low, rank, places, behind: low + rows * rank * 4 };
   };
   /** y = x·Wᵀ, y at an address with rows of `ld` floats. */
-  const forward = (x: tf.Tensor2D, weight: tf.Tensor2D, y: number, ld: number) => {
-    const [rows, width] = x.shape, matrix = engine.stored(weight);
+  const forward = (x: tf.Tensor2D, matrix: StoredMatrix, y: number, ld: number) => {
+    const [rows, width] = x.shape;
     if (readsAsItLies(engine.pool.thread, matrix)) {
       gemm(false, true, rows, matrix.rows, width, at(x), width, matrix.address, width, y, ld);
     } else engine.run("storedForward", [at(x), rows, y, ld, ...storedArguments(matrix)], [], engine.threads);
   };
   /** dx (+)= dy·W, dy at an address with rows of `ld` floats. */
-  const backward = (dy: number, ld: number, weight: tf.Tensor2D, dx: tf.Tensor2D, more: boolean) => {
-    const [rows, width] = dx.shape, matrix = engine.stored(weight);
+  const backward = (dy: number, ld: number, matrix: StoredMatrix, dx: tf.Tensor2D, more: boolean) => {
+    const [rows, width] = dx.shape;
     if (readsAsItLies(engine.pool.thread, matrix)) {
       gemm(false, false, rows, width, matrix.rows, dy, ld, matrix.address, width, at(dx), width, more);
     } else {
@@ -48,15 +48,24 @@ export function projectionKernels(engine: CpuEngine): ProjectionKernels {
       engine.run("storedBackward", numbers, [], engine.threads);
     }
   };
+  /** The layers' matrices, queries, keys and values as one where they lie so, each with the address of its columns of `wide`. */
+  const products = (linears: readonly Linear[], wide: tf.Tensor2D) => {
+    let to = at(wide);
+    return joined(linears.map(({ weight }) => engine.stored(weight))).map((matrix) => {
+      const from = to;
+      to += matrix.rows * 4;
+      return [matrix, from] as const;
+    });
+  };
   return {
     forward(x, linears) {
       const [rows] = x.shape, total = linears.reduce((sum, { weight }) => sum + weight.shape[0], 0);
       const y = engine.output<tf.Tensor2D>([rows, total]);
       const { low, rank, places } = adapters(x, linears, () => 0);
+      for (const [matrix, to] of products(linears, y)) forward(x, matrix, to, total);
       let column = 0;
       for (const [i, { weight, bias, lora }] of linears.entries()) {
         const out = weight.shape[0], to = at(y) + column * 4;
-        forward(x, weight, to, total);
         if (bias) engine.kernels.addBias(to, total, at(bias), rows, out);
         if (lora) {
           const own = lora.a.shape[0], from = low + places[i] * 4;
@@ -68,11 +77,13 @@ export function projectionKernels(engine: CpuEngine): ProjectionKernels {
     },
     backward(dy, x, linears) {
       const [rows, width] = x.shape, total = dy.shape[1], dx = engine.output<tf.Tensor2D>([rows, width]);
+      for (const [i, [matrix, from]] of products(linears, dy).entries()) {
+        backward(from, total, matrix, dx, i > 0);
+      }
       let column = 0;
-      const layers = linears.map(({ weight, bias, trainable }, index) => {
+      const layers = linears.map(({ weight, bias, trainable }) => {
         const out = weight.shape[0], from = at(dy) + column * 4, gradients: LinearGradients = {};
         column += out;
-        backward(from, total, weight, dx, index > 0);
         if (trainable) {
           const dw = gradients.weight = engine.output<tf.Tensor2D>([out, width]);
           gemm(true, false, out, width, rows, from, total, at(x), width, at(dw), width);

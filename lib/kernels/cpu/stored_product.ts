@@ -41,6 +41,21 @@ export function storedMatrix(
   };
 }
 
+/** Matrices of one input as fewer, larger ones: neighbours that lie one behind the other and are stored alike are one. */
+export function joined(matrices: readonly StoredMatrix[]): StoredMatrix[] {
+  const found: StoredMatrix[] = [];
+  for (const matrix of matrices) {
+    const before = found.at(-1);
+    const { address, rows, ...form } = matrix,
+      { address: start = 0, rows: above = 0, ...same } = before ?? {};
+    const behind = before && address === start + above * matrix.words * 4 &&
+      memoryOf(address) === memoryOf(start) && JSON.stringify(form) === JSON.stringify(same);
+    if (behind) found[found.length - 1] = { ...before, rows: above + rows };
+    else found.push(matrix);
+  }
+  return found;
+}
+
 /** Whether every kernel reads it as it lies: float32 on the heap. */
 export const isPlain = ({ kind, address }: StoredMatrix): boolean => kind === 0 && address < memorySpan;
 

@@ -7,6 +7,7 @@ import { halvesTensor, quantisedTensor, storedValues } from "../../../lib/kernel
 import { Decoder } from "../../../lib/models/decoder.ts";
 import type { DecoderConfig } from "../../../lib/models/decoder_config.ts";
 import { initialWeights } from "../../../lib/models/initial_weights.ts";
+import { joined, type StoredMatrix } from "../../../lib/kernels/cpu/stored_product.ts";
 import { embedding } from "../../../lib/ops/embedding.ts";
 import { project } from "../../../lib/ops/projection.ts";
 import { tokenLogprobs } from "../../../lib/ops/token_logprobs.ts";
@@ -131,3 +132,22 @@ for (const base of [tinyConfig, plainConfig]) {
     },
   );
 }
+
+Deno.test("joined() makes neighbours that lie one behind the other and are stored alike one matrix", () => {
+  const matrix = (address: number, rows: number, kind = 2): StoredMatrix => ({
+    ...{ address, rows, columns: 64, words: 32, kind },
+    ...{ group: 32, centre: 0, offsets: 0 },
+  });
+  const bytes = (rows: number) => rows * 32 * 4, outer = 2 ** 32;
+  const q = matrix(outer + 4096, 10),
+    k = matrix(q.address + bytes(10), 4),
+    v = matrix(k.address + bytes(4), 4);
+  assert.deepEqual(joined([q, k, v]), [{ ...q, rows: 18 }]);
+  assert.deepEqual(joined([q, v, k]), [q, v, k]);
+  assert.deepEqual(joined([q, { ...k, kind: 1 }, v]), [q, { ...k, kind: 1 }, v]);
+  assert.deepEqual(joined([q, { ...k, words: 16 }]), [q, { ...k, words: 16 }]);
+  // the end of one memory is not the start of the next
+  const last = matrix(2 * outer - bytes(4), 4), first = matrix(2 * outer, 4);
+  assert.deepEqual(joined([last, first]), [last, first]);
+  assert.deepEqual(joined([]), []);
+});
