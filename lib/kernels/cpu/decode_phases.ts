@@ -7,7 +7,7 @@
  */
 import { samplingFloor } from "../sampling_floor.ts";
 import { addressOf, type Buffers, carve, type DecodePlan, type HeapTensor, PHASE } from "./decode_plan.ts";
-import { columns, pack, packInput, product } from "./decode_products.ts";
+import { columns, corrections, pack, packInput, product } from "./decode_products.ts";
 import type { Task, Thread } from "./pool.ts";
 import { expand, isPlain } from "./stored_product.ts";
 
@@ -59,12 +59,17 @@ function project(thread: Thread, plan: DecodePlan, b: Buffers, chunk: number, in
   else addResidual(thread, plan, [x, b.down], layers[index - 1].postMlpNorm, rows);
   normalise(thread, plan, [x, h], layer.inputNorm, rows);
   const input = packInput(thread, plan, { x: h, packed: b.input[chunk], rows, width: hidden });
-  const blocks = b.blocks[chunk].layers[index].qkv;
-  let before = 0;
+  const { qkv, ranges } = b.blocks[chunk].layers[index];
+  let y = b.qkv;
+  for (const block of qkv) {
+    if (block.to > block.from) product(thread, block, input, y + block.from * 4, wide);
+    y += block.weight.shape[0] * 4;
+  }
+  y = b.qkv;
   for (const [i, linear] of [layer.query, layer.key, layer.value].entries()) {
-    const y = b.qkv + (before + blocks[i].from) * 4;
-    columns(thread, linear, blocks[i], input, { y, ld: wide, low: b.low[chunk] });
-    before += linear.weight.shape[0];
+    const { from } = ranges[i];
+    corrections(thread, linear, ranges[i], input, { y: y + from * 4, ld: wide, low: b.low[chunk] });
+    y += linear.weight.shape[0] * 4;
   }
 }
 

@@ -1,6 +1,6 @@
 /** What decoding on the CPU works with: a decoder and a batch as addresses on the heap, its phases, and its work area. */
 import type { DecoderDescription, LayerDescription, Linear } from "../decoder_description.ts";
-import type { StoredMatrix } from "./stored_product.ts";
+import { joined, type StoredMatrix } from "./stored_product.ts";
 
 /** A tensor on the heap; its shape is that of its numbers, however they are stored. */
 export interface HeapTensor {
@@ -142,15 +142,26 @@ function blocksOf(plan: DecodePlan, chunk: number, take: (floats: number) => num
     layers: model.layers.map(({ query, key, value, output, gate, up, down }) => {
       const wide = (model.heads + 2 * model.kvHeads) * model.headDim,
         [from, to] = columnsOf(plan, wide, chunk);
-      let before = 0;
-      const qkv = [query, key, value].map(({ weight }) => {
-        const [out] = weight.shape;
-        const own = block(weight, [Math.max(0, from - before), Math.min(out, to - before)]);
-        before += out;
-        return own;
-      });
+      /** What of [from, to) lies within each of some matrices that stand below each other. */
+      const within = (outs: number[]) => {
+        let before = 0;
+        return outs.map((out) => {
+          before += out;
+          const start = before - out;
+          return { from: Math.max(0, from - start), to: Math.max(0, Math.min(out, to - start)) };
+        });
+      };
+      const matrices = [query, key, value].map(({ weight }) => weight);
+      const products = joined(matrices.map(({ stored }) => stored!)).map((stored): HeapTensor => ({
+        address: stored.address,
+        shape: [stored.rows, stored.columns],
+        stored,
+      }));
+      const ranges = within(products.map(({ shape }) => shape[0]));
       return {
-        qkv,
+        qkv: products.map((weight, i) => block(weight, [ranges[i].from, ranges[i].to])),
+        // and of each layer, for its bias and adapter
+        ranges: within(matrices.map(({ shape }) => shape[0])),
         output: block(output.weight, columnsOf(plan, hidden, chunk)),
         gate: block(gate.weight, columnsOf(plan, intermediate, chunk)),
         up: block(up.weight, columnsOf(plan, intermediate, chunk)),

@@ -57,17 +57,15 @@ export function product(
   }
 }
 
-/** A block's columns of y = x·Wᵀ with bias and adapter; `low` is scratch. */
-export function columns(
-  thread: Thread,
+/** Columns [from, to) of a layer's bias and adapter, added to y; `low` is scratch. */
+export function corrections(
+  { gemm, kernels }: Thread,
   { bias, lora }: HeapLinear,
-  block: Block,
-  input: Input,
+  { from, to }: Pick<Block, "from" | "to">,
+  { x, rows, width }: Input,
   { y, ld, low }: { y: number; ld: number; low: number },
 ): void {
-  const { gemm, kernels } = thread, { from, to } = block, { x, rows, width } = input;
   if (to <= from) return;
-  product(thread, block, input, y, ld);
   if (bias) kernels.addBias(y, ld, bias.address + from * 4, rows, to - from);
   if (lora) {
     const { a, b, scale } = lora, rank = a.shape[0];
@@ -75,4 +73,17 @@ export function columns(
     kernels.scaleInPlace(low, rows * rank, scale);
     gemm(false, true, rows, to - from, rank, low, rank, b.address + from * rank * 4, rank, y, ld, true);
   }
+}
+
+/** A block's columns of y = x·Wᵀ with bias and adapter. */
+export function columns(
+  thread: Thread,
+  linear: HeapLinear,
+  block: Block,
+  input: Input,
+  place: { y: number; ld: number; low: number },
+): void {
+  if (block.to <= block.from) return;
+  product(thread, block, input, place.y, place.ld);
+  corrections(thread, linear, block, input, place);
 }
