@@ -18,8 +18,8 @@ export type DeepPartial<T> = T extends (infer _)[] ? T
   : T extends object ? { [K in keyof T]?: DeepPartial<T[K]> }
   : T;
 
-/** Configurations that come with the toolkit: the demo's, and those of the five reference systems. */
-const presets = ["demo", "r1", "r2", "r3", "r4", "r5"];
+/** Configurations that come with the toolkit: the demo's, those of the five reference systems, and a real model's. */
+const presets = ["demo", "r1", "r2", "r3", "r4", "r5", "smollm2"];
 
 /** The sections that draw random numbers. */
 const seeded = ["model", "teacher", "data", "evaluate", "sft", "grpo", "distill"];
@@ -76,7 +76,7 @@ async function read(path: string): Promise<unknown> {
 }
 
 /**
- * Loads the configuration of a run from YAML, or one that comes with the toolkit by its name (`demo`, `r1` … `r5`), lays overrides over it, fills in defaults and checks all of it.
+ * Loads the configuration of a run from YAML, or one that comes with the toolkit by its name (`demo`, `r1` … `r5`, `smollm2`), lays overrides over it, fills in defaults and checks all of it.
  *
  * Paths in the file are relative to the file, paths in overrides to the working directory; in the result all are relative
  * to the working directory. The run's `seed`, `systemPrompt`, `chatTemplateOptions` and `format` are those of every section that has none. The result is plain data that

@@ -12,10 +12,11 @@ import { formatRateCell } from "../report/compare.ts";
 import type { FinalResults } from "../report/final_results.ts";
 import { exportedFolder } from "./demo.ts";
 import { type NotebookEnvironment, notebookEnvironment, projectRoot } from "./environment.ts";
+import { missingModel } from "./missing_model.ts";
 import { NotebookError, runNotebook } from "./run_notebook.ts";
 
 const usage = `deno task notebooks [NAME ...] [options]: runs notebooks one after another and prints a table.
-  NAME               such as r1_gsm8k_rewards  @default all of the folder notebooks
+  NAME               such as r1_gsm8k_rewards  @default all of the folder notebooks whose models are there
   --output FOLDER    for the executed notebooks  @default results/notebooks
   --timeout SECONDS  that one cell may take  @default 3600`;
 
@@ -46,6 +47,11 @@ async function notebooks(names: string[], output: string, timeout: number): Prom
   const chosen = chosenNotebooks(names), environment = await notebookEnvironment(), rows: Cell[][] = [];
   let status = 0;
   for (const name of chosen) {
+    const missing = names.length ? null : await missingModel(join(projectRoot, "notebooks", `${name}.ipynb`));
+    if (missing !== null) {
+      rows.push([name, "–", "–", "–", `left out: deno task fetch ${missing} first`]);
+      continue;
+    }
     console.log(`\nRunning ${name} (${rows.length + 1} of ${chosen.length})`);
     const { row, ended } = await ran(name, { output, timeout, environment });
     rows.push(row);

@@ -16,7 +16,7 @@ const engines = { trl: trlOptions, openrlhf: openRlhfOptions, verl: verlOptions 
 const own: Record<string, string[]> = { trl: ["trainer", "global_batch_size"], openrlhf: [], verl: [] };
 
 for (const [engine, translate] of Object.entries(engines) as [keyof typeof engines, typeof trlOptions][]) {
-  for (const preset of ["demo", "r1", "r2", "r3", "r4", "r5"]) {
+  for (const preset of ["demo", "r1", "r2", "r3", "r4", "r5", "smollm2"]) {
     Deno.test(`${engine}: every option of ${preset} has a fate, and every name is one that the engine knows`, async () => {
       const config = await loadConfig(preset, preset === "demo" ? lora as ConfigOverrides : {});
       const { files, fates } = translate(config);
