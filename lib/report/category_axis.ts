@@ -1,13 +1,16 @@
 import { escapeHtml } from "../display/escape_html.ts";
 
-/** Letters that the names of one axis take side by side in a panel of a third of a page. */
-const lettersAbreast = 64;
+/** Letters that stand side by side below a figure's whole width. */
+const lettersAbreast = 192;
 
-/** The axis of `names`, each a word a line, so that long ones stand beside each other whole; aslant where even words are too long. */
-export function categoryAxis(names: readonly string[]) {
+/**
+ * The axis of `names` in one of `panels` panels side by side: each a word a line, so that long ones stand beside each other whole, and
+ * aslant where even words are too long for that.
+ */
+export function categoryAxis(names: readonly string[], panels: number) {
   const tickvals = names.map(escapeHtml);
   const longest = Math.max(0, ...names.flatMap((name) => name.split(" ")).map((word) => word.length));
-  const aslant = longest * names.length > lettersAbreast;
+  const aslant = longest * names.length * panels > lettersAbreast;
   const ticktext = aslant ? tickvals : tickvals.map((name) => name.replaceAll(" ", "<br>"));
   return {
     type: "category",

@@ -82,7 +82,7 @@ export function accuracyFigure(evaluations: Evaluations): Figure {
         hovertemplate: `${label}, %{x}: %{y:.1%} (%{customdata})<extra></extra>`,
       };
     }),
-    x: categoryAxis(groups),
+    x: categoryAxis(groups, 3),
     y: percentAxis,
   });
   const keys = (of: "byDifficulty" | "byDomain") =>
@@ -261,7 +261,7 @@ export function failureFigure(evaluations: Evaluations): Figure {
         hovertemplate: `${label}, %{x}: %{text} answers, %{y:.1%}<extra></extra>`,
       };
     }),
-    x: categoryAxis(kinds),
+    x: categoryAxis(kinds, 1),
     y: { range: [0, highest * 1.12], tickformat: ".0%" },
   }], {
     title: "Failure analysis",

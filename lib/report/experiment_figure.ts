@@ -77,7 +77,7 @@ export function experimentFigure(
           hovertemplate: "%{x}: %{y}<extra></extra>",
         },
       ],
-      x: categoryAxis(groups.map(({ name }) => name)),
+      x: categoryAxis(groups.map(({ name }) => name), Math.min(3, measures.length)),
       y: {},
     };
   });

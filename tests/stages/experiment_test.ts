@@ -31,6 +31,11 @@ Deno.test("experiment() runs every combination with every seed, and compares see
   assert.match(Deno.inspect(found), /beta 0\.5, loss bnpo +3 +1\.2 \[/);
   const figure = experimentFigure(found).toJSON() as unknown as { data: { y: number[] }[] };
   assert.equal(figure.data[0].y.length, 12);
+  const renamed = found.runs.map((run) => ({ ...run, measures: { deadGroups: run.measures.score } }));
+  const groups = found.groups.map((group) => ({ ...group, measures: { deadGroups: group.measures.score } }));
+  const titled = JSON.stringify(experimentFigure({ ...found, runs: renamed, groups }, { title: "Rates <1" }));
+  assert.match(titled, /Rates &lt;1/);
+  assert.match(titled, /dead groups/);
   assert.throws(
     () => experimentFigure(found, { measures: ["speed"] }),
     /must have measured speed, but they have score/,
