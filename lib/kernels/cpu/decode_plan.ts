@@ -127,6 +127,16 @@ export interface Block {
   packed: number;
 }
 
+/** What of the outputs [from, to) lies within each of some matrices that stand below each other. */
+function within(matrices: readonly HeapTensor[], [from, to]: [number, number]) {
+  let end = 0;
+  return matrices.map(({ shape: [out] }) => {
+    const start = end;
+    end += out;
+    return { from: Math.max(0, from - start), to: Math.max(0, Math.min(out, to - start)) };
+  });
+}
+
 /** The blocks of chunk `chunk`; `take` gives room for the packed ones, 0 where none are wanted. */
 function blocksOf(plan: DecodePlan, chunk: number, take: (floats: number) => number) {
   const { model, chunks, intermediate, hidden, vocabulary } = plan;
@@ -141,27 +151,18 @@ function blocksOf(plan: DecodePlan, chunk: number, take: (floats: number) => num
   return {
     layers: model.layers.map(({ query, key, value, output, gate, up, down }) => {
       const wide = (model.heads + 2 * model.kvHeads) * model.headDim,
-        [from, to] = columnsOf(plan, wide, chunk);
-      /** What of [from, to) lies within each of some matrices that stand below each other. */
-      const within = (outs: number[]) => {
-        let before = 0;
-        return outs.map((out) => {
-          before += out;
-          const start = before - out;
-          return { from: Math.max(0, from - start), to: Math.max(0, Math.min(out, to - start)) };
-        });
-      };
+        own = columnsOf(plan, wide, chunk);
       const matrices = [query, key, value].map(({ weight }) => weight);
       const products = joined(matrices.map(({ stored }) => stored!)).map((stored): HeapTensor => ({
         address: stored.address,
         shape: [stored.rows, stored.columns],
         stored,
       }));
-      const ranges = within(products.map(({ shape }) => shape[0]));
+      const ranges = within(products, own);
       return {
         qkv: products.map((weight, i) => block(weight, [ranges[i].from, ranges[i].to])),
         // and of each layer, for its bias and adapter
-        ranges: within(matrices.map(({ shape }) => shape[0])),
+        ranges: within(matrices, own),
         output: block(output.weight, columnsOf(plan, hidden, chunk)),
         gate: block(gate.weight, columnsOf(plan, intermediate, chunk)),
         up: block(up.weight, columnsOf(plan, intermediate, chunk)),

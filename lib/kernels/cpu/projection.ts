@@ -5,8 +5,8 @@ import type { CpuEngine } from "./engine.ts";
 import { joined, readsAsItLies, storedArguments, type StoredMatrix } from "./stored_product.ts";
 
 /**
- * Linear layers on the CPU: each writes its own columns of the result, and their gradients meet in one buffer, so that neither a
- * concatenation nor a merged LoRA weight exists.
+ * Linear layers on the CPU: each writes its own columns of the result, and their gradients meet in one buffer; of weights nothing is
+ * copied or merged, of adapters the small A alone.
  */
 export function projectionKernels(engine: CpuEngine): ProjectionKernels {
   const { at } = engine, gemm = engine.gemm;

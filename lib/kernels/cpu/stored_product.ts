@@ -41,17 +41,22 @@ export function storedMatrix(
   };
 }
 
+/** Whether `b` begins where `a` ends and is stored as it is. */
+function continues(a: StoredMatrix, b: StoredMatrix): boolean {
+  const alike = a.kind === b.kind && a.columns === b.columns && a.words === b.words && a.group === b.group &&
+    a.centre === b.centre && a.offsets === b.offsets;
+  return alike && b.address === a.address + a.rows * a.words * 4 &&
+    memoryOf(a.address) === memoryOf(b.address);
+}
+
 /** Matrices of one input as fewer, larger ones: neighbours that lie one behind the other and are stored alike are one. */
 export function joined(matrices: readonly StoredMatrix[]): StoredMatrix[] {
   const found: StoredMatrix[] = [];
   for (const matrix of matrices) {
     const before = found.at(-1);
-    const { address, rows, ...form } = matrix,
-      { address: start = 0, rows: above = 0, ...same } = before ?? {};
-    const behind = before && address === start + above * matrix.words * 4 &&
-      memoryOf(address) === memoryOf(start) && JSON.stringify(form) === JSON.stringify(same);
-    if (behind) found[found.length - 1] = { ...before, rows: above + rows };
-    else found.push(matrix);
+    if (before && continues(before, matrix)) {
+      found[found.length - 1] = { ...before, rows: before.rows + matrix.rows };
+    } else found.push(matrix);
   }
   return found;
 }
