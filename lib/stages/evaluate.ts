@@ -7,6 +7,7 @@ import { responseFormatOf } from "../formats/response_format_of.ts";
 import type { CausalLM } from "../models/causal_lm.ts";
 import type { Sampler } from "../generation/sampler.ts";
 import { pcg } from "../random/counter_random.ts";
+import { Notes } from "../training/notes.ts";
 import { evaluateSchema } from "./evaluate_schema.ts";
 import type { EvaluateSettings } from "./evaluate_settings.ts";
 import type { Evaluation, EvaluationItem } from "./evaluation.ts";
@@ -100,7 +101,8 @@ export async function evaluate(
     stop = observer().stop();
   const atOnce = Math.max(1, Math.floor(batchSize / samples)),
     stopped = () => stop.pressed || stop.signal.aborted;
-  let unjudged = 0, cut = 0, noted = false;
+  let unjudged = 0, cut = 0;
+  const notes = new Notes();
   const version = crypto.randomUUID();
   try {
     if (fitting.note) view.note(fitting.note);
@@ -117,8 +119,8 @@ export async function evaluate(
           seeds: batch.map(({ problem }) => problemSeed(seed, problem.id)),
           signal: stop.signal,
           onNote: (text: string) => {
-            if (!noted) view.note(text);
-            noted = true;
+            notes.add("sampling", text);
+            notes.take().forEach((note) => view.note(note));
           },
         };
       const completions = sampler

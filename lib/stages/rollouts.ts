@@ -9,6 +9,7 @@ import { anneal } from "../schedules/anneal.ts";
 import type { Curriculum } from "../schedules/curriculum.ts";
 import { inPasses } from "../training/in_passes.ts";
 import { klInReward } from "../training/kl_in_reward.ts";
+import { Notes } from "../training/notes.ts";
 import { PassBudget } from "../training/pass_budget.ts";
 import type { ReferencePolicy } from "../training/reference_policy.ts";
 import { untilAborted } from "../training/until_aborted.ts";
@@ -90,9 +91,7 @@ export class Rollouts {
   #memory: RolloutGroup[] = [];
   /** Lets a server that sees several runs tell their policies apart. */
   readonly #run = crypto.randomUUID().slice(0, 8);
-  /** What sampling said; it is passed on once a run. */
-  #note: string | null = null;
-  #noteTaken = false;
+  readonly #notes = new Notes();
   readonly #budget: PassBudget;
 
   /** Draws with the seed of `options.config`. */
@@ -175,7 +174,7 @@ export class Rollouts {
       minP,
       seed,
       signal,
-      onNote: (text) => this.#note ??= text,
+      onNote: (text) => this.#notes.add("sampling", text),
     });
     signal.throwIfAborted();
     const sampled = performance.now(), phase = curriculum.phaseAt(index, steps).name;
@@ -236,9 +235,7 @@ export class Rollouts {
 
   /** Notes for people since the last call. */
   takeNotes(): string[] {
-    if (this.#note === null || this.#noteTaken) return [];
-    this.#noteTaken = true;
-    return [this.#note];
+    return this.#notes.take();
   }
 
   /** What the next draw depends on. */

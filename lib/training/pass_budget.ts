@@ -2,6 +2,7 @@ import { isOutOfMemory } from "../backend/out_of_memory.ts";
 import { device } from "../kernels/device.ts";
 import type { Decoder } from "../models/decoder.ts";
 import { microBatches, rowsOf } from "./micro_batches.ts";
+import { Notes } from "./notes.ts";
 import type { TokenSequence } from "./token_batch.ts";
 
 /** What a budget keeps in a checkpoint, so that a resumed run cuts its batches as it would have. */
@@ -36,7 +37,7 @@ export class PassBudget {
   /** What the device likes, as far as passes have grown. */
   #atOnce = device().tokensAtOnce;
   #measured = false;
-  readonly #notes: string[] = [];
+  readonly #notes = new Notes();
 
   /** Begins with what goes through the model well. */
   constructor(readonly decoder: Decoder, { checkpointing = false }: { checkpointing?: boolean } = {}) {
@@ -76,7 +77,7 @@ export class PassBudget {
     const before = rowsOf(sequences);
     this.#rows = Math.floor(before / 2);
     this.#measured = true;
-    this.#note(
+    this.#notes.add(
       "halved",
       `A pass of ${sequences.length} sequences with ${before} tokens did not fit into memory and is made in halves; what is learned is the same`,
     );
@@ -85,7 +86,7 @@ export class PassBudget {
 
   /** Notes for people since the last call. */
   takeNotes(): string[] {
-    return this.#notes.splice(0);
+    return this.#notes.take();
   }
 
   /** For a checkpoint. */
@@ -100,17 +101,11 @@ export class PassBudget {
     this.checkpointing ||= checkpointing;
   }
 
-  readonly #said = new Set<string>();
-  #note(kind: string, text: string): void {
-    if (!this.#said.has(kind)) this.#notes.push(text);
-    this.#said.add(kind);
-  }
-
   #checkpoint(why: string): void {
     this.checkpointing = true;
     this.#rows = this.#rowsAt(this.#estimate());
     this.#measured = false;
-    this.#note(
+    this.#notes.add(
       "checkpointing",
       `checkpointing is on from here: ${why}. Activations are computed again in the backward pass, which takes about a third more time`,
     );
