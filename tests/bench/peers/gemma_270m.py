@@ -10,7 +10,8 @@ import torch
 from datasets import Dataset
 from peft import LoraConfig, get_peft_model
 from transformers import AutoModelForCausalLM, AutoTokenizer
-from trl import GRPOConfig, GRPOTrainer
+from timed_trainer import TimedTrainer
+from trl import GRPOConfig
 
 directory = sys.argv[1]
 work = json.loads(pathlib.Path(directory, "work.json").read_text())
@@ -86,16 +87,9 @@ def grpo():
     texts = [entry["text"].removeprefix("<bos>") for entry in work["prompts"]]
     times = []
 
-    class Timed(GRPOTrainer):
-        def training_step(self, *a, **k):
-            started = time.perf_counter()
-            loss = super().training_step(*a, **k)
-            times.append(time.perf_counter() - started)
-            return loss
-
     batch = work["groups"] * work["generations"]
     with tempfile.TemporaryDirectory() as out:
-        Timed(model=model, processing_class=tokenizer, train_dataset=Dataset.from_list([{"prompt": text} for text in texts * 8]),
+        TimedTrainer(times, model=model, processing_class=tokenizer, train_dataset=Dataset.from_list([{"prompt": text} for text in texts * 8]),
               reward_funcs=lambda completions, **_: [float(len(set(text))) for text in completions],
               args=GRPOConfig(output_dir=out, per_device_train_batch_size=batch, num_generations=work["generations"],
                               max_completion_length=NEW, max_steps=REPEATS, logging_steps=1000, report_to=[], beta=0.03, use_cpu=True,

@@ -51,8 +51,9 @@ def sft(shape, work, steps):
 def grpo(shape, work, steps):
     from datasets import Dataset
     from tokenizers import Tokenizer, models, pre_tokenizers
-    from transformers import PreTrainedTokenizerFast, TrainerCallback
-    from trl import GRPOConfig, GRPOTrainer
+    from timed_trainer import Started, TimedTrainer
+    from transformers import PreTrainedTokenizerFast
+    from trl import GRPOConfig
     vocab = {word: i for i, word in enumerate(SPECIAL)} | {f"w{i}": i for i in range(len(SPECIAL), shape["vocab_size"])}
     words = Tokenizer(models.WordLevel(vocab, unk_token="<unk>")); words.pre_tokenizer = pre_tokenizers.Whitespace()
     tokenizer = PreTrainedTokenizerFast(tokenizer_object=words, pad_token="<pad>", eos_token="<eos>", bos_token="<bos>", unk_token="<unk>")
@@ -60,20 +61,12 @@ def grpo(shape, work, steps):
     prompts = [{"prompt": " ".join(f"w{rng.randrange(len(SPECIAL), shape['vocab_size'])}" for _ in range(work["promptLength"]))} for _ in range(64)]
     out, times = {}, []
 
-    class Timed(GRPOTrainer):
-        def training_step(self, *a, **k):
-            t = time.perf_counter(); loss = super().training_step(*a, **k); times.append(time.perf_counter() - t); return loss
-
-    class Started(TrainerCallback):
-        def on_step_end(self, *_, **__):  # since the process started, by the clock of the one that started it
-            out.setdefault("start_s", time.time() - float(os.environ.get("STARTED_MS", start_ms)) / 1000)
-
-    Timed(model=make_model(shape), processing_class=tokenizer, train_dataset=Dataset.from_list(prompts), peft_config=adapter(),
+    TimedTrainer(times, model=make_model(shape), processing_class=tokenizer, train_dataset=Dataset.from_list(prompts), peft_config=adapter(),
           reward_funcs=lambda completions, **_: [len(set(c.split())) / new for c in completions],
           args=GRPOConfig(output_dir=folder, per_device_train_batch_size=work["prompts"] * work["group"], num_generations=work["group"],
                           max_completion_length=new, generation_kwargs={"min_new_tokens": new}, max_steps=steps + 1, logging_steps=1000,
                           report_to=[], beta=0.03, use_cpu=True, bf16=False, gradient_checkpointing=False,
-                          temperature=work["temperature"], save_strategy="no", disable_tqdm=True), callbacks=[Started()]).train()
+                          temperature=work["temperature"], save_strategy="no", disable_tqdm=True), callbacks=[Started(out, start_ms)]).train()
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)
     return {**out, "grpo_first_s": times[0], "grpo_step_s": statistics.median(times[1:]), "peak_rss_mb": peak}
 

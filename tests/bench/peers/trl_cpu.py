@@ -13,8 +13,9 @@ start, start_ms = time.perf_counter(), time.time() * 1000
 import torch
 from datasets import Dataset
 from tokenizers import Tokenizer, models, pre_tokenizers
-from transformers import Gemma3ForCausalLM, Gemma3TextConfig, PreTrainedTokenizerFast, TrainerCallback
-from trl import GRPOConfig, GRPOTrainer
+from transformers import Gemma3ForCausalLM, Gemma3TextConfig, PreTrainedTokenizerFast
+from timed_trainer import Started, TimedTrainer
+from trl import GRPOConfig
 
 SIZES = {"small": (128, 4), "medium": (256, 6)}
 VOCAB, PROMPT, NEW, PROMPTS, GROUP = 512, 32, 64, 4, 8
@@ -37,20 +38,12 @@ def main():
     prompts = Dataset.from_list([{"prompt": " ".join(f"w{rng.randrange(VOCAB - 4)}" for _ in range(PROMPT))} for _ in range(512)])
     times = []
 
-    class Timed(GRPOTrainer):
-        def training_step(self, *a, **k):
-            t = time.perf_counter(); loss = super().training_step(*a, **k); times.append(time.perf_counter() - t); return loss
-
-    class Started(TrainerCallback):
-        def on_step_end(self, *_, **__):  # since the process started, by the clock of the one that started it
-            out.setdefault("start_s", time.time() - float(os.environ.get("STARTED_MS", start_ms)) / 1000)
-
-    Timed(model=model, processing_class=tokenizer, train_dataset=prompts,
+    TimedTrainer(times, model=model, processing_class=tokenizer, train_dataset=prompts,
           reward_funcs=lambda completions, **_: [len(set(c.split())) / NEW for c in completions],
           args=GRPOConfig(output_dir=work, per_device_train_batch_size=PROMPTS * GROUP, num_generations=GROUP,
                           max_completion_length=NEW, max_steps=args.steps, logging_steps=1000, report_to=[], beta=0.03,
                           use_cpu=True, bf16=False, gradient_checkpointing=False, temperature=1.0, save_strategy="no",
-                          disable_tqdm=True), callbacks=[Started()]).train()
+                          disable_tqdm=True), callbacks=[Started(out, start_ms)]).train()
     out["grpo_step_s"] = statistics.median(times[1:]); out["peak_rss_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)
     if args.grpo:
         return print(json.dumps(out))
