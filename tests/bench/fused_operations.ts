@@ -7,6 +7,7 @@ import { Layout } from "../../lib/ops/layout.ts";
 import { project, projectReference } from "../../lib/ops/projection.ts";
 import { rmsNorm, rmsNormReference } from "../../lib/ops/rms_norm.ts";
 import { tokenLogprobs, tokenLogprobsReference } from "../../lib/ops/token_logprobs.ts";
+import { adamwNumbers } from "./adamw_numbers.ts";
 import { median } from "./median.ts";
 
 type Op = (...inputs: tf.Tensor[]) => tf.Tensor;
@@ -107,18 +108,9 @@ export async function timeOperations(): Promise<OperationTime[]> {
   }
   const parameter = tf.variable(normal(1024, 1024)), gradient = normal(1024, 1024);
   const moments = { m: tf.variable(tf.zeros([1024, 1024])), v: tf.variable(tf.zeros([1024, 1024])) };
-  const numbers = {
-    learningRate: 1e-3,
-    beta1: 0.9,
-    beta2: 0.999,
-    epsilon: 1e-8,
-    weightDecay: 0,
-    step: 1,
-    gradientScale: 1,
-  };
   const update = (f: typeof adamw) =>
     median(5, () => {
-      f(parameter, gradient, moments, numbers);
+      f(parameter, gradient, moments, adamwNumbers);
       parameter.dataSync();
     });
   times.push({

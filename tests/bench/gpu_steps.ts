@@ -7,6 +7,7 @@ import { Layout } from "../../lib/ops/layout.ts";
 import { tokenLogprobs } from "../../lib/ops/token_logprobs.ts";
 import { backward, disposeGradients } from "../../lib/training/backward.ts";
 import { TokenBatch } from "../../lib/training/token_batch.ts";
+import { adamwNumbers } from "./adamw_numbers.ts";
 import { type GpuMeter, settle, withKernels } from "./gpu_meter.ts";
 
 /** One update of an adapter on sequences of one length, by our kernels and by stock tfjs-webgpu: the losses must agree. */
@@ -24,15 +25,7 @@ export async function sftStep(meter: GpuMeter, decoder: Decoder): Promise<void> 
     v: tf.tidy(() => tf.variable(tf.zeros(shape), false)),
   }));
   // a rate of zero, so that every step starts from the same weights and the losses can be compared
-  const update = {
-    learningRate: 0,
-    beta1: 0.9,
-    beta2: 0.999,
-    epsilon: 1e-8,
-    weightDecay: 0,
-    step: 1,
-    gradientScale: 1,
-  };
+  const update = { ...adamwNumbers, learningRate: 0 };
   const losses: number[] = [];
   for (const ours of [true, false]) {
     computeByReference(!ours);
