@@ -66,7 +66,7 @@ function cpu(engine: CpuEngine): Device {
     // larger passes gain a few percent and take the memory for it, which a first step waits for: 11 s or 5 with SmolLM2
     tokensAtOnce: 1536,
     mostTokensAtOnce: 1536,
-    bytesAtOnce: 2e9,
+    bytesAtOnce: 1e9,
     largestTensor: Infinity,
     largestBinding: Infinity,
     cacheAtOnce: firstCache,

@@ -172,23 +172,26 @@ export interface TokenLogprobsNumbers {
   softcap: number;
   /** Whether the backward pass gives the table's gradient. */
   tableGradient: boolean;
+  /** Whether there will be a backward pass. */
+  trained: boolean;
 }
 
-/** log softmax(hidden·tableᵀ / temperature)[target], the logits in blocks. */
+/** log softmax(hidden·tableᵀ / temperature)[target], the logits in blocks or, for a backward pass to come, whole where they are few. */
 export interface TokenLogprobsKernels {
-  /** hidden [rows, width], table [vocabulary, width], targets int32 [rows] → [rows] each */
+  /** hidden [rows, width], table [vocabulary, width], targets int32 [rows] → [rows] each, and the logits [rows, vocabulary] where they are kept */
   forward(
     hidden: Tensor2D,
     table: Tensor2D,
     targets: Tensor1D,
     numbers: TokenLogprobsNumbers,
-  ): Record<"logprobs" | "logSumExp" | "entropy" | "hits", Tensor1D>;
-  /** From the gradients of the log-probabilities and, where they have any, of the entropies, [rows] each. */
+  ): Record<"logprobs" | "logSumExp" | "entropy" | "hits", Tensor1D> & { logits?: Tensor2D };
+  /** From the gradients of the log-probabilities and, where they have any, of the entropies, [rows] each. Writes over the logits. */
   backward(
     dy: { logprobs: Tensor1D; entropy: Tensor1D | null },
     inputs:
       & Record<"targets" | "logSumExp" | "entropy", Tensor1D>
-      & Record<"hidden" | "table", Tensor2D>,
+      & Record<"hidden" | "table", Tensor2D>
+      & { logits?: Tensor2D },
     numbers: TokenLogprobsNumbers,
   ): { dHidden: Tensor2D; dTable: Tensor2D | null };
 }

@@ -297,14 +297,12 @@ export class Decoder {
     for (let index = 0; index < model.layers.length; index++) {
       const layer = (x: Tensor2D) =>
         decoderLayer(x, model, { index, layout, dropoutSeed: drops ? dropoutSeed : null });
-      if (checkpointing) x = checkpoint(layer, x, this.#layerVariables(index, adapter));
-      else if (tf.engine().isTapeOn()) x = layer(x);
-      else {
-        // without a backward pass to come, a layer's results go with it
-        const before = x;
-        x = tf.tidy(() => layer(before));
-        before.dispose();
-      }
+      const before = x;
+      // a layer's results go with it; what a backward pass reads again has been saved for that
+      x = checkpointing
+        ? checkpoint(layer, before, this.#layerVariables(index, adapter))
+        : tf.tidy(() => layer(before));
+      before.dispose();
     }
     return rmsNorm(x, model.finalNorm, { epsilon, addOne, trainable });
   }

@@ -1,4 +1,5 @@
 import type { DecoderConfig } from "./decoder_config.ts";
+import { keptActivations } from "./kept_activations.ts";
 import { parameterNames } from "./parameter_names.ts";
 
 /** What a model is to be used for. */
@@ -47,10 +48,8 @@ export interface MemoryEstimate {
 /**
  * Says before loading whether a model fits: an estimate from the configuration alone.
  *
- * Weights, adapter, optimizer and cache are exact counts of numbers (float32 apart from `weightBytes`). Activations are an
- * approximation: per token and layer, the residual stream eight times, the attention's inputs and outputs twice and the MLP's inner width three times,
- * and the attention's probabilities, heads · length. For a LoRA step of Gemma 3 270M (rank 16, 4 × 77 tokens) it says 1.65 GB; the heap then
- * had grown to 1.91 GB (`tests/bench/gemma_270m.ts`), so leave a fifth for what malloc wastes.
+ * Weights, adapter, optimizer and cache are exact counts of numbers (float32 apart from `weightBytes`), activations what `keptActivations`
+ * counts for each layer and once more for gradients on their way. Leave a fifth for what malloc wastes.
  *
  * @throws {RangeError} for a size that is no whole number from 1.
  * @example
@@ -79,13 +78,9 @@ export function estimateMemory(config: DecoderConfig, options: EstimateMemoryOpt
   const weights = numbers * (frozen ? weightBytes : 4), adapter = 4 * adapterNumbers;
   const optimizer = training ? 12 * (loraRank === null ? numbers : adapterNumbers) : 0;
 
-  const wide = config.heads * config.headDim,
-    kvWide = config.kvHeads * config.headDim,
-    tokens = batchSize * length;
-  const cache = 4 * tokens * config.layers * 2 * kvWide;
-  const kept = 8 * config.hiddenSize + 2 * (2 * wide + 2 * kvWide) + 3 * config.intermediateSize +
-    config.heads * length;
-  const activations = training ? 4 * tokens * config.layers * kept : 0;
+  const tokens = batchSize * length;
+  const cache = 4 * tokens * config.layers * 2 * config.kvHeads * config.headDim;
+  const activations = training ? 4 * tokens * (config.layers + 1) * keptActivations(config) : 0;
 
   const workspace = 4 * config.vocabSize * Math.min(tokens, 128) + 2 ** 24;
   const total = weights + adapter + optimizer + workspace + Math.max(cache, activations),

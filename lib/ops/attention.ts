@@ -1,5 +1,6 @@
 import * as tf from "@tensorflow/tfjs";
 import { device } from "../kernels/device.ts";
+import { differentiable } from "./differentiable.ts";
 import { rmsNorm } from "./rms_norm.ts";
 import type { Layout } from "./layout.ts";
 
@@ -102,17 +103,16 @@ export function attention(packed: tf.Tensor2D, options: AttentionOptions): tf.Te
   if (!kernels) return attentionReference(packed, options);
   const { forward, backward } = kernels.attention, { queryNorm, keyNorm, trainable = true } = options;
   const numbers = { ...options, softcap: options.softcap ?? 0, window: options.window ?? 0, trainable };
-  const op = tf.customGrad((...inputs) => {
-    const save = inputs.pop() as unknown as tf.GradSaveFunc, packed = inputs[0] as tf.Tensor2D;
+  const norms = queryNorm && keyNorm && trainable ? [queryNorm, keyNorm] : [];
+  return differentiable([packed, ...norms], () => {
     const { out, saved } = forward(packed, numbers);
-    save([packed, ...saved]);
     return {
       value: out,
-      gradFunc: (dOut, [packed, ...saved]) => {
-        const { dPacked, norms } = backward(dOut as tf.Tensor2D, packed as tf.Tensor2D, saved, numbers);
+      saved: [packed, ...saved],
+      gradients: (dOut, [packed, ...saved]) => {
+        const { dPacked, norms } = backward(dOut, packed as tf.Tensor2D, saved, numbers);
         return [dPacked, ...(norms ?? [])];
       },
     };
   });
-  return (queryNorm && keyNorm && trainable ? op(packed, queryNorm, keyNorm) : op(packed)) as tf.Tensor2D;
 }

@@ -1,4 +1,5 @@
 import * as tf from "@tensorflow/tfjs";
+import { differentiable } from "./differentiable.ts";
 
 /**
  * y = f(x) whose intermediate results are not kept for the backward pass but computed again there (Chen et al. 2016, arXiv
@@ -17,27 +18,19 @@ export function checkpoint(
   x: tf.Tensor2D,
   variables: readonly tf.Variable[],
 ): tf.Tensor2D {
-  const op = tf.customGrad((...inputs) => {
-    const save = inputs.pop() as unknown as tf.GradSaveFunc, [x] = inputs as tf.Tensor2D[];
-    save([x]);
-    return {
-      value: tf.tidy(() => f(x)),
-      gradFunc: (dy, [x]) => {
-        // tfjs throws the tape away at the end of any backward pass, this inner one too, and the outer one needs its own
-        const { state } = tf.engine(), tape = state.activeTape;
-        try {
-          const { value, grads } = tf.engine().gradients(
-            () => f(x as tf.Tensor2D),
-            [x, ...variables],
-            dy as tf.Tensor2D,
-          );
-          value.dispose();
-          return grads;
-        } finally {
-          state.activeTape = tape;
-        }
-      },
-    };
-  });
-  return op(x, ...variables) as tf.Tensor2D;
+  return differentiable([x, ...variables], () => ({
+    value: tf.tidy(() => f(x)),
+    saved: [x],
+    gradients: (dy, [x]) => {
+      // tfjs throws the tape away at the end of any backward pass, this inner one too, and the outer one needs its own
+      const { state } = tf.engine(), tape = state.activeTape;
+      try {
+        const { value, grads } = tf.engine().gradients(() => f(x as tf.Tensor2D), [x, ...variables], dy);
+        value.dispose();
+        return grads;
+      } finally {
+        state.activeTape = tape;
+      }
+    },
+  }));
 }

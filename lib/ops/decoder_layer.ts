@@ -6,6 +6,7 @@ import { gatedActivation } from "./gated_activation.ts";
 import type { Layout } from "./layout.ts";
 import { project } from "./projection.ts";
 import { projectWithDropout } from "./projection_dropout.ts";
+import { residualSum } from "./residual_sum.ts";
 import { rmsNorm } from "./rms_norm.ts";
 
 /** Options of {@linkcode decoderLayer}. */
@@ -38,7 +39,7 @@ export function decoderLayer(
       : projectWithDropout(x, linears, pcg(dropoutSeed ^ pcg(places++)));
   /** residual + norm(x), or residual + x without a norm. */
   const add = (x: tf.Tensor2D, norm: tf.Tensor1D | undefined, residual: tf.Tensor2D): tf.Tensor2D =>
-    norm ? rmsNorm(x, norm, { ...normed, residual }) : tf.add(residual, x);
+    norm ? rmsNorm(x, norm, { ...normed, residual }) : residualSum(x, residual);
   const packed = projected(rmsNorm(x, layer.inputNorm, normed), [layer.query, layer.key, layer.value]);
   const attended = attention(packed, {
     ...{ layout, heads, kvHeads, headDim, ...normed, queryNorm, keyNorm, rotary, window },

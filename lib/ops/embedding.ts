@@ -1,5 +1,6 @@
 import * as tf from "@tensorflow/tfjs";
 import { device } from "../kernels/device.ts";
+import { differentiable } from "./differentiable.ts";
 
 /** {@linkcode embedding} in tfjs-core operations; stock gathering has no gradient on every backend, a one-hot product has. */
 export function embeddingReference(ids: tf.Tensor1D, table: tf.Tensor2D, scale: number): tf.Tensor2D {
@@ -25,11 +26,9 @@ export function embedding(ids: tf.Tensor1D, table: tf.Tensor2D, scale = 1): tf.T
   const { kernels } = device(), entries = table.shape[0];
   if (!kernels) return embeddingReference(ids, table, scale);
   const { forward, backward } = kernels.embedding;
-  return tf.customGrad((table, save) => {
-    (save as tf.GradSaveFunc)([ids]);
-    return {
-      value: forward(ids, table as tf.Tensor2D, scale),
-      gradFunc: (dy, [ids]) => backward(dy as tf.Tensor2D, ids as tf.Tensor1D, entries, scale),
-    };
-  })(table) as tf.Tensor2D;
+  return differentiable([table], () => ({
+    value: forward(ids, table, scale),
+    saved: [ids],
+    gradients: (dy, [ids]) => [backward(dy, ids as tf.Tensor1D, entries, scale)],
+  }));
 }

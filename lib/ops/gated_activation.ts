@@ -1,6 +1,7 @@
 import * as tf from "@tensorflow/tfjs";
 import type { Activation } from "../kernels/decoder_description.ts";
 import { device } from "../kernels/device.ts";
+import { differentiable } from "./differentiable.ts";
 
 /** {@linkcode gatedActivation} in tfjs-core operations. */
 export function gatedActivationReference(x: tf.Tensor2D, activation: Activation): tf.Tensor2D {
@@ -23,11 +24,9 @@ export function gatedActivation(x: tf.Tensor2D, activation: Activation): tf.Tens
   const { kernels } = device();
   if (!kernels) return gatedActivationReference(x, activation);
   const { forward, backward } = kernels.gatedActivation;
-  return tf.customGrad((x, save) => {
-    (save as tf.GradSaveFunc)([x as tf.Tensor]);
-    return {
-      value: forward(x as tf.Tensor2D, activation),
-      gradFunc: (dy, [x]) => backward(dy as tf.Tensor2D, x as tf.Tensor2D, activation),
-    };
-  })(x) as tf.Tensor2D;
+  return differentiable([x], () => ({
+    value: forward(x, activation),
+    saved: [x],
+    gradients: (dy, [x]) => [backward(dy, x as tf.Tensor2D, activation)],
+  }));
 }

@@ -1,6 +1,7 @@
 import * as tf from "@tensorflow/tfjs";
 import type { Linear } from "../kernels/decoder_description.ts";
 import { device } from "../kernels/device.ts";
+import { differentiable } from "./differentiable.ts";
 
 /** {@linkcode project} in tfjs-core operations. */
 export function projectReference(x: tf.Tensor2D, linears: readonly Linear[]): tf.Tensor2D {
@@ -30,17 +31,13 @@ export function project(x: tf.Tensor2D, linears: readonly Linear[]): tf.Tensor2D
     ...(trainable && bias ? [bias] : []),
     ...(lora ? [lora.a, lora.b] : []),
   ]);
-  const op = tf.customGrad((...args) => {
-    const save = args.pop() as unknown as tf.GradSaveFunc, x = args[0] as tf.Tensor2D;
-    save([x]);
-    return {
-      value: forward(x, linears),
-      gradFunc: (dy, [x]) => {
-        const { dx, layers } = backward(dy as tf.Tensor2D, x as tf.Tensor2D, linears);
-        const gradients = layers.flatMap(({ weight, bias, a, b }) => [weight, bias, a, b]);
-        return [dx, ...gradients.filter((gradient) => gradient !== undefined)];
-      },
-    };
-  });
-  return op(x, ...inputs) as tf.Tensor2D;
+  return differentiable([x, ...inputs], () => ({
+    value: forward(x, linears),
+    saved: [x],
+    gradients: (dy, [x]) => {
+      const { dx, layers } = backward(dy, x as tf.Tensor2D, linears);
+      const gradients = layers.flatMap(({ weight, bias, a, b }) => [weight, bias, a, b]);
+      return [dx, ...gradients.filter((gradient) => gradient !== undefined)];
+    },
+  }));
 }

@@ -1,6 +1,7 @@
 import * as tf from "@tensorflow/tfjs";
 import type { Tensor1D, Tensor2D } from "../backend/tensors.ts";
 import { device } from "../kernels/device.ts";
+import { differentiable } from "./differentiable.ts";
 import { project } from "./projection.ts";
 
 /** What a teacher says at the rows of a student: its own hidden states and vocabulary table. */
@@ -91,8 +92,7 @@ export function reverseKl(
   const part = <T extends tf.Tensor>(all: T, from: number): T =>
     tf.slice(all, [from], [Math.min(size, rows - from)]) as T;
   let entropy!: Tensor1D, logprobs!: Tensor1D, hits!: Tensor1D;
-  const op = tf.customGrad((...args) => {
-    const save = args.pop() as unknown as tf.GradSaveFunc, [hidden] = args as Tensor2D[];
+  const divergence = differentiable(tableTrainable ? [hidden, table] : [hidden], () => {
     const blocks = starts.map((from) =>
       tf.tidy(() => {
         const theirs = { ...teacher, hidden: part(teacher.hidden, from) }, drawn = part(targets, from);
@@ -107,10 +107,10 @@ export function reverseKl(
     );
     const [divergence, ...values] = tf.unstack(tf.concat(blocks, 1)) as Tensor1D[];
     [logprobs, entropy, hits] = values.map((each) => tf.keep(each));
-    save([hidden, teacher.hidden]);
     return {
       value: divergence,
-      gradFunc: (dy, saved) => {
+      saved: [hidden, teacher.hidden],
+      gradients: (dy, saved) => {
         const [hidden, teacherHidden] = saved as Tensor2D[];
         let dTable: Tensor2D | undefined;
         const dHidden = starts.map((from) => {
@@ -119,7 +119,7 @@ export function reverseKl(
             const theirs = { ...teacher, hidden: part(teacherHidden, from) };
             const { p, tanh, difference, divergence } = blockOf(own, table, theirs, numbers);
             // ∂KL/∂z_v = p_v·(log p_v − log q_v − KL) / T
-            const scale = tf.div(tf.reshape(part(dy as Tensor1D, from), [-1, 1]), temperature);
+            const scale = tf.div(tf.reshape(part(dy, from), [-1, 1]), temperature);
             const dLogits = tf.mul(tf.mul(p, tf.sub(difference, divergence)), scale);
             return [tanh ? tf.mul(dLogits, tf.sub(1, tf.square(tanh))) : dLogits] as Tensor2D[];
           });
@@ -131,6 +131,5 @@ export function reverseKl(
       },
     };
   });
-  const divergence = op(...(tableTrainable ? [hidden, table] : [hidden])) as Tensor1D;
   return { divergence, logprobs, entropy, hits };
 }

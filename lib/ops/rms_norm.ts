@@ -1,5 +1,6 @@
 import * as tf from "@tensorflow/tfjs";
 import { device } from "../kernels/device.ts";
+import { differentiable } from "./differentiable.ts";
 
 /** Options of {@linkcode rmsNorm}. */
 export interface RmsNormOptions {
@@ -36,17 +37,13 @@ export function rmsNorm(x: tf.Tensor2D, weight: tf.Tensor1D, options: RmsNormOpt
   if (!kernels) return rmsNormReference(x, weight, options);
   const { forward, backward } = kernels.rmsNorm,
     numbers = { epsilon, addOne, residual, weightGradient: trainable };
-  const op = tf.customGrad((...inputs) => {
-    const save = inputs.pop() as unknown as tf.GradSaveFunc, x = inputs[0] as tf.Tensor2D;
-    save([x, weight]);
-    return {
-      value: forward(x, weight, numbers),
-      gradFunc: (dy, saved) => {
-        const [x, weight] = saved as [tf.Tensor2D, tf.Tensor1D];
-        const { dx, dWeight } = backward(dy as tf.Tensor2D, x, weight, numbers);
-        return [dx, ...(dWeight ? [dWeight] : []), ...(residual ? [dy.clone()] : [])];
-      },
-    };
-  });
-  return op(x, ...(trainable ? [weight] : []), ...(residual ? [residual] : [])) as tf.Tensor2D;
+  return differentiable([x, ...(trainable ? [weight] : []), ...(residual ? [residual] : [])], () => ({
+    value: forward(x, weight, numbers),
+    saved: [x, weight],
+    gradients: (dy, saved) => {
+      const [x, weight] = saved as [tf.Tensor2D, tf.Tensor1D];
+      const { dx, dWeight } = backward(dy, x, weight, numbers);
+      return [dx, ...(dWeight ? [dWeight] : []), ...(residual ? [dy.clone()] : [])];
+    },
+  }));
 }

@@ -1,5 +1,6 @@
 import * as tf from "@tensorflow/tfjs";
 import { device } from "../kernels/device.ts";
+import { differentiable } from "./differentiable.ts";
 
 /** Options of {@linkcode tokenLogprobs}. */
 export interface TokenLogprobsOptions {
@@ -55,32 +56,30 @@ export function tokenLogprobs(
   const { kernels } = device(), { temperature = 1, softcap = 0, tableTrainable = true } = options;
   if (!kernels) return tokenLogprobsReference(hidden, table, targets, options);
   const { forward, backward } = kernels.tokenLogprobs,
-    numbers = { temperature, softcap, tableGradient: tableTrainable };
+    trained = tf.engine().isTapeOn(),
+    numbers = { temperature, softcap, tableGradient: tableTrainable, trained };
   let entropy!: tf.Tensor1D, hits!: tf.Tensor1D;
   const [rows] = hidden.shape, { entropyTrainable = false } = options;
-  const op = tf.customGrad((...args) => {
-    const save = args.pop() as unknown as tf.GradSaveFunc, hidden = args[0] as tf.Tensor2D;
-    const { logprobs, logSumExp, ...rest } = forward(hidden, table, targets, numbers);
+  const value = differentiable(tableTrainable ? [hidden, table] : [hidden], () => {
+    const { logprobs, logSumExp, logits, ...rest } = forward(hidden, table, targets, numbers);
     hits = tf.keep(rest.hits);
     if (!entropyTrainable) entropy = tf.keep(rest.entropy);
-    save([hidden, targets, logSumExp, rest.entropy]);
     return {
       value: entropyTrainable ? tf.concat([logprobs, rest.entropy]) : logprobs,
-      gradFunc: (dy, saved) => {
+      saved: [hidden, targets, logSumExp, rest.entropy, ...logits ? [logits] : []],
+      gradients: (dy, saved) => {
         const [hidden, targets, logSumExp, entropy] = saved as [tf.Tensor2D, ...tf.Tensor1D[]];
-        const half = (from: number) => tf.slice(dy as tf.Tensor1D, [from], [rows]);
+        const logits = saved[4] as tf.Tensor2D | undefined;
+        const half = (from: number) => tf.slice(dy, [from], [rows]);
         const { dHidden, dTable } = backward(
-          entropyTrainable
-            ? { logprobs: half(0), entropy: half(rows) }
-            : { logprobs: dy as tf.Tensor1D, entropy: null },
-          { hidden, table, targets, logSumExp, entropy },
+          entropyTrainable ? { logprobs: half(0), entropy: half(rows) } : { logprobs: dy, entropy: null },
+          { hidden, table, targets, logSumExp, entropy, logits },
           numbers,
         );
         return dTable ? [dHidden, dTable] : [dHidden];
       },
     };
   });
-  const value = op(...(tableTrainable ? [hidden, table] : [hidden])) as tf.Tensor1D;
   if (!entropyTrainable) return { logprobs: value, entropy, hits };
   return { logprobs: tf.slice(value, [0], [rows]), entropy: tf.slice(value, [rows], [rows]), hits };
 }

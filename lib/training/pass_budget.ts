@@ -1,6 +1,7 @@
 import { isOutOfMemory } from "../backend/out_of_memory.ts";
 import { device } from "../kernels/device.ts";
 import type { Decoder } from "../models/decoder.ts";
+import { keptActivations } from "../models/kept_activations.ts";
 import { microBatches, rowsOf } from "./micro_batches.ts";
 import { Notes } from "./notes.ts";
 import type { TokenSequence } from "./token_batch.ts";
@@ -115,10 +116,10 @@ export class PassBudget {
     return Math.max(1, Math.floor(Math.min(share * device().memoryLeft / bytes, 2 ** 31)));
   }
 
-  /** Bytes that a row's activations take by the configuration, before any was measured: what layers keep, and two thirds more. */
+  /** Bytes that a row takes by the configuration, before any was measured: what layers keep, and gradients of the widest at once. */
   #estimate(): number {
-    const { layers, hiddenSize, intermediateSize, heads, kvHeads, headDim } = this.decoder.config;
-    const layer = 8 * hiddenSize + 4 * (heads + kvHeads) * headDim + 3 * intermediateSize;
-    return 4 * 5 / 3 * (this.checkpointing ? layers * hiddenSize + layer : layers * layer);
+    const { config } = this.decoder, layer = keptActivations(config);
+    return 4 *
+      ((this.checkpointing ? config.layers * config.hiddenSize + layer : config.layers * layer) + layer);
   }
 }

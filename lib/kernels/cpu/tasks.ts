@@ -209,14 +209,14 @@ const gatedBackward: Task = ({ kernels, i32: a }, index, count) => {
 /** First argument of the vocabulary's table, as `storedArguments` gives it. */
 export const TABLE = 20;
 
-/** Log-probabilities of rows in blocks that fit `block` rows of logits; logits never exist whole. */
+/** Log-probabilities of rows in blocks that fit `block` rows of logits, which the next ones write over, or are `kept` whole. */
 const logprobs: Task = (thread, index, count) => {
   const { kernels, i32: a, f32: f } = thread, table = storedFrom(a.subarray(TABLE, TABLE + STORED));
   const [hidden, , targets, logprob, lse, entropy, hit] = Array.from(a.subarray(0, 7), (x) => x >>> 0);
-  const n = a[7], v = a[8], d = a[9], block = a[11], logits = (a[10] >>> 0) + index * block * v * 4;
+  const [n, v, d, , block, kept] = a.subarray(7, 13), all = a[10] >>> 0;
   const [from, to] = part(n, index, count), [beta, cap] = [f[FLOATS], f[FLOATS + 1]];
   for (let row = from; row < to; row += block) {
-    const rows = Math.min(block, to - row), o = row * 4;
+    const rows = Math.min(block, to - row), o = row * 4, logits = all + (kept ? row : index * block) * v * 4;
     timesTransposed(thread, table, {
       m: rows,
       x: { at: hidden + row * d * 4, ld: d },
@@ -232,30 +232,22 @@ const logprobsBackward: Task = (thread, index, count) => {
     a.subarray(0, 9),
     (x) => x >>> 0,
   );
-  const n = a[9], v = a[10], d = a[11], block = a[13], logits = (a[12] >>> 0) + index * block * v * 4;
+  const [n, v, d, , block, kept] = a.subarray(9, 15), all = a[12] >>> 0;
   const [from, to] = part(n, index, count), [beta, cap] = [f[FLOATS], f[FLOATS + 1]];
   const dTable = dTables + index * v * d * 4;
   if (dTables) kernels.fill(dTable, v * d, 0);
   for (let row = from; row < to; row += block) {
-    const rows = Math.min(block, to - row), o = row * 4;
-    timesTransposed(thread, table, {
-      m: rows,
-      x: { at: hidden + row * d * 4, ld: d },
-      y: { at: logits, ld: v },
-    });
-    if (cap) kernels.softcapInPlace(logits, rows * v, cap);
-    kernels.logprobRowsBackward(
-      logits,
-      targets + o,
-      lse + o,
-      g + o,
-      entropy + o,
-      e ? e + o : 0,
-      rows,
-      v,
-      beta,
-      cap,
-    );
+    const rows = Math.min(block, to - row), o = row * 4, logits = all + (kept ? row : index * block) * v * 4;
+    if (!kept) {
+      timesTransposed(thread, table, {
+        m: rows,
+        x: { at: hidden + row * d * 4, ld: d },
+        y: { at: logits, ld: v },
+      });
+      if (cap) kernels.softcapInPlace(logits, rows * v, cap);
+    }
+    const own = e ? e + o : 0;
+    kernels.logprobRowsBackward(logits, targets + o, lse + o, g + o, entropy + o, own, rows, v, beta, cap);
     times(thread, table, { m: rows, x: { at: logits, ld: v }, y: { at: dHidden + row * d * 4, ld: d } });
     if (dTables) gemm(true, false, v, d, rows, logits, v, hidden + row * d * 4, d, dTable, d, true);
   }

@@ -1,63 +1,70 @@
 import type * as tf from "@tensorflow/tfjs";
 import type { TokenLogprobsKernels } from "../kernels.ts";
 import type { CpuEngine } from "./engine.ts";
-import { readsAsItLies, storedArguments } from "./stored_product.ts";
+import { storedArguments } from "./stored_product.ts";
 import { TABLE } from "./tasks.ts";
 
 /**
- * Logits that all chunks hold at once, 256 MB. A block reads the whole table, so with a large vocabulary few rows a block would
+ * Logits that exist at once, 256 MB. A block reads the whole table, so with a large vocabulary few rows a block would
  * mean reading Gemma's 671 MB for every eight tokens.
  */
 const blockFloats = 1 << 26;
+/** Rows of a block: more of them read a large table no less often than it takes to multiply by it. */
+const blockRows = 256;
 
-/** Log-probabilities of chosen tokens on the CPU; logits exist only in blocks of rows. */
-export function tokenLogprobsKernels(engine: CpuEngine): TokenLogprobsKernels {
+/** Log-probabilities of chosen tokens on the CPU: logits in blocks of rows, or kept for the backward pass where all are at most `mostKept`. */
+export function tokenLogprobsKernels(engine: CpuEngine, mostKept = blockFloats): TokenLogprobsKernels {
   /** How rows are cut: one partial gradient of the table a chunk, and one alone where a large table is trained. */
   const plan = (rows: number, table: tf.Tensor2D, tableGradient: boolean) => {
-    const matrix = engine.stored(table),
-      { rows: vocabulary, columns: width } = matrix,
-      stored = !readsAsItLies(engine.pool.thread, matrix);
+    const matrix = engine.stored(table), { rows: vocabulary, columns: width } = matrix;
     const large = tableGradient && vocabulary * width > 1 << 24;
     const chunks = Math.min(engine.threads, Math.ceil(rows / 16), large ? 1 : 64);
-    // a table that is not read as it lies is brought to where it is once a block
-    const most = stored ? 256 : 64;
-    const block = Math.max(8, Math.min(most, Math.floor(blockFloats / chunks / vocabulary)));
+    const block = Math.max(8, Math.min(blockRows, Math.floor(blockFloats / chunks / vocabulary)));
     return {
+      vocabulary,
       chunks,
       logitBytes: chunks * block * vocabulary * 4,
+      fits: rows * vocabulary <= mostKept,
       /** The sizes from argument `from` on, and the table where the tasks look for it. */
-      sizes: (logits: number, from: number) => [
-        ...[rows, vocabulary, width, logits, block],
-        ...new Array(TABLE - from - 5).fill(0),
+      sizes: (logits: number, kept: tf.Tensor2D | undefined, from: number) => [
+        ...[rows, vocabulary, width, kept ? engine.at(kept) : logits, block, kept ? 1 : 0],
+        ...new Array(TABLE - from - 6).fill(0),
         ...storedArguments(matrix),
       ],
     };
   };
   const addresses = (...tensors: tf.Tensor[]) => tensors.map((tensor) => engine.at(tensor));
   return {
-    forward(hidden, table, targets, { temperature, softcap, tableGradient }) {
-      const rows = hidden.shape[0], { chunks, logitBytes, sizes } = plan(rows, table, tableGradient);
+    forward(hidden, table, targets, { temperature, softcap, tableGradient, trained }) {
+      const rows = hidden.shape[0];
+      const { vocabulary, chunks, logitBytes, fits, sizes } = plan(rows, table, tableGradient);
       const [logprobs, logSumExp, entropy, hits] = Array.from(
         { length: 4 },
         () => engine.output<tf.Tensor1D>([rows]),
       );
+      const logits = trained && fits ? engine.output<tf.Tensor2D>([rows, vocabulary]) : undefined;
       engine.run(
         "logprobs",
         [
           ...addresses(hidden, table, targets, logprobs, logSumExp, entropy, hits),
-          ...sizes(engine.scratch(logitBytes), 7),
+          ...sizes(logits ? 0 : engine.scratch(logitBytes), logits, 7),
         ],
         [1 / temperature, softcap],
         chunks,
       );
-      return { logprobs, logSumExp, entropy, hits };
+      return { logprobs, logSumExp, entropy, hits, logits };
     },
-    backward(dy, { hidden, table, targets, logSumExp, entropy }, { temperature, softcap, tableGradient }) {
+    backward(
+      dy,
+      { hidden, table, targets, logSumExp, entropy, logits },
+      { temperature, softcap, tableGradient },
+    ) {
       const [rows, width] = hidden.shape,
-        { chunks, logitBytes, sizes } = plan(rows, table, tableGradient);
+        { chunks, logitBytes, sizes } = plan(rows, table, tableGradient),
+        blockBytes = logits ? 0 : logitBytes;
       const dHidden = engine.output<tf.Tensor2D>([rows, width]), partial = table.size;
-      const scratch = engine.scratch(logitBytes + (tableGradient ? chunks * partial * 4 : 0)),
-        partials = tableGradient ? scratch + logitBytes : 0;
+      const scratch = engine.scratch(blockBytes + (tableGradient ? chunks * partial * 4 : 0)),
+        partials = tableGradient ? scratch + blockBytes : 0;
       engine.run(
         "logprobsBackward",
         [
@@ -65,7 +72,7 @@ export function tokenLogprobsKernels(engine: CpuEngine): TokenLogprobsKernels {
           dy.entropy ? engine.at(dy.entropy) : 0,
           engine.at(dHidden),
           partials,
-          ...sizes(scratch, 9),
+          ...sizes(scratch, logits, 9),
         ],
         [1 / temperature, softcap],
         chunks,
