@@ -36,6 +36,13 @@ if (unknown !== undefined) {
     `choosing what to time: --sizes takes ${[...Object.keys(sizes), "real"].join(", ")}, got ${unknown}`,
   );
 }
+if (values.stock && !wanted.includes("small")) {
+  throw new RangeError(
+    `choosing what to time: --stock is compared with the small size, and --sizes has ${
+      wanted.join(", ")
+    } alone: add small`,
+  );
+}
 const threads = values.threads === undefined ? undefined : Number(values.threads);
 if (threads !== undefined && !(Number.isInteger(threads) && threads > 0)) {
   throw new RangeError(`choosing what to time: --threads takes a whole number from 1, got ${values.threads}`);

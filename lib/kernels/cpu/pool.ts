@@ -7,9 +7,10 @@
 import { Worker } from "node:worker_threads";
 import { panelBytes } from "../../backend/outer_memory.ts";
 import { workerScript } from "../../backend/package_files.ts";
-import { type Gemm, narrowGemm, openBlas } from "./blas.ts";
+import { type Gemm, openBlas } from "./blas.ts";
 import { openKernels, type PackedProduct } from "./blas_kernels.ts";
 import type { BlasLibrary } from "./blas_library.ts";
+import { narrowGemm } from "./narrow_gemm.ts";
 import type { WasmKernels } from "./wasm_kernels.d.ts";
 
 /** What a chunk function works with; one a thread. */

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { type Gemm, narrowGemm } from "../../../lib/kernels/cpu/blas.ts";
+import type { Gemm } from "../../../lib/kernels/cpu/blas.ts";
+import { narrowGemm } from "../../../lib/kernels/cpu/narrow_gemm.ts";
 import { gaussian } from "./on_cpu.ts";
 
 /** The product on an array, counted: what a BLAS does at addresses. */
