@@ -116,7 +116,7 @@ if (!python || !isThere) {
       const base = await greedy(model, prompts), untaught = await loadModel(path);
       model.addLora({ rank: 4, alpha: 8, targets: ["q_proj", "v_proj", "down_proj"] });
       for (const [i, { b }] of [...model.decoder.lora.values()].entries()) {
-        const values = tf.randomNormal(b.shape, 0, 0.02, "float32", i) as tf.Tensor2D;
+        const values = tf.randomNormal(b.shape, 0, 0.02, "float32", i + 1) as tf.Tensor2D;
         b.assign(values);
         values.dispose();
       }

@@ -17,7 +17,7 @@ import { inventedSft } from "../report/invented.ts";
 async function taught(): Promise<CausalLM> {
   const model = await loadModel({ path: "data/models/tiny-gemma", lora: { rank: 4, alpha: 8 } });
   for (const [i, { b }] of [...model.decoder.lora.values()].entries()) {
-    const values = tf.randomNormal(b.shape, 0, 0.05, "float32", i) as tf.Tensor2D;
+    const values = tf.randomNormal(b.shape, 0, 0.05, "float32", i + 1) as tf.Tensor2D;
     b.assign(values);
     values.dispose();
   }

@@ -51,7 +51,7 @@ testOnCpu(
     await startEngine({ threads: 1 });
     const model = await loadModel({ path: "data/models/tiny-gemma", lora: { rank: 2 } });
     for (const [i, { b }] of [...model.decoder.lora.values()].entries()) {
-      const values = tf.randomNormal(b.shape, 0, 0.05, "float32", i) as tf.Tensor2D;
+      const values = tf.randomNormal(b.shape, 0, 0.05, "float32", i + 1) as tf.Tensor2D;
       b.assign(values);
       values.dispose();
     }
@@ -91,7 +91,7 @@ for (const name of ["llama", "gemma3"]) {
         rankStabilized: true,
       });
       for (const [i, { b }] of [...model.decoder.lora.values()].entries()) {
-        const values = tf.randomNormal(b.shape, 0, 0.1, "float32", i) as tf.Tensor2D;
+        const values = tf.randomNormal(b.shape, 0, 0.1, "float32", i + 1) as tf.Tensor2D;
         b.assign(values);
         values.dispose();
       }
