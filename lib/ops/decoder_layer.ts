@@ -1,4 +1,4 @@
-import * as tf from "@tensorflow/tfjs";
+import type * as tf from "@tensorflow/tfjs";
 import type { DecoderDescription, Linear } from "../kernels/decoder_description.ts";
 import { pcg } from "../random/counter_random.ts";
 import { attention } from "./attention.ts";
