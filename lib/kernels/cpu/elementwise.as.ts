@@ -501,11 +501,11 @@ export function biasBackward(dy: usize, ld: i32, db: usize, rows: i32, n: i32): 
 
 @inline function expand16(codes: v128, scale: f32, centre: f32, offset: f32, to: usize): void {
   const low = i16x8.extend_low_i8x16_u(codes), high = i16x8.extend_high_i8x16_u(codes);
-  const s = f32x4.splat(scale), c = f32x4.splat(centre), o = f32x4.splat(offset);
-  v128.store(to, f32x4.add(f32x4.mul(f32x4.sub(f32x4.convert_i32x4_s(i32x4.extend_low_i16x8_u(low)), c), s), o));
-  v128.store(to, f32x4.add(f32x4.mul(f32x4.sub(f32x4.convert_i32x4_s(i32x4.extend_high_i16x8_u(low)), c), s), o), 16);
-  v128.store(to, f32x4.add(f32x4.mul(f32x4.sub(f32x4.convert_i32x4_s(i32x4.extend_low_i16x8_u(high)), c), s), o), 32);
-  v128.store(to, f32x4.add(f32x4.mul(f32x4.sub(f32x4.convert_i32x4_s(i32x4.extend_high_i16x8_u(high)), c), s), o), 48);
+  const s = f32x4.splat(scale), o = f32x4.splat(offset - centre * scale);
+  v128.store(to, f32x4.relaxed_madd(f32x4.convert_i32x4_s(i32x4.extend_low_i16x8_u(low)), s, o));
+  v128.store(to, f32x4.relaxed_madd(f32x4.convert_i32x4_s(i32x4.extend_high_i16x8_u(low)), s, o), 16);
+  v128.store(to, f32x4.relaxed_madd(f32x4.convert_i32x4_s(i32x4.extend_low_i16x8_u(high)), s, o), 32);
+  v128.store(to, f32x4.relaxed_madd(f32x4.convert_i32x4_s(i32x4.extend_high_i16x8_u(high)), s, o), 48);
 }
 
 /**
@@ -514,7 +514,7 @@ export function biasBackward(dy: usize, ld: i32, db: usize, rows: i32, n: i32): 
  * multiples of 4, of 32 with codes.
  */
 export function expandRows(src: usize, words: i32, columns: i32, kind: i32, group: i32, centre: f32, offsets: i32, from: i32, to: i32, first: i32, end: i32, dst: usize, ld: i32): void {
-  const behind = <usize>(kind == 4 ? columns >> 1 : columns), all = <usize>(columns / group) << 2;
+  const behind = <usize>(kind == 4 ? columns >> 1 : columns), shift = ctz(group), all = <usize>(columns >> shift) << 2;
   for (let r = from; r < to; r++) {
     const row = src + (<usize>r * words << 2), scales = row + behind, more = scales + all;
     let out = dst + (<usize>(r - from) * ld << 2);
@@ -525,17 +525,21 @@ export function expandRows(src: usize, words: i32, columns: i32, kind: i32, grou
         v128.store(out, v128.or(sign, f32x4.mul(rest, f32x4.splat(5.192296858534828e33))));
       }
     } else if (kind == 2) {
-      for (let c = first; c < end; c += 4, out += 16) {
-        v128.store(out, i32x4.shl(i32x4.extend_low_i16x8_u(v128.load64_zero(row + (<usize>c << 1))), 16));
+      let c = first;
+      for (; c + 8 <= end; c += 8, out += 32) {
+        const halves = v128.load(row + (<usize>c << 1));
+        v128.store(out, i32x4.shl(i32x4.extend_low_i16x8_u(halves), 16));
+        v128.store(out, i32x4.shl(i32x4.extend_high_i16x8_u(halves), 16), 16);
       }
+      if (c < end) v128.store(out, i32x4.shl(i32x4.extend_low_i16x8_u(v128.load64_zero(row + (<usize>c << 1))), 16));
     } else if (kind == 8) {
       for (let c = first; c < end; c += 16, out += 64) {
-        const g = <usize>(c / group) << 2;
+        const g = <usize>(c >> shift) << 2;
         expand16(v128.load(row + c), load<f32>(scales + g), centre, offsets ? load<f32>(more + g) : 0, out);
       }
     } else {
       for (let c = first; c < end; c += 32, out += 128) {
-        const g = <usize>(c / group) << 2, h = <usize>((c + 16) / group) << 2, pairs = v128.load(row + (c >> 1));
+        const g = <usize>(c >> shift) << 2, h = <usize>((c + 16) >> shift) << 2, pairs = v128.load(row + (c >> 1));
         expand16(v128.and(pairs, i8x16.splat(15)), load<f32>(scales + g), centre, offsets ? load<f32>(more + g) : 0, out);
         expand16(i8x16.shr_u(pairs, 4), load<f32>(scales + h), centre, offsets ? load<f32>(more + h) : 0, out + 64);
       }
