@@ -35,7 +35,7 @@ export interface MemoryEstimate {
   cache: number;
   /** Activations kept for the backward pass. */
   activations: number;
-  /** What the kernels need for themselves: blocks of logits, at most 128 rows at a time. */
+  /** What the kernels need for themselves: logits, at most 268 MB of them at a time. */
   workspace: number;
   /** What is held at once: weights, adapter, optimizer and workspace, and the larger of cache and activations. */
   total: number;
@@ -82,12 +82,15 @@ export function estimateMemory(config: DecoderConfig, options: EstimateMemoryOpt
   const cache = 4 * tokens * config.layers * 2 * config.kvHeads * config.headDim;
   const activations = training ? 4 * tokens * (config.layers + 1) * keptActivations(config) : 0;
 
-  const workspace = 4 * config.vocabSize * Math.min(tokens, 128) + 2 ** 24;
+  const workspace = 4 * Math.min(config.vocabSize * tokens, 2 ** 26) + 2 ** 24;
   const total = weights + adapter + optimizer + workspace + Math.max(cache, activations),
     apart = weightLimit !== null && (loraRank !== null || weightBytes < 4),
     fits = apart ? weights <= weightLimit && total - weights <= limit : total <= limit;
   const gigabytes = (bytes: number) => `${(bytes / 1e9).toFixed(2)} GB`;
-  const way = !training || loraRank !== null
+  const cut = training && batchSize > 1 && estimateMemory(config, { ...options, batchSize: 1 }).fits;
+  const way = cut
+    ? `one sequence at a time fits, and sft and grpo cut their batches into passes that do`
+    : !training || loraRank !== null
     ? `choose a smaller model, batchSize or length${
       apart && weights > weightLimit ? ', or fewer bits (weights: "q4")' : ""
     }`
