@@ -1,4 +1,5 @@
 import type * as tf from "@tensorflow/tfjs";
+import { heapUse } from "../../backend/shared_wasm.ts";
 import type { TokenLogprobsKernels } from "../kernels.ts";
 import type { CpuEngine } from "./engine.ts";
 import { storedArguments } from "./stored_product.ts";
@@ -9,10 +10,13 @@ import { TABLE } from "./tasks.ts";
  * mean reading Gemma's 671 MB for every eight tokens.
  */
 const blockFloats = 1 << 26;
-/** Rows of a block: more of them read a large table no less often than it takes to multiply by it. */
+/** Rows of a block: with so many, reading a large table takes less time than multiplying by it. */
 const blockRows = 256;
 
-/** Log-probabilities of chosen tokens on the CPU: logits in blocks of rows, or kept for the backward pass where all are at most `mostKept`. */
+/**
+ * Log-probabilities of chosen tokens on the CPU: logits in blocks of rows, or kept for the backward pass where they are at most `mostKept` and
+ * take no more than a quarter of the heap that is left. The bits are the same.
+ */
 export function tokenLogprobsKernels(engine: CpuEngine, mostKept = blockFloats): TokenLogprobsKernels {
   /** How rows are cut: one partial gradient of the table a chunk, and one alone where a large table is trained. */
   const plan = (rows: number, table: tf.Tensor2D, tableGradient: boolean) => {
@@ -24,7 +28,7 @@ export function tokenLogprobsKernels(engine: CpuEngine, mostKept = blockFloats):
       vocabulary,
       chunks,
       logitBytes: chunks * block * vocabulary * 4,
-      fits: rows * vocabulary <= mostKept,
+      fits: rows * vocabulary <= Math.min(mostKept, (heapUse.limit - heapUse.bytes) / 16),
       /** The sizes from argument `from` on, and the table where the tasks look for it. */
       sizes: (logits: number, kept: tf.Tensor2D | undefined, from: number) => [
         ...[rows, vocabulary, width, kept ? engine.at(kept) : logits, block, kept ? 1 : 0],
