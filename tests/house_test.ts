@@ -86,6 +86,7 @@ const ofOneDevice = {
     gemm_source: "the WebAssembly of the products, written by a program",
     heap_address: "where a tensor lies on the heap",
     huge_pages: "asks Linux for large pages under the heap",
+    narrow_gemm: "products of few rows in pieces: WebGPU has kernels for them",
     pool: "threads",
     stored_product: "products of weights kept in few bits",
     tasks: "what a thread may be told to do",

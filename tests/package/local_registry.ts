@@ -30,12 +30,13 @@ function untar(archive: Uint8Array): Map<string, Uint8Array<ArrayBuffer>> {
 
 const json = (value: unknown) => Response.json(value);
 
-/** Serves a registry on the loopback interface until it is disposed of. */
+/** Serves a registry on the loopback interface until it is disposed of, at an address that no cache knows: ports come again. */
 export function localRegistry(): LocalRegistry {
+  const own = `/${crypto.randomUUID()}`;
   const registry = { files: new Map<string, Uint8Array<ArrayBuffer>>(), requests: [] as string[] };
   let name = "", version = "", exports: Record<string, string> = {};
   const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, async (request) => {
-    const { pathname, searchParams } = new URL(request.url);
+    const { pathname: asked, searchParams } = new URL(request.url), pathname = asked.replace(own, "");
     registry.requests.push(`${request.method} ${pathname}`);
     const publish = /^\/api\/scopes\/([^/]+)\/packages\/([^/]+)\/versions\/([^/]+)$/.exec(pathname);
     if (publish && request.method === "POST") {
@@ -84,7 +85,7 @@ export function localRegistry(): LocalRegistry {
     return new Response(file, { headers: { "content-type": type } });
   });
   return Object.assign(registry, {
-    url: `http://127.0.0.1:${server.addr.port}/`,
+    url: `http://127.0.0.1:${server.addr.port}${own}/`,
     [Symbol.asyncDispose]: () => server.shutdown(),
   });
 }

@@ -64,7 +64,7 @@ Deno.test("the package holds what a user needs and nothing of the tests", async 
   assert.deepEqual(paths.filter((path) => /^\/(tests|notebooks|results|node_modules)\//.test(path)), []);
   assert.ok(bytes < 10e6, `the package has ${(bytes / 1e6).toFixed(1)} MB`);
   const bare = paths.filter((path) => path.endsWith(".ts")).filter((path) =>
-    /^(?:import|export)[^"]*from "(?!npm:|node:|jsr:|\.)[^"]+"/m.test(
+    /^(?:import|export)[^";]*from "(?!npm:|node:|jsr:|\.)[^"]+"/m.test(
       new TextDecoder().decode(registry.files.get(path)),
     )
   );
