@@ -63,7 +63,7 @@ function cpu(engine: CpuEngine): Device {
     synchronousReads: true,
     halves: "bfloat16",
     quantisedMatrices: true,
-    // larger passes gain a few percent and take the memory for it, which a first step waits for: 11 s or 5 with SmolLM2
+    // larger passes gain nothing that shows and take the memory for it, which a first step waits for
     tokensAtOnce: 1536,
     mostTokensAtOnce: 1536,
     bytesAtOnce: 1e9,

@@ -5,17 +5,13 @@ import { differentiable } from "./differentiable.ts";
 /** {@linkcode embedding} in tfjs-core operations; stock gathering has no gradient on every backend, a one-hot product has. */
 export function embeddingReference(ids: tf.Tensor1D, table: tf.Tensor2D, scale: number): tf.Tensor2D {
   const entries = table.shape[0];
-  return tf.customGrad((table, save) => {
-    (save as tf.GradSaveFunc)([ids]);
-    return {
-      value: tf.tidy(() => tf.mul(tf.gather(table as tf.Tensor2D, ids), scale)),
-      gradFunc: (dy, [ids]) =>
-        tf.mul(
-          tf.matMul(tf.cast(tf.oneHot(ids as tf.Tensor1D, entries), "float32"), dy as tf.Tensor2D, true),
-          scale,
-        ),
-    };
-  })(table) as tf.Tensor2D;
+  return differentiable([table], () => ({
+    value: tf.tidy(() => tf.mul<tf.Tensor2D>(tf.gather(table, ids), scale)),
+    saved: [ids],
+    gradients: (dy, [ids]) => [
+      tf.mul(tf.matMul(tf.cast(tf.oneHot(ids as tf.Tensor1D, entries), "float32"), dy, true), scale),
+    ],
+  }));
 }
 
 /**

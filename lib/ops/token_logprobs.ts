@@ -43,7 +43,7 @@ export function tokenLogprobsReference(
 
 /**
  * Log-probabilities of chosen tokens straight from hidden states: log softmax(hidden·tableᵀ / temperature)[target]. The
- * [rows × vocabulary] logits exist only in blocks, forward and backward, so that a large vocabulary fits.
+ * [rows × vocabulary] logits exist in blocks, so that a large vocabulary fits; where they are few the CPU keeps them for the backward pass.
  *
  * hidden [rows, width], table [vocabulary, width], targets int32 [rows]; differentiable in hidden and table.
  */

@@ -3,6 +3,7 @@ import type { Tensor } from "../backend/tensors.ts";
 import { device } from "../kernels/device.ts";
 import type { Decoder, HiddenOptions } from "../models/decoder.ts";
 import { addInto } from "../ops/add_into.ts";
+import { differentiable } from "../ops/differentiable.ts";
 import { embedding } from "../ops/embedding.ts";
 import { type ReverseKl, reverseKl, type TeacherRows } from "../ops/reverse_kl.ts";
 import { type TokenLogprobs, tokenLogprobs } from "../ops/token_logprobs.ts";
@@ -129,13 +130,12 @@ export async function backward(
   const { value, grads } = givingBack(() =>
     tf.variableGrads(() => {
       const { logprobs, entropy, hits, divergence } = forward(decoder, batch, options);
-      const total = tf.customGrad((...inputs) => {
+      const trained = [divergence ?? logprobs, ...options.entropyTrainable ? [entropy] : []];
+      const total = () => {
         if (!result) {
-          const trained = (inputs[0] as tf.Tensor).dataSync() as Float32Array;
           values = {
-            ...divergence
-              ? { divergence: trained, logprobs: logprobs.dataSync() as Float32Array }
-              : { logprobs: trained },
+            ...divergence ? { divergence: divergence.dataSync() as Float32Array } : {},
+            logprobs: logprobs.dataSync() as Float32Array,
             entropy: entropy.dataSync() as Float32Array,
             hits: hits.dataSync() as Float32Array,
           };
@@ -147,12 +147,12 @@ export async function backward(
           : [gradient];
         return {
           value: tf.scalar(loss),
-          gradFunc: (dy) => gradients.map((values) => tf.mul(tf.tensor1d(values), dy)),
+          saved: [],
+          gradients: (dy: tf.Scalar) => gradients.map((values) => tf.mul(tf.tensor1d(values), dy)),
         };
-      });
+      };
       try {
-        const trained = divergence ?? logprobs;
-        return total(...(options.entropyTrainable ? [trained, entropy] : [trained])) as tf.Scalar;
+        return differentiable(trained, total);
       } finally {
         tf.dispose([hits, ...options.entropyTrainable ? [] : [entropy], ...divergence ? [logprobs] : []]);
       }

@@ -12,15 +12,12 @@ import { ModelFileError } from "../../lib/weights/model_file_error.ts";
 import { SafetensorsFile } from "../../lib/weights/safetensors.ts";
 import { testOnCpu } from "../kernels/cpu/on_cpu.ts";
 import { inventedSft } from "../report/invented.ts";
+import { drawAdapter } from "./draw_adapter.ts";
 
 /** tiny-gemma with an adapter that changes something: B is no longer zero. */
 async function taught(): Promise<CausalLM> {
   const model = await loadModel({ path: "data/models/tiny-gemma", lora: { rank: 4, alpha: 8 } });
-  for (const [i, { b }] of [...model.decoder.lora.values()].entries()) {
-    const values = tf.randomNormal(b.shape, 0, 0.05, "float32", i + 1) as tf.Tensor2D;
-    b.assign(values);
-    values.dispose();
-  }
+  drawAdapter(model.decoder, 0.05);
   return model;
 }
 

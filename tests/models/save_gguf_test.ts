@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
-import * as tf from "@tensorflow/tfjs";
 import { join } from "node:path";
 import { startEngine } from "../../lib/kernels/cpu/engine.ts";
 import type { CausalLM } from "../../lib/models/causal_lm.ts";
 import { loadModel } from "../../lib/models/load_model.ts";
 import { GgufFile } from "../../lib/weights/gguf_file.ts";
 import { testOnCpu } from "../kernels/cpu/on_cpu.ts";
+import { drawAdapter } from "./draw_adapter.ts";
 import { readJson } from "./load_checkpoint.ts";
 
 const fixtures = join(import.meta.dirname!, "../fixtures/gguf"), root = await Deno.makeTempDir();
@@ -50,11 +50,7 @@ testOnCpu(
   async () => {
     await startEngine({ threads: 1 });
     const model = await loadModel({ path: "data/models/tiny-gemma", lora: { rank: 2 } });
-    for (const [i, { b }] of [...model.decoder.lora.values()].entries()) {
-      const values = tf.randomNormal(b.shape, 0, 0.05, "float32", i + 1) as tf.Tensor2D;
-      b.assign(values);
-      values.dispose();
-    }
+    drawAdapter(model.decoder, 0.05);
     const path = join(root, "tiny.gguf"), found = await model.save(path, { dtype: "Q8_0" });
     assert.ok(found!.difference < found!.adapterEffect! / 4, JSON.stringify(found));
     const again = await loadModel(path), ids = [model.tokenizer.encode("What is 3 + 4?")];
@@ -90,11 +86,7 @@ for (const name of ["llama", "gemma3"]) {
         alphaPattern: { "layers.0.self_attn.q_proj": 12 },
         rankStabilized: true,
       });
-      for (const [i, { b }] of [...model.decoder.lora.values()].entries()) {
-        const values = tf.randomNormal(b.shape, 0, 0.1, "float32", i + 1) as tf.Tensor2D;
-        b.assign(values);
-        values.dispose();
-      }
+      drawAdapter(model.decoder, 0.1);
       const path = join(root, `${name}.adapter.gguf`), found = await model.saveAdapter(path);
       assert.ok(found!.difference <= 1e-5 && found!.adapterEffect! > 0.1, JSON.stringify(found));
       const expected = await logitsOf(model, inputs), again = await loadModel(join(fixtures, `${name}.gguf`));

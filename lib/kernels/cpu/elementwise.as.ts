@@ -499,6 +499,7 @@ export function biasBackward(dy: usize, ld: i32, db: usize, rows: i32, n: i32): 
   for (let r = 0; r < rows; r++) accumulate(db, dy + (<usize>r * ld << 2), n);
 }
 
+// (code - centre)·scale + offset as one multiplication with addition; where that is fused and there is no offset the bits are the same, since a centre is a power of two.
 @inline function expand16(codes: v128, scale: f32, centre: f32, offset: f32, to: usize): void {
   const low = i16x8.extend_low_i8x16_u(codes), high = i16x8.extend_high_i8x16_u(codes);
   const s = f32x4.splat(scale), o = f32x4.splat(offset - centre * scale);
@@ -510,7 +511,7 @@ export function biasBackward(dy: usize, ld: i32, db: usize, rows: i32, n: i32): 
 
 /**
  * Numbers [first, end) of rows [from, to) of a matrix in few bits, in float32, `ld` floats a row. `words` is the length of a stored row in
- * 32-bit words, `kind` 1: float16, 2: bfloat16, 8 and 4: bits of codes, then scales, then offsets where `offsets` is 1. Columns in
+ * 32-bit words, `kind` 1: float16, 2: bfloat16, 8 and 4: bits of codes, then scales of `group` numbers each (a power of two), then offsets where `offsets` is 1. Columns in
  * multiples of 4, of 32 with codes.
  */
 export function expandRows(src: usize, words: i32, columns: i32, kind: i32, group: i32, centre: f32, offsets: i32, from: i32, to: i32, first: i32, end: i32, dst: usize, ld: i32): void {

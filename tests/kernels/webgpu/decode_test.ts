@@ -8,6 +8,7 @@ import { pcg } from "../../../lib/random/counter_random.ts";
 import { decode } from "../../../lib/kernels/webgpu/decode.ts";
 import { launchCount } from "../../../lib/kernels/webgpu/program.ts";
 import { generate, generateReference } from "../../../lib/generation/generate.ts";
+import { drawAdapter } from "../../models/draw_adapter.ts";
 import { testOnWebgpu } from "./on_webgpu.ts";
 import { plainConfig, tinyConfig, tinyDecoder } from "./tiny_decoder.ts";
 
@@ -18,9 +19,7 @@ function adaptedDecoder(config: DecoderConfig, rank: number): Decoder {
   const decoder = tinyDecoder(config);
   if (rank === 0) return decoder;
   addLora(decoder, { rank });
-  for (const [i, { b }] of [...decoder.lora.values()].entries()) {
-    tf.tidy(() => b.assign(tf.randomNormal(b.shape, 0, 0.2, "float32", i + 1) as tf.Tensor2D));
-  }
+  drawAdapter(decoder, 0.2);
   return decoder;
 }
 
